@@ -1,0 +1,101 @@
+# Everything a developer does; `make` alone lists it. Needs Python 3.11 or newer and make.
+
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
+# libs/queuecore is the package queuecore, services/api the package queueapi.
+MEMBER_PACKAGES := $(patsubst libs/%,%,$(patsubst services/%,queue%,$(MEMBERS)))
+REQUIREMENTS := requirements
+
+# Pins and hashes decide what is installed: a constraint of the machine's own pip must not.
+PIP := PIP_CONSTRAINT= $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+INSTALL := $(PIP) install --require-hashes --no-deps -r
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/.run ## Run all of Taskyard on this machine, with an embedded Valkey; Ctrl-C stops it
+	@exec $(BIN)/taskyard-standalone $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: style mypy imports ## Check format, style, types and the import rules
+
+.PHONY: style
+style: $(VENV)/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: mypy
+mypy: $(VENV)/.lint
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(MEMBERS)) tests)
+
+.PHONY: imports
+imports: $(VENV)/.lint
+	$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+.PHONY: format
+format: $(VENV)/.lint ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: venv
+venv: $(VENV)/.lint ## Make .venv with everything a developer needs
+
+.PHONY: requirements
+requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases
+	$(call compile,lint,--group build --group test --group lint $(ARGS))
+	$(call compile,test,--group build --group test --constraint $(REQUIREMENTS)/lint.txt)
+	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
+
+# The whole set is resolved first, as lint.txt; the smaller files take its pins.
+define compile
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		$(addprefix --no-emit-package ,$(MEMBER_PACKAGES)) $(2) \
+		--output-file $(REQUIREMENTS)/$(1).txt $(addsuffix /pyproject.toml,$(MEMBERS))
+endef
+
+.PHONY: verify-requirements
+verify-requirements: $(VENV)/.lint ## Check that requirements/ agrees with the packages' dependencies
+	rm -rf .cache/requirements && mkdir -p .cache && cp -R requirements .cache/requirements
+	$(MAKE) --no-print-directory requirements REQUIREMENTS=.cache/requirements
+	diff -ru requirements .cache/requirements
+
+.PHONY: clean
+clean: ## Remove .venv, caches and builds; data in .taskyard stays
+	rm -rf $(VENV) .cache .hypothesis .ruff_cache dist
+	find libs services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Taskyard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." \
+			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# Each set of requirements holds the smaller ones with the same pins, so sets can be installed in any order.
+$(VENV)/.requirements-%: requirements/%.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(INSTALL) $<
+	@touch $@
+
+$(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) $(VENV)/.requirements-run
+	@echo "Installing $(MEMBERS)"
+	@$(PIP) install --no-deps --no-build-isolation $(addprefix --editable ./,$(MEMBERS))
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.members
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.requirements-% $(VENV)/.members
+	@touch $@

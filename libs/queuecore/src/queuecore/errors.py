@@ -1,0 +1,96 @@
+"""Every error that Taskyard raises on purpose.
+
+::
+
+    TaskyardError
+    ├── ConfigError                an environment variable has a value it cannot take
+    ├── InvalidField               a value of a task breaks a rule of its field
+    │   └── InvalidDuration, InvalidTimestamp, ...
+    ├── EnvelopeError              stored bytes are not a task
+    │   └── UnknownEnvelopeVersion     they were written by a newer release
+    └── StoreError                 the store did not do what it was asked
+        ├── StoreUnavailable           it cannot be reached, or has not answered in time
+        ├── StoreNotReady              it answers, but must not be used as it is set up
+        ├── StoreFull                  it has reached its memory limit
+        ├── TaskNotFound               no task has this id
+        ├── TaskActive                 the task is running, which forbids what was asked
+        └── TaskNotCancellable         the task has already ended
+"""
+
+from __future__ import annotations
+
+
+class TaskyardError(Exception):
+    """Something in Taskyard went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").splitlines()[0])
+
+
+class ConfigError(TaskyardError):
+    """The configuration has a value that cannot be used."""
+
+
+class InvalidField(TaskyardError, ValueError):
+    """A field has a value that it does not take.
+
+    Args:
+        field: the field's name as the user wrote it, dotted when nested.
+        got: the value that was given.
+        expected: what the field takes, in words that complete "expected ...".
+    """
+
+    def __init__(self, field: str, got: object, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}, got {_shorten(got)}")
+        self.field = field
+        self.got = got
+        self.expected = expected
+
+
+class InvalidDuration(InvalidField):
+    """A text is not a duration."""
+
+
+class InvalidTimestamp(InvalidField):
+    """A text is not an RFC 3339 time."""
+
+
+class EnvelopeError(TaskyardError):
+    """The stored bytes are not a task envelope."""
+
+
+class UnknownEnvelopeVersion(EnvelopeError):
+    """The envelope was written by a newer release than this one."""
+
+
+class StoreError(TaskyardError):
+    """The store did not do what it was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or did not answer in time."""
+
+
+class StoreNotReady(StoreError):
+    """The store answers but is not set up as a task store must be."""
+
+
+class StoreFull(StoreError):
+    """The store has reached its memory limit and takes no more tasks."""
+
+
+class TaskNotFound(StoreError):
+    """There is no such task."""
+
+
+class TaskActive(StoreError):
+    """The task is running."""
+
+
+class TaskNotCancellable(StoreError):
+    """The task has ended and cannot be cancelled any more."""
+
+
+def _shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,130 @@
+"""Logs: one JSON object a line on stdout, or a form for people on a terminal.
+
+Modules log with ``structlog.get_logger()``. What other libraries log with the standard library takes the same form.
+Every line has ``time`` (RFC 3339, UTC), ``level``, ``service`` and ``event``, then what was bound; an exception is told
+in ``error`` and ``traceback``. Payloads do not belong into logs: bytes and structs are named by their type only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor
+
+_FIRST = ("time", "level", "service", "event")
+_BULKY = (bytes, bytearray, memoryview, msgspec.Struct)
+
+
+def configure_logging(
+    service: str,
+    level: str = "info",
+    form: Literal["auto", "json", "human"] = "auto",
+    stream: TextIO | None = None,
+) -> None:
+    """Set up logging for the whole process; to be called once, before anything is logged.
+
+    Args:
+        service: what each line calls the service.
+        level: the least level that is logged: debug, info, warning, error or critical.
+        form: ``auto`` is ``human`` when ``stream`` is a terminal, else ``json``.
+        stream: where lines go; stdout when left out.
+    """
+    stream = stream or sys.stdout
+    number = logging.getLevelNamesMapping()[level.upper()]
+    is_human = stream.isatty() if form == "auto" else form == "human"
+    gathering: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _stamp(service),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    writing: list[Processor] = [_console(stream)] if is_human else [_tell_error, _to_json]
+    structlog.configure(
+        processors=gathering + writing,
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
+    )
+    _redirect_standard_logging(number, gathering, writing, stream)
+    sys.excepthook = _log_crash
+
+
+def _redirect_standard_logging(
+    level: int, gathering: list[Processor], writing: list[Processor], stream: TextIO
+) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                *gathering,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *writing],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _stamp(service: str) -> Processor:
+    def add_time_and_service(_logger: object, _method: str, event: EventDict) -> EventDict:
+        event["time"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+        event["service"] = service
+        return event
+
+    return add_time_and_service
+
+
+def _console(stream: TextIO) -> Processor:
+    # The plain traceback: the default one shows local variables, and so payloads.
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        timestamp_key="time",
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _tell_error(_logger: object, _method: str, event: EventDict) -> EventDict:
+    error = _error_of(event.pop("exc_info", None))
+    if error is not None:
+        event.setdefault("error", f"{type(error).__name__}: {error}")
+        event["traceback"] = "".join(traceback.format_exception(error))
+    return event
+
+
+def _error_of(exc_info: Any) -> BaseException | None:
+    """The exception that ``exc_info`` stands for, in any of the forms that :mod:`logging` takes."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    current: BaseException | None = (exc_info if isinstance(exc_info, tuple) else sys.exc_info())[1]
+    return current if exc_info else None
+
+
+def _to_json(_logger: object, _method: str, event: EventDict) -> str:
+    line = {key: event.pop(key) for key in _FIRST if key in event}
+    line |= {key: _name(value) if isinstance(value, _BULKY) else value for key, value in event.items()}
+    try:
+        return msgspec.json.encode(line, enc_hook=repr).decode()
+    except (TypeError, ValueError, RecursionError):
+        # Broken surrogates and odd keys. Whatever is logged, logging it must not fail.
+        return json.dumps({key: value if isinstance(value, str) else repr(value) for key, value in line.items()})
+
+
+def _name(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.get_logger().critical("crashed", exc_info=error)

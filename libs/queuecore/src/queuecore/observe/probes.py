@@ -1,0 +1,166 @@
+"""The probes of a background service: ``/live``, ``/ready`` and ``/metrics``.
+
+They are answered by threads, so that a blocked event loop is reported instead of being mistaken for a lost network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from queuecore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger()
+
+Probe = Callable[[], str | None]
+"""Says what is wrong, or ``None`` when all is well. Called from other threads."""
+
+_SHUTDOWN_POLL_S = 0.1
+_CLIENT_TIMEOUT_S = 10
+
+
+class ProbeServer:
+    """Answers Kubernetes and Prometheus.
+
+    Args:
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        live: why the process should be killed.
+        ready: why it should not get work.
+        registry: its metrics.
+    """
+
+    def __init__(self, host: str, port: int, live: Probe, ready: Probe, registry: CollectorRegistry) -> None:
+        self.host = host
+        self._port = port
+        self._server: _Server | None = None
+        self._routes: dict[str, WSGIApplication] = {
+            "/live": _probe_app(live),
+            "/ready": _probe_app(ready),
+            "/metrics": make_wsgi_app(registry),
+        }
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; before the start the one that was asked for."""
+        return self._server.server_port if self._server else self._port
+
+    def start(self) -> None:
+        """Begin to answer.
+
+        Raises:
+            ConfigError: the address or the port cannot be had.
+        """
+        try:
+            self._server = _Server(self.host, self._port)
+        except OSError as error:
+            raise ConfigError(
+                f"the probes cannot listen on port {self._port} of {self.host}: {error.strerror or error}"
+            ) from error
+        self._server.set_app(self._answer)
+        threading.Thread(
+            target=self._server.serve_forever, args=(_SHUTDOWN_POLL_S,), name="probes", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Answer no more. May be called without a start, and twice."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        route = self._routes.get(path)
+        if route is None:
+            return _refuse(start_response, "404 Not Found", "NOT_FOUND", f"there is nothing at {path}")
+        if method not in ("GET", "HEAD"):
+            return _refuse(start_response, "405 Method Not Allowed", "METHOD_NOT_ALLOWED", f"{path} takes GET and HEAD")
+        try:
+            body = route(environ | {"REQUEST_METHOD": "GET"}, start_response)
+        except Exception:
+            log.exception("probe_failed", path=path)
+            return _refuse(start_response, "500 Internal Server Error", "INTERNAL_ERROR", "the probe has failed")
+        return body if method == "GET" else []
+
+
+class LoopHeartbeat:
+    """Shows other threads whether the event loop still turns.
+
+    Args:
+        clock: the monotonic clock, in seconds.
+        interval_s: how often it beats.
+    """
+
+    def __init__(self, clock: Callable[[], float], interval_s: float = 0.5) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._beat_at = clock()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self._beat_at = self._clock()
+            await asyncio.sleep(self._interval_s)
+
+    def stalled_s(self) -> float:
+        """For how long the beat has been overdue; 0 when it is not."""
+        return max(0.0, self._clock() - self._beat_at - self._interval_s)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _RequestHandler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's: it asks the resolver for our own name, which takes seconds where DNS is away.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+
+class _RequestHandler(WSGIRequestHandler):
+    timeout = _CLIENT_TIMEOUT_S
+    error_content_type = "application/json"
+    error_message_format = '{"error":"%(message)s","code":"INVALID_REQUEST","details":{}}'
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Log nothing: kubelets ask every few seconds."""
+
+
+def _probe_app(probe: Probe) -> WSGIApplication:
+    def answer(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        problem = probe()
+        if problem is None:
+            return _reply(start_response, "200 OK", {"status": "ok"})
+        return _reply(start_response, "503 Service Unavailable", {"status": "error", "message": problem})
+
+    return answer
+
+
+def _refuse(start_response: StartResponse, status: str, code: str, message: str) -> Iterable[bytes]:
+    return _reply(start_response, status, {"error": message, "code": code, "details": {}})
+
+
+def _reply(start_response: StartResponse, status: str, content: object) -> Iterable[bytes]:
+    body = msgspec.json.encode(content)
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    if status.startswith("405"):
+        headers.append(("Allow", "GET, HEAD"))
+    start_response(status, headers)
+    return [body]

@@ -1,0 +1,95 @@
+"""The life of a service's process: its roles, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import structlog
+import uvloop
+
+from queuecore.config import exit_with, load_or_exit
+from queuecore.errors import ConfigError
+from queuecore.observe.logs import configure_logging
+from queuecore.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+class StopSignals:
+    """SIGTERM and SIGINT: the first asks to stop, the second to hurry.
+
+    Args:
+        on_hurry: called at the second signal.
+    """
+
+    def __init__(self, on_hurry: Callable[[], None] = lambda: None) -> None:
+        self._asked = asyncio.Event()
+        self._on_hurry = on_hurry
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._receive)
+
+    @property
+    def asked(self) -> bool:
+        """Whether the process is to stop."""
+        return self._asked.is_set()
+
+    async def wait(self) -> None:
+        """Wait until the process is to stop."""
+        await self._asked.wait()
+
+    def _receive(self) -> None:
+        if self.asked:
+            self._on_hurry()
+        self._asked.set()
+
+
+class Roles:
+    """What a process does in the background, each role a coroutine that never ends by itself."""
+
+    def __init__(self, roles: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+        self._tasks = [asyncio.create_task(role, name=name) for name, role in roles.items()]
+
+    async def run_until(self, stop: StopSignals) -> bool:
+        """Wait until the process is to stop, or a role has failed.
+
+        Returns:
+            Whether all roles were well.
+        """
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        failed = [task for task in self._tasks if task.done()]
+        for task in failed:
+            log.error("role_failed", role=task.get_name(), exc_info=task.exception())
+        return not failed
+
+    async def cancel(self) -> None:
+        """End all roles."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Coroutine[Any, Any, int]]) -> NoReturn:
+    """The whole life of a service: read its settings, set up its logs, run it in a fresh event loop, exit.
+
+    Args:
+        name: what logs call it.
+        kind: its settings; the field ``log`` is a :class:`~queuecore.settings.LogSettings`.
+        prefix: of its environment variables.
+        run: the service; returns the exit code. A :class:`~queuecore.errors.ConfigError` ends it with code 2.
+    """
+    settings = load_or_exit(kind, prefix)
+    configure_logging(name, settings.log.level, settings.log.format)
+    try:
+        sys.exit(uvloop.run(run(settings)))
+    except ConfigError as error:
+        exit_with(error)

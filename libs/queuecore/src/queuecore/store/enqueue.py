@@ -1,0 +1,110 @@
+"""Putting tasks into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Task
+from queuecore.errors import StoreError
+from queuecore.store.batch import Item, run_items
+from queuecore.store.keys import QUEUES
+from queuecore.store.replies import Reply
+from queuecore.store.scripts import load_script
+from queuecore.store.server import Server
+from queuecore.wire import envelope
+
+ANSWER_TTL_MS = 24 * 60 * 60_000
+"""How long the first answer to an ``Idempotency-Key`` is given again."""
+
+
+class Enqueue(msgspec.Struct, frozen=True):
+    """A task to enqueue."""
+
+    task: Task
+    answer: str = ""
+    """The digest of the caller's idempotency key; empty when there is none."""
+    label: str | None = None
+    """The type as metrics name it; ``None``: the task's type. Unregistered types share one: series stay bounded."""
+
+
+class Enqueued(msgspec.Struct, frozen=True):
+    """The task is in the store."""
+
+    task_id: str
+    state: TaskState
+    replayed: bool = False
+    """Whether an earlier call had put it there."""
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The task was refused because of another."""
+
+    task_id: str
+    """The task that is in the way."""
+    by_lock: bool
+    """Whether it holds the unique lock; otherwise it has the same id."""
+
+
+class Enqueuer:
+    """Enqueues tasks, many per call."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._script = load_script("enqueue")
+        self._known_queues: set[str] = set()
+
+    async def enqueue(self, requests: Sequence[Enqueue]) -> list[Enqueued | Duplicate | StoreError]:
+        """Enqueue tasks, each for itself: what is wrong with one harms no other.
+
+        Safe to repeat with the same requests when the reply was lost.
+
+        Returns:
+            One answer per request, in order.
+        """
+        failed = await self._announce_queues({request.task.queue for request in requests})
+        if failed:
+            return [failed] * len(requests)
+        answers = await run_items(self._server, self._script, [_item(request) for request in requests])
+        return [_read(answer) for answer in answers]
+
+    async def _announce_queues(self, queues: set[str]) -> StoreError | None:
+        """Make new queues known before they hold a task, so that the schedulers can never miss one."""
+        if new := queues - self._known_queues:
+            try:
+                await self._server.command("SADD", QUEUES, *new)
+            except StoreError as error:
+                return error
+            self._known_queues |= new
+        return None
+
+
+def _item(request: Enqueue) -> Item:
+    task = request.task
+    return Item(
+        task.queue,
+        (
+            task.id,
+            envelope.encode(task),
+            task.priority,
+            task.process_at_ms or 0,
+            task.lock_digest,
+            task.unique.window_ms if task.unique else 0,
+            request.answer,
+            ANSWER_TTL_MS,
+            request.label or task.type,
+        ),
+    )
+
+
+def _read(answer: Any) -> Enqueued | Duplicate | StoreError:
+    if isinstance(answer, StoreError):
+        return answer
+    code, text = answer
+    if code in (Reply.DONE, Reply.REPLAYED):
+        task_id, state = text.decode().split(" ")
+        return Enqueued(task_id, TaskState(state), replayed=code == Reply.REPLAYED)
+    return Duplicate(text.decode(), by_lock=code == Reply.LOCKED)

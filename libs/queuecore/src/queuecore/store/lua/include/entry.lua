@@ -1,0 +1,25 @@
+-- The score of a pending task: ten bands, the highest priority in the lowest, and within a band the time of entry
+-- in units of 8 us. All of it stays below 2^53, so a double holds it exactly until the year 2112.
+-- Needs now.lua.
+local BAND = 2 ^ 49
+local ENTRY_UNIT_US = 8
+local newest_of_band = {}
+
+-- The score of a task that enters now: behind all of its priority, also when many enter at once or the clock was set
+-- back.
+local function entry_score(pending, priority)
+  local band = (9 - priority) * BAND
+  local newest = newest_of_band[priority]
+  if not newest then
+    local last = redis.call('ZREVRANGEBYSCORE', pending, band + BAND - 1, band, 'WITHSCORES', 'LIMIT', 0, 1)
+    newest = tonumber(last[2]) or 0
+  end
+  local score = math.max(band + math.floor(now_us / ENTRY_UNIT_US), newest + 1)
+  newest_of_band[priority] = score
+  return score
+end
+
+-- When the task entered, Unix ms, from its score.
+local function entered_at(score)
+  return math.floor((score % BAND) * ENTRY_UNIT_US / 1000)
+end

@@ -1,0 +1,6 @@
+-- Free a unique lock, if this task still holds it: the window may have ended and another task taken it. Needs task.lua.
+local function unlock(digest, id)
+  if digest == '' then return end
+  local key = prefix .. 'u:' .. digest
+  if redis.call('GET', key) == id then redis.call('DEL', key) end
+end

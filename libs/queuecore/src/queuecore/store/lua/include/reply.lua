@@ -1,0 +1,2 @@
+-- The numbers of queuecore.store.replies.Reply.
+local DONE, NOT_FOUND, ACTIVE, FINAL, STALE, CANCELLED, DUPLICATE_ID, LOCKED, REPLAYED = 0, 1, 2, 3, 4, 5, 6, 7, 8

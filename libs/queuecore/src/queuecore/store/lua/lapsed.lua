@@ -1,0 +1,32 @@
+-- Find tasks whose lease has lapsed, for the scheduler to decide what becomes of each (reclaim.lua does it).
+-- Guarantee: it changes nothing, but that ids without an envelope are dropped and counted.
+-- KEYS
+--   1 active      sorted set of ids
+--   2 totals      hash
+-- ARGV
+--   1 prefix      text
+--   2 limit       integer, at most 1000
+-- Returns {now ms, next lapse ms (-1 none), orphans, {id, envelope, token, attempt, attempt record, losses, cancel 0 or 1, ...}}.
+-- #include "now"
+-- #include "task"
+-- #include "orphan"
+local active, totals = KEYS[1], KEYS[2]
+
+local found, orphans = {}, 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))) do
+  local envelope = redis.call('GET', envelope_key(id))
+  if envelope then
+    local run = redis.call('HMGET', record_key(id), 'token', 'attempt', 'lost', 'cancel')
+    local opened = redis.call('HGET', record_key(id), 'a:' .. (run[2] or ''))
+    local at = #found
+    found[at + 1], found[at + 2], found[at + 3], found[at + 4] = id, envelope, tonumber(run[1]) or 0, tonumber(run[2]) or 0
+    found[at + 5], found[at + 6], found[at + 7] = opened or '', tonumber(run[3]) or 0, run[4] and 1 or 0
+  else
+    orphans = orphans + 1
+    redis.call('ZREM', active, id)
+    forget(id)
+  end
+end
+count_orphans(totals, orphans)
+local first = tonumber(redis.call('ZRANGEBYSCORE', active, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+return { now, first or -1, orphans, found }

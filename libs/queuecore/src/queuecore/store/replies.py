@@ -1,0 +1,28 @@
+"""The numbers by which scripts tell what they did; the same names stand in ``lua/include/reply.lua``."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Reply(IntEnum):
+    """What became of one task in a script call."""
+
+    DONE = 0
+    """It was done."""
+    NOT_FOUND = 1
+    """There is no such task."""
+    ACTIVE = 2
+    """The task is running."""
+    FINAL = 3
+    """The task has ended."""
+    STALE = 4
+    """The caller's lease is not the current one; nothing was changed."""
+    CANCELLED = 5
+    """Done, and the task's cancel was asked for."""
+    DUPLICATE_ID = 6
+    """A task with this id exists."""
+    LOCKED = 7
+    """Another task holds the unique lock."""
+    REPLAYED = 8
+    """This enqueue was done before; the first answer is given again."""

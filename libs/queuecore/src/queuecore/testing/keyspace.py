@@ -1,0 +1,62 @@
+"""The whole content of a store, as plain data to compare with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queuecore.store.server import Server
+
+
+async def read_keyspace(server: Server) -> dict[str, Any]:
+    """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets."""
+    content: dict[str, Any] = {}
+    for key in await server.command("KEYS", "*"):
+        content[key.decode()] = await _read(server, key)
+    return content
+
+
+async def _read(server: Server, key: bytes) -> Any:
+    match await server.command("TYPE", key):
+        case b"string":
+            return await server.command("GET", key)
+        case b"zset":
+            flat = await server.command("ZRANGE", key, 0, -1, "WITHSCORES")
+            return {member.decode(): float(score) for member, score in zip(flat[::2], flat[1::2], strict=True)}
+        case b"hash":
+            return {field.decode(): value for field, value in (await server.command("HGETALL", key)).items()}
+        case b"list":
+            return await server.command("LRANGE", key, 0, -1)
+        case b"set":
+            return {member.decode() for member in await server.command("SMEMBERS", key)}
+        case other:
+            raise AssertionError(f"{key!r} is a {other!r}")
+
+
+STATES = ("pending", "active", "scheduled", "retry", "archived", "completed")
+
+
+def find_contradictions(keyspace: dict[str, Any]) -> list[str]:
+    """What must never be in a store, whatever happened: each a sentence.
+
+    Every task is in exactly one state; nothing is kept of a task that does not exist; a lock is held by a task that
+    has not ended.
+    """
+    found = []
+    for queue in {key.partition("}")[0] + "}:" for key in keyspace if key.startswith("taskyard:{")}:
+        states = {state: keyspace.get(queue + state, {}) for state in STATES}
+        ids = [task_id for members in states.values() for task_id in members]
+        found += [f"{task_id} is in more than one state" for task_id in set(ids) if ids.count(task_id) > 1]
+        envelopes = _suffixes(keyspace, queue + "t:")
+        found += [f"{task_id} has no envelope" for task_id in set(ids) - envelopes]
+        found += [f"{task_id} has an envelope and no state" for task_id in envelopes - set(ids)]
+        found += [f"{task_id} has a record and no state" for task_id in _suffixes(keyspace, queue + "r:") - set(ids)]
+        ended = set(states["archived"]) | set(states["completed"])
+        for digest in _suffixes(keyspace, queue + "u:"):
+            holder = keyspace[f"{queue}u:{digest}"].decode()
+            if holder not in ids or holder in ended:
+                found.append(f"lock {digest} is held by {holder}, which has ended or does not exist")
+    return found
+
+
+def _suffixes(keyspace: dict[str, Any], prefix: str) -> set[str]:
+    return {key.removeprefix(prefix) for key in keyspace if key.startswith(prefix)}

@@ -1,0 +1,104 @@
+"""All verbs of the store on one server."""
+
+from __future__ import annotations
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import ArchiveReason, Task
+from queuecore.settings import RedisSettings
+from queuecore.store.batch import Settled
+from queuecore.store.connect import connect
+from queuecore.store.control import TaskControl
+from queuecore.store.enqueue import Enqueue, Enqueued, Enqueuer
+from queuecore.store.idempotency import IdempotencyKeys
+from queuecore.store.inspect import TaskReader
+from queuecore.store.leases import Lease, Leased, Leases, WorkerIdentity
+from queuecore.store.registry import Registry
+from queuecore.store.settle import Settlements
+from queuecore.store.signals import Signals
+from queuecore.store.upkeep import LapsedLease, Lapses, Reclaim, Upkeep
+
+LEASE_MS = 30_000
+
+
+class TestStore:
+    """A store as a service would put it together, with shortcuts for tests."""
+
+    __test__ = False
+
+    def __init__(self, url: str) -> None:
+        self.server_url = url
+        self.server = connect(RedisSettings(url=url))
+        self.enqueuer = Enqueuer(self.server)
+        self.control = TaskControl(self.server)
+        self.reader = TaskReader(self.server)
+        self.upkeep = Upkeep(self.server)
+        self.signals = Signals(self.server)
+        self.registry = Registry(self.server)
+        self.idempotency = IdempotencyKeys(self.server)
+
+    def worker(self, name: str = "worker-1", lease_ms: int = LEASE_MS) -> TestWorker:
+        """The verbs of one worker."""
+        return TestWorker(self, WorkerIdentity(name, f"pod-of-{name}"), lease_ms)
+
+    async def enqueue(self, *tasks: Task) -> list[Enqueued]:
+        """Enqueue tasks that must be taken."""
+        answers = await self.enqueuer.enqueue([Enqueue(task) for task in tasks])
+        refused = [answer for answer in answers if not isinstance(answer, Enqueued)]
+        assert not refused, refused
+        return [answer for answer in answers if isinstance(answer, Enqueued)]
+
+    async def state(self, task: Task) -> TaskState | None:
+        """Where the task is; ``None`` when it does not exist."""
+        snapshot = await self.reader.find(task.id, [task.queue])
+        return snapshot.state if snapshot else None
+
+    async def lapse(self, task: Task) -> None:
+        """Let the lease of an active task lapse, as if its time were over."""
+        await self.server.command("ZADD", f"taskyard:{{{task.queue}}}:active", "XX", 1, task.id)
+
+    async def reclaim(self, queue: str = "default") -> list[Settled]:
+        """Take all lapsed tasks of a queue back: a retry at once while one is left, else the archive."""
+        (lapses,) = await self.upkeep.find_lapsed([queue])
+        assert isinstance(lapses, Lapses), lapses
+        return await self.reclaim_these(lapses)
+
+    async def reclaim_these(self, lapses: Lapses) -> list[Settled]:
+        """Take back what was seen lapsed."""
+        return await self.upkeep.reclaim([_reclaim(each, lapses.now_ms) for each in lapses.lapsed])
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.server.close()
+
+
+class TestWorker:
+    """A worker as far as the store knows it."""
+
+    __test__ = False
+
+    def __init__(self, store: TestStore, identity: WorkerIdentity, lease_ms: int) -> None:
+        self.identity = identity
+        self.leases = Leases(store.server, identity, lease_ms)
+        self.settlements = Settlements(store.server, identity)
+
+    async def lease(self, limit: int = 10, queue: str = "default") -> list[Lease]:
+        """Lease from one queue."""
+        return (await self.lease_call(limit, queue)).leases
+
+    async def lease_call(self, limit: int = 10, queue: str = "default") -> Leased:
+        """Lease from one queue; all that the call tells."""
+        (answer,) = await self.leases.lease([(queue, limit)])
+        assert isinstance(answer, Leased), answer
+        return answer
+
+    async def lease_one(self, task: Task) -> Lease:
+        """Lease a task that is the only pending one of its queue."""
+        (lease,) = await self.lease(queue=task.queue)
+        assert lease.task.id == task.id
+        return lease
+
+
+def _reclaim(lapsed: LapsedLease, now_ms: int) -> Reclaim:
+    again = lapsed.task is not None and lapsed.task.allows_retry_after(lapsed.attempt.number)
+    reason = None if again else ArchiveReason.RETRIES_EXHAUSTED
+    return Reclaim(lapsed, now_ms, "the worker was lost", 0 if again else None, reason)

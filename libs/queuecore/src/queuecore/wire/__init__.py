@@ -1,0 +1,1 @@
+"""What crosses a process boundary: the bytes of envelopes and attempts."""

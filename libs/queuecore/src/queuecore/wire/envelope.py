@@ -1,0 +1,102 @@
+"""The task envelope: the immutable bytes of one task in the store.
+
+Layout: one byte of version, one byte of priority as an ASCII digit, then MessagePack. The two leading bytes are what
+scripts need to know of a task; they read them without unpacking the rest, whose size the caller chose. The id and
+the queue are part of the key and not repeated.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from queuecore.domain.retry import RetryPolicy
+from queuecore.domain.task import Task, UniqueLock
+from queuecore.errors import EnvelopeError, UnknownEnvelopeVersion
+
+VERSION = 1
+"""The newest version that this release reads, and the one that it writes."""
+
+
+class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
+    """Version 1. Fields may be added at the end, with a default; none may move or go."""
+
+    type: str
+    payload: bytes
+    enqueued_at_ms: int
+    process_at_ms: int | None
+    max_retries: int
+    timeout_ms: int
+    deadline_at_ms: int | None
+    retry_policy: tuple[str, int, float, int, float] | None
+    unique: tuple[str, int] | None
+    metadata: dict[str, str] | None
+    retention_ms: int
+    traceparent: str | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder_v1 = msgspec.msgpack.Decoder(_EnvelopeV1)
+_DEFAULT_POLICY = RetryPolicy()
+
+
+def encode(task: Task) -> bytes:
+    """The bytes under which ``task`` is stored."""
+    body = _EnvelopeV1(
+        task.type,
+        task.payload,
+        task.enqueued_at_ms,
+        task.process_at_ms,
+        task.max_retries,
+        task.timeout_ms,
+        task.deadline_at_ms,
+        _pack_policy(task.retry_policy),
+        (task.unique.digest, task.unique.window_ms) if task.unique else None,
+        dict(task.metadata) or None,
+        task.retention_ms,
+        task.traceparent,
+    )
+    return b"%c%d%b" % (VERSION, task.priority, _encoder.encode(body))
+
+
+def decode(task_id: str, queue: str, data: bytes) -> Task:
+    """Read back what :func:`encode` wrote.
+
+    Raises:
+        UnknownEnvelopeVersion: a newer release wrote it.
+        EnvelopeError: the bytes are damaged.
+    """
+    if not data or data[0] > VERSION:
+        raise UnknownEnvelopeVersion(f"task {task_id}: envelope version {data[:1]!r} is newer than {VERSION}")
+    try:
+        body = _decoder_v1.decode(memoryview(data)[2:])
+        return Task(
+            id=task_id,
+            queue=queue,
+            type=body.type,
+            payload=body.payload,
+            enqueued_at_ms=body.enqueued_at_ms,
+            process_at_ms=body.process_at_ms,
+            priority=data[1] - ord("0"),
+            max_retries=body.max_retries,
+            timeout_ms=body.timeout_ms,
+            deadline_at_ms=body.deadline_at_ms,
+            retry_policy=_unpack_policy(body.retry_policy),
+            unique=UniqueLock(*body.unique) if body.unique else None,
+            metadata=body.metadata or {},
+            retention_ms=body.retention_ms,
+            traceparent=body.traceparent,
+        )
+    except (msgspec.MsgspecError, IndexError) as error:
+        raise EnvelopeError(f"task {task_id}: the envelope is damaged: {error}") from error
+
+
+def _pack_policy(policy: RetryPolicy) -> tuple[str, int, float, int, float] | None:
+    if policy == _DEFAULT_POLICY:
+        return None
+    return (policy.curve, policy.base_ms, policy.factor, policy.max_ms, policy.jitter)
+
+
+def _unpack_policy(packed: tuple[str, int, float, int, float] | None) -> RetryPolicy:
+    if packed is None:
+        return _DEFAULT_POLICY
+    return msgspec.convert(dict(zip(RetryPolicy.__struct_fields__, packed, strict=True)), RetryPolicy)

@@ -1,0 +1,1 @@
+"""Taskyard's scheduler: due tasks, lapsed leases and finished tasks."""

@@ -1,0 +1,118 @@
+"""Makes tasks pending when they are due, and not a moment later."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from queuecore.domain.backoff import Backoff
+from queuecore.errors import StoreError
+from queuecore.store.signals import Signals
+from queuecore.store.upkeep import Promotion, Upkeep
+from queuescheduler.known_queues import KnownQueues
+from queuescheduler.observation import SchedulerMetrics
+
+SAFETY_POLL_S = 5.0
+"""Every queue is looked at so often, whatever was signalled."""
+
+log = structlog.get_logger()
+
+
+class Promoter:
+    """Sleeps until the earliest due time of all queues; is woken when an earlier one arrives.
+
+    Args:
+        upkeep: promotes.
+        signals: tells of earlier due times.
+        queues: which queues there are.
+        metrics: counts, and measures lateness.
+        backoff: for a store that is away.
+    """
+
+    def __init__(
+        self,
+        *,
+        upkeep: Upkeep,
+        signals: Signals,
+        queues: KnownQueues,
+        metrics: SchedulerMetrics,
+        backoff: Backoff,
+    ) -> None:
+        self._upkeep = upkeep
+        self._signals = signals
+        self._queues = queues
+        self._metrics = metrics
+        self._backoff = backoff
+        self._wake_at: dict[str, float] = {}
+        """Per queue when to promote next, by the monotonic clock."""
+        self._woken = asyncio.Event()
+        queues.on_change(self._add_queues)
+
+    async def run(self) -> None:
+        """Promote until cancelled."""
+        while True:
+            now = time.monotonic()
+            due = [queue for queue, at in self._wake_at.items() if at <= now]
+            if not due:
+                await self._sleep(min(self._wake_at.values(), default=now + SAFETY_POLL_S) - now)
+            elif failed := await self._promote(due):
+                pause_s = self._backoff.fail()
+                log.warning("promote_failed", error=str(failed), retry_in_s=round(pause_s, 3))
+                await asyncio.sleep(pause_s)
+            else:
+                self._backoff.succeed()
+
+    async def listen(self) -> None:
+        """Hear of earlier due times until cancelled."""
+        backoff = self._backoff.another()
+        while True:
+            try:
+                async for queue in self._signals.due_queues():
+                    backoff.succeed()
+                    self._wake(queue)
+            except StoreError as error:
+                pause_s = backoff.fail()
+                log.warning("due_subscription_lost", error=str(error), retry_in_s=round(pause_s, 3))
+                await asyncio.sleep(pause_s)
+                self._add_queues()
+
+    async def _promote(self, queues: Sequence[str]) -> StoreError | None:
+        """Promote what is due in ``queues`` and note when to come back."""
+        for queue in queues:
+            # Before the call: a signal that comes while it is under way must not be overwritten after it.
+            self._wake_at[queue] = time.monotonic() + SAFETY_POLL_S
+        failed = None
+        for queue, answer in zip(queues, await self._upkeep.promote(queues), strict=True):
+            if isinstance(answer, StoreError):
+                failed = answer
+                self._wake(queue)
+            else:
+                self._note(queue, answer)
+        return failed
+
+    def _note(self, queue: str, promotion: Promotion) -> None:
+        self._metrics.note_promotion(promotion)
+        if promotion.orphans:
+            log.warning("orphans_dropped", queue=queue, orphans=promotion.orphans)
+        if promotion.next_due_at_ms is not None:
+            in_s = max(0, promotion.next_due_at_ms - promotion.now_ms) / 1000
+            self._wake_at[queue] = min(self._wake_at[queue], time.monotonic() + in_s)
+
+    def _wake(self, queue: str) -> None:
+        self._wake_at[queue] = 0.0
+        self._woken.set()
+
+    def _add_queues(self) -> None:
+        for queue in self._queues.names:
+            self._wake(queue)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()

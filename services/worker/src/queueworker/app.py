@@ -1,0 +1,197 @@
+"""A worker put together: its parts, its roles, its life."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from queuecore.domain.backoff import Backoff
+from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.process import Roles, StopSignals
+from queuecore.store.connect import connect
+from queuecore.store.leases import Leases, WorkerIdentity
+from queuecore.store.registry import Registry
+from queuecore.store.settle import Settlements
+from queuecore.store.signals import Signals
+from queueworker import demo
+from queueworker.cancels import CancelListener
+from queueworker.draining import Drain
+from queueworker.executors.coroutine import CoroutineExecutor
+from queueworker.executors.process import ProcessExecutor
+from queueworker.executors.thread import ThreadExecutor
+from queueworker.handlers import Handlers, Kind
+from queueworker.health import Health
+from queueworker.held import HeldRuns
+from queueworker.leaser import Leaser
+from queueworker.loader import load_handlers
+from queueworker.observation import WorkerMetrics
+from queueworker.progress import ProgressReporter
+from queueworker.registration import Registration
+from queueworker.renewer import Renewer
+from queueworker.runner import Executor, Runner
+from queueworker.settings import WorkerSettings
+from queueworker.settler import Settler
+from queueworker.slots import Slots
+
+UNSETTLED_PER_SLOT = 10
+"""Outcomes that may wait for the store, per slot, before no more tasks are leased."""
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Leases tasks, runs their handlers and settles them, until it is told to stop.
+
+    To be made inside the event loop in which it runs.
+
+    Args:
+        settings: as read from the environment.
+        handlers: what it runs.
+    """
+
+    def __init__(self, settings: WorkerSettings, handlers: Handlers) -> None:
+        self._settings = settings
+        self._server = connect(settings.redis)
+        self._order = settings.order()
+        self._identity = identify()
+        self._slots = Slots(settings.slots)
+        self._held = HeldRuns()
+        self._leases = Leases(self._server, self._identity, settings.lease_ms)
+        self._signals = Signals(self._server)
+        self._executors: dict[Kind, Executor] = {
+            Kind.ASYNC: CoroutineExecutor(),
+            Kind.THREAD: ThreadExecutor(settings.slots),
+            Kind.PROCESS: ProcessExecutor(settings.processes, settings.handlers),
+        }
+        self._heartbeat = LoopHeartbeat(time.monotonic)
+        registry = CollectorRegistry()
+        metrics = WorkerMetrics(registry, self._slots)
+        self._renewer = Renewer(leases=self._leases, held=self._held, metrics=metrics)
+        self._settler = Settler(
+            settlements=Settlements(self._server, self._identity),
+            held=self._held,
+            metrics=metrics,
+            backoff=Backoff(random.random),
+            most_waiting=settings.slots * UNSETTLED_PER_SLOT,
+        )
+        self._progress = ProgressReporter(self._leases)
+        self._drain = Drain(
+            grace_s=settings.drain_ms / 1000,
+            slots=self._slots,
+            held=self._held,
+            settler=self._settler,
+            leases=self._leases,
+        )
+        self._stop = StopSignals(on_hurry=self._drain.hurry)
+        self._registration = Registration(
+            registry=Registry(self._server),
+            identity=self._identity,
+            queues=list(self._order.queues),
+            handlers=handlers,
+            slots=self._slots,
+            draining=lambda: self._stop.asked,
+        )
+        self._leaser = self._make_leaser(self._make_runner(handlers, metrics))
+        health = Health(
+            heartbeat=self._heartbeat, renewer=self._renewer, registration=self._registration, stop=self._stop
+        )
+        self._probes = ProbeServer(settings.probe_host, settings.probe_port, health.live, health.ready, registry)
+
+    def _make_runner(self, handlers: Handlers, metrics: WorkerMetrics) -> Runner:
+        return Runner(
+            handlers=handlers,
+            executors=self._executors,
+            slots=self._slots,
+            held=self._held,
+            settler=self._settler,
+            metrics=metrics,
+            report_progress=self._progress.report,
+            random=random.random,
+        )
+
+    def _make_leaser(self, runner: Runner) -> Leaser:
+        return Leaser(
+            leases=self._leases,
+            signals=self._signals,
+            order=self._order,
+            slots=self._slots,
+            start=runner.start,
+            archive=self._settler.archive_unreadable,
+            room=self._settler.room,
+            safety_poll_s=self._settings.safety_poll_ms / 1000,
+            backoff=Backoff(random.random),
+        )
+
+    async def run(self) -> int:
+        """Work until told to stop, then drain.
+
+        Returns:
+            The exit code: 0 after a stop, 1 after a fault of its own.
+        """
+        self._probes.start()
+        log.info(
+            "worker_started",
+            worker=self._identity.worker,
+            queues=list(self._order.queues),
+            slots=self._slots.total,
+            probe_port=self._probes.port,
+        )
+        cancels = CancelListener(signals=self._signals, held=self._held, backoff=Backoff(random.random))
+        leasing = asyncio.create_task(self._leaser.run(), name="leaser")
+        roles = Roles(
+            {
+                "lease": _as_role(leasing),
+                "settle": self._settler.run(),
+                "renew": self._renewer.run(),
+                "cancels": cancels.run(),
+                "progress": self._progress.run(),
+                "registration": self._registration.run(),
+                "heartbeat": self._heartbeat.run(),
+            }
+        )
+        well = await roles.run_until(self._stop)
+        self._leaser.stop()
+        await asyncio.wait([leasing])
+        await self._drain.run()
+        await self._leases.pass_wakeup_on(self._order.queues)
+        await self._registration.withdraw()
+        await roles.cancel()
+        await self._close()
+        log.info("worker_stopped")
+        return 0 if well else 1
+
+    async def _close(self) -> None:
+        for executor in self._executors.values():
+            await asyncio.to_thread(executor.close)
+        self._probes.stop()
+        await self._server.close()
+
+
+def identify() -> WorkerIdentity:
+    """A name for this process that no other has, not even the next one of the same pod."""
+    pod = socket.gethostname()
+    return WorkerIdentity(worker=f"{pod}-{os.getpid()}-{secrets.token_hex(3)}", pod=pod)
+
+
+def make_handlers(settings: WorkerSettings) -> Handlers:
+    """The user's handlers, and the demo where it is wanted.
+
+    Raises:
+        ConfigError: the handlers cannot be loaded.
+    """
+    handlers = load_handlers(settings.handlers)
+    if settings.demo:
+        handlers.update(demo.handlers)
+    return handlers
+
+
+async def _as_role(task: asyncio.Task[None]) -> None:
+    """Share the fate of a task that is not to be cancelled with the roles."""
+    await asyncio.shield(task)

@@ -1,0 +1,1 @@
+"""How handlers are run: in the event loop, in threads, in other processes."""

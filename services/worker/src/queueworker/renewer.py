@@ -1,0 +1,73 @@
+"""Renews the leases of all tasks that this worker holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from queuecore.errors import StoreError
+from queuecore.store.batch import Settled
+from queuecore.store.leases import Leases
+from queuecore.store.replies import Reply
+from queueworker.held import HeldRuns
+from queueworker.observation import WorkerMetrics
+from queueworker.run import Run, StopReason
+
+log = structlog.get_logger()
+
+RENEWALS_PER_LEASE = 3
+"""So that one renewal may fail, and the next, before a lease lapses."""
+
+
+class Renewer:
+    """Renews a few times per lease, and stops what it learns is lost or cancelled.
+
+    Args:
+        leases: where leases are renewed.
+        held: the runs whose leases they are.
+        metrics: counts lost leases.
+    """
+
+    def __init__(self, *, leases: Leases, held: HeldRuns, metrics: WorkerMetrics) -> None:
+        self._leases = leases
+        self._held = held
+        self._metrics = metrics
+        self.last_turn_at = time.monotonic()
+        """When the loop last came round, whether or not the store answered; an old one means that it is stuck."""
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between renewals."""
+        return self._leases.lease_ms / RENEWALS_PER_LEASE / 1000
+
+    async def run(self) -> None:
+        """Renew until cancelled."""
+        while True:
+            await asyncio.sleep(self.interval_s)
+            await self.renew()
+            self.last_turn_at = time.monotonic()
+
+    async def renew(self) -> None:
+        """Renew all leases once."""
+        runs = self._held.all()
+        if not runs:
+            return
+        replies = await self._leases.renew([run.lease for run in runs])
+        failed = [self._take(run, reply) for run, reply in zip(runs, replies, strict=True)]
+        if error := next((each for each in failed if each), None):
+            log.warning("renew_failed", error=str(error), leases=len(runs))
+
+    def _take(self, run: Run, reply: Settled) -> StoreError | None:
+        if isinstance(reply, StoreError):
+            return reply
+        if reply is Reply.CANCELLED:
+            run.stop(StopReason.CANCELLED)
+        elif reply is Reply.STALE and self._held.find(run.lease.task.queue, run.lease.task.id) is run:
+            # Not what was settled while the call was under way, which is held no more.
+            self._metrics.leases_lost.inc()
+            log.warning("lease_lost", task_id=run.lease.task.id, queue=run.lease.task.queue)
+            self._held.drop(run)
+            run.stop(StopReason.LEASE_LOST)
+        return None

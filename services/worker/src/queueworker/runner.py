@@ -1,0 +1,195 @@
+"""Runs leased tasks: one attempt each, from its start to its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from queuecore.store.leases import Lease
+from queuecore.store.settle import Failure, Success
+from queueworker.context import TaskContext
+from queueworker.errors import DoNotRetry, Retry
+from queueworker.handlers import Handler, Handlers, Kind
+from queueworker.held import HeldRuns
+from queueworker.observation import WorkerMetrics
+from queueworker.run import Run, StopReason
+from queueworker.settler import Settler
+from queueworker.slots import Slots
+from queueworker.verdict import Verdict, judge_error, judge_stop
+
+MOST_RESULT_BYTES = 1024 * 1024
+UNHANDLED_LABEL = "unhandled"
+"""Stands in metrics for types that this worker has no handler for, whoever made them up."""
+
+log = structlog.get_logger()
+
+
+class Executor(Protocol):
+    """Runs the handlers of one :class:`~queueworker.handlers.Kind`."""
+
+    def close(self) -> None:
+        """Let go of threads and processes."""
+
+    async def execute(self, run: Run) -> object:
+        """Run the handler; what it returns. Cancelling this stops the handler, as far as it can be stopped."""
+
+
+class Runner:
+    """Starts leased tasks and reports their outcomes.
+
+    Args:
+        handlers: what runs each type.
+        executors: how each kind of handler is run.
+        slots: one is taken per task.
+        held: learns of each run.
+        settler: takes the outcomes.
+        metrics: counts handlers that cannot be stopped.
+        report_progress: takes what handlers report.
+        random: for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        handlers: Handlers,
+        executors: dict[Kind, Executor],
+        slots: Slots,
+        held: HeldRuns,
+        settler: Settler,
+        metrics: WorkerMetrics,
+        report_progress: Callable[[Lease, bytes], None],
+        random: Callable[[], float],
+    ) -> None:
+        self._handlers = handlers
+        self._executors = executors
+        self._slots = slots
+        self._held = held
+        self._settler = settler
+        self._metrics = metrics
+        self._report_progress = report_progress
+        self._random = random
+        self._loop = asyncio.get_running_loop()
+
+    def start(self, lease: Lease) -> None:
+        """Begin to run a task. Takes a slot, which is given back when nothing of the task runs any more."""
+        task = lease.task
+        limit_ms, reason = _time_limit(lease)
+        context = TaskContext(
+            task,
+            lease.attempt,
+            lease.started_at_ms + limit_ms,
+            lambda value: self._report_progress(lease, value),
+        )
+        handler = self._handlers.get(task.type) or _unhandled(task.type)
+        run = Run(lease, handler, context)
+        self._slots.take()
+        self._held.add(run)
+        run.work = self._loop.create_task(self._attempt(run, limit_ms, reason))
+
+    async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
+        began = time.monotonic()
+        result: object = None
+        error: BaseException | None = None
+        timer = self._loop.call_later(limit_ms / 1000, run.stop, reason)
+        try:
+            result = await self._executors[run.handler.kind].execute(run)
+        except asyncio.CancelledError as cancelled:
+            # Only Run.stop cancels; a handler that raises it by itself has simply failed.
+            error = cancelled
+        except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its task's failure, not ours
+            error = raised
+        finally:
+            timer.cancel()
+        run_ms = round((time.monotonic() - began) * 1000)
+        self._free_slot(run)
+        self._conclude(run, run_ms, result, error)
+
+    def _free_slot(self, run: Run) -> None:
+        if run.slot_taken_until is None or run.slot_taken_until.done():
+            self._slots.give_back()
+        else:
+            self._metrics.stuck_threads.inc()
+            run.slot_taken_until.add_done_callback(self._free_stuck_slot)
+
+    def _free_stuck_slot(self, _: object) -> None:
+        self._metrics.stuck_threads.dec()
+        self._slots.give_back()
+
+    def _conclude(self, run: Run, run_ms: int, result: object, error: BaseException | None) -> None:
+        if run.stopped_by in (StopReason.TIMEOUT, StopReason.DEADLINE):
+            self._fail_stopped(run, run_ms, run.stopped_by)
+        elif error is None:
+            self._succeed(run, run_ms, result)
+        elif run.stopped_by is StopReason.CANCELLED:
+            self._fail_stopped(run, run_ms, run.stopped_by)
+        elif run.stopped_by is StopReason.LEASE_LOST:
+            self._held.drop(run)
+        elif run.stopped_by is None:
+            self._fail(run, run_ms, describe(error), judge_error(run.lease, error, run_ms, self._random), error)
+        # Stopped by a drain: it stays held, and the drain releases it.
+
+    def _succeed(self, run: Run, run_ms: int, result: object) -> None:
+        value = run.context.result if result is None else result
+        try:
+            encoded = b"" if value is None else _encode_result(value)
+        except DoNotRetry as error:
+            self._fail(run, run_ms, describe(error), judge_error(run.lease, error, run_ms, self._random), error)
+        else:
+            self._settler.succeed(run, Success(run.lease, run_ms, encoded))
+
+    def _fail_stopped(self, run: Run, run_ms: int, stopped_by: StopReason) -> None:
+        self._fail(run, run_ms, stopped_by.value, judge_stop(run.lease, stopped_by, run_ms, self._random), None)
+
+    def _fail(self, run: Run, run_ms: int, message: str, verdict: Verdict, error: BaseException | None) -> None:
+        task = run.lease.task
+        log.warning(
+            "task_failed",
+            task_id=task.id,
+            queue=task.queue,
+            type=task.type,
+            attempt=run.lease.attempt,
+            error=message,
+            retry_in_ms=verdict.retry_in_ms,
+            reason=verdict.reason,
+            exc_info=error if not isinstance(error, (Retry, DoNotRetry)) else None,
+        )
+        label = None if run.handler.function is not _refuse else UNHANDLED_LABEL
+        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, label))
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, as the task's last error."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _time_limit(lease: Lease) -> tuple[int, StopReason]:
+    """How long the attempt may take, and which limit that is."""
+    task = lease.task
+    if task.deadline_at_ms is not None:
+        left_ms = max(0, task.deadline_at_ms - lease.started_at_ms)
+        if left_ms < task.timeout_ms:
+            return left_ms, StopReason.DEADLINE
+    return task.timeout_ms, StopReason.TIMEOUT
+
+
+def _encode_result(value: object) -> bytes:
+    try:
+        encoded = msgspec.json.encode(value)
+    except (TypeError, ValueError) as error:
+        raise DoNotRetry(f"the task ran, but its result cannot be written as JSON: {error}") from error
+    if len(encoded) > MOST_RESULT_BYTES:
+        raise DoNotRetry(f"the task ran, but its result has {len(encoded)} bytes; the limit is {MOST_RESULT_BYTES}")
+    return encoded
+
+
+def _unhandled(task_type: str) -> Handler:
+    return Handler(task_type, _refuse, Kind.ASYNC, dict, takes_context=True)
+
+
+async def _refuse(_: object, context: TaskContext) -> None:
+    raise LookupError(f"this worker has no handler for tasks of type {context.task.type!r}")

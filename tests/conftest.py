@@ -1,0 +1,18 @@
+"""What holds for every test: the folder decides the mark, and the mark the time limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
+_UNIT_TIMEOUT_S = 5
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        item.add_marker(folder)
+        if folder == "unit" and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_UNIT_TIMEOUT_S))

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from queuecore.embedded import EmbeddedValkey
+from queuecore.errors import ConfigError, StoreFull, StoreNotReady, StoreUnavailable
+from queuecore.settings import RedisSettings
+from queuecore.store.connect import connect
+from queuecore.store.enqueue import Enqueue
+from queuecore.store.readiness import check_readiness
+from queuecore.store.replies import Reply
+from queuecore.store.settle import Success
+from queuecore.testing.builders import make_task
+from queuecore.testing.store import TestStore
+
+
+async def test_scripts_are_sent_again_when_the_server_has_forgotten_them(store: TestStore) -> None:
+    tasks = [make_task(queue=queue) for queue in ("one", "two")]
+    await store.enqueue(*tasks)
+    await store.server.command("SCRIPT", "FLUSH")
+    worker = store.worker()
+    answers = await worker.leases.lease([("one", 1), ("two", 1)])
+    leases = [lease for answer in answers for lease in answer.leases]  # type: ignore[union-attr]
+    await store.server.command("SCRIPT", "FLUSH")
+    assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE, Reply.DONE]
+
+
+async def test_readiness_is_given_when_the_server_is_fit(store: TestStore) -> None:
+    assert (await check_readiness(store.server)).policy_known
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+async def test_readiness_is_refused_when_the_server_evicts(store: TestStore, policy: str) -> None:
+    await store.server.command("CONFIG", "SET", "maxmemory-policy", policy)
+    try:
+        with pytest.raises(StoreNotReady, match=policy):
+            await check_readiness(store.server)
+    finally:
+        await store.server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_readiness_says_that_policy_is_unknown_when_config_is_forbidden(store: TestStore) -> None:
+    await store.server.command(
+        "ACL", "SETUSER", "app", "on", ">secret", "~taskyard:*", "&taskyard:*", "+@all", "-config"
+    )
+    url = store.server_url.replace("redis://", "redis://app:secret@")
+    limited = TestStore(url)
+    try:
+        assert not (await check_readiness(limited.server)).policy_known
+        await limited.enqueue(make_task())
+    finally:
+        await limited.close()
+        await store.server.command("ACL", "DELUSER", "app")
+
+
+async def test_readiness_is_refused_when_scripts_are_forbidden(store: TestStore) -> None:
+    await store.server.command("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-@scripting")
+    limited = TestStore(store.server_url.replace("redis://", "redis://app:secret@"))
+    try:
+        with pytest.raises(StoreNotReady, match="scripts"):
+            await check_readiness(limited.server)
+    finally:
+        await limited.close()
+        await store.server.command("ACL", "DELUSER", "app")
+
+
+async def test_calls_say_that_the_store_is_away_when_it_is(tmp_path: Path) -> None:
+    with EmbeddedValkey(tmp_path) as server:
+        store = TestStore(server.url)
+        task = make_task()
+        await store.enqueue(task)
+        server.stop()
+        answers = await store.enqueuer.enqueue([Enqueue(task)])
+        assert isinstance(answers[0], StoreUnavailable)
+        with pytest.raises(StoreUnavailable):
+            await store.reader.find(task.id, ["default"])
+        with pytest.raises(StoreUnavailable):
+            await check_readiness(store.server)
+        with pytest.raises(StoreUnavailable):
+            await store.signals.wait_for_work(["default"], 1)
+        await store.close()
+
+
+async def test_wrong_password_is_told_as_such(store: TestStore) -> None:
+    stranger = TestStore(store.server_url.replace("redis://", "redis://nobody:wrong@"))
+    with pytest.raises(StoreUnavailable, match="AuthenticationError"):
+        await check_readiness(stranger.server)
+    await stranger.close()
+
+
+async def test_enqueue_writes_nothing_when_memory_is_full(store: TestStore) -> None:
+    await store.enqueue(make_task())
+    await store.server.command("CONFIG", "SET", "maxmemory", "1")
+    try:
+        task = make_task()
+        (answer,) = await store.enqueuer.enqueue([Enqueue(task)])
+        assert isinstance(answer, StoreFull)
+        assert await store.state(task) is None
+    finally:
+        await store.server.command("CONFIG", "SET", "maxmemory", "0")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://host", "scheme"),
+        ("redis://", "host"),
+        ("redis://host:port", "port"),
+        ("redis://host:6379/one", "database"),
+        ("redis+sentinel://host:26379", "service"),
+    ],
+)
+def test_connect_names_the_variable_when_its_url_is_wrong(url: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=f"(?i)TASKYARD_REDIS_URL.*{why}"):
+        connect(RedisSettings(url=url))
