@@ -31,7 +31,9 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_ca_file: Annotated[Path | None, Meta(description="CA certificates (PEM) that vouch for the server.")] = None
     timeout_ms: Annotated[DurationMs, Meta(ge=1, description="How long the server may take to answer.")] = 1_500
     connect_timeout_ms: Annotated[DurationMs, Meta(ge=1, description="How long a connection may take to open.")] = 1_000
-    max_connections: Annotated[int, Meta(ge=1, description="Connections that one process may have open.")] = 64
+    max_connections: Annotated[
+        int, Meta(ge=1, description="Calls that one process makes at once, each on a connection.")
+    ] = 64
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,5 +52,5 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings of every service have."""
 
-    redis: RedisSettings
-    log: LogSettings
+    redis: RedisSettings = RedisSettings()
+    log: LogSettings = LogSettings()

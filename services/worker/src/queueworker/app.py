@@ -68,7 +68,7 @@ class Worker:
         self._executors: dict[Kind, Executor] = {
             Kind.ASYNC: CoroutineExecutor(),
             Kind.THREAD: ThreadExecutor(settings.slots),
-            Kind.PROCESS: ProcessExecutor(settings.processes, settings.handlers),
+            Kind.PROCESS: ProcessExecutor(settings.processes or os.cpu_count() or 1, settings.handlers),
         }
         self._heartbeat = LoopHeartbeat(time.monotonic)
         registry = CollectorRegistry()

@@ -22,7 +22,7 @@ class TaskContext:
         report: takes what :meth:`progress` is given, as JSON.
     """
 
-    __slots__ = ("_report", "attempt", "cancelled", "deadline_at_ms", "result", "task")
+    __slots__ = ("attempt", "cancelled", "deadline_at_ms", "report", "result", "task")
 
     def __init__(self, task: Task, attempt: int, deadline_at_ms: int, report: Callable[[bytes], None]) -> None:
         self.task = task
@@ -32,7 +32,7 @@ class TaskContext:
         """Whether the attempt is to stop. An async handler is cancelled besides; a plain one must look here."""
         self.result: Any = None
         """The task's result if the handler returns ``None``."""
-        self._report = report
+        self.report = report
 
     @property
     def deadline(self) -> datetime:
@@ -54,4 +54,4 @@ class TaskContext:
         Raises:
             TypeError: ``value`` cannot be written as JSON.
         """
-        self._report(msgspec.json.encode(value))
+        self.report(msgspec.json.encode(value))

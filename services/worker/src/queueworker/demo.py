@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from queuecore.domain.duration import parse_duration
+from queuecore.domain.duration import DURATION_PATTERN, parse_duration
 from queueworker.context import TaskContext
 from queueworker.handlers import Handlers
 
@@ -19,7 +19,9 @@ class Demo(msgspec.Struct, forbid_unknown_fields=True):
 
     message: str
     count: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-    sleep: Annotated[str, msgspec.Meta(description="A duration to wait first, such as 500ms.")] = "0s"
+    sleep: Annotated[
+        str, msgspec.Meta(description="A duration to wait first, such as 500ms.", pattern=f"^{DURATION_PATTERN}$")
+    ] = "0s"
     fail_times: Annotated[int, msgspec.Meta(ge=0, description="The first attempts that fail.")] = 0
 
 

@@ -54,10 +54,13 @@ class Handler(msgspec.Struct, frozen=True):
         return self.function(payload, context) if self.takes_context else self.function(payload)
 
     def schema(self) -> bytes:
-        """The JSON Schema of the payload; ``null`` when any object will do."""
+        """The JSON Schema of the payload; ``null`` when any object will do, or its type has no schema."""
         if self.payload_type is dict:
             return b"null"
-        return msgspec.json.encode(msgspec.json.schema(self.payload_type))
+        try:
+            return msgspec.json.encode(msgspec.json.schema(self.payload_type))
+        except TypeError:
+            return b"null"
 
 
 class Handlers:
@@ -157,7 +160,7 @@ def _payload_type(function: HandlerFunction, annotation: Any) -> Any:
     if annotation in (Any, object, inspect.Parameter.empty):
         return dict
     try:
-        msgspec.json.schema(annotation)
+        msgspec.json.Decoder(annotation)
     except TypeError as error:
         raise HandlerError(f"{_name(function)}: the payload's annotation cannot be used: {error}") from error
     return annotation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Annotated, Literal
 
@@ -39,8 +38,13 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
     ] = "weighted"
     slots: Annotated[int, Meta(ge=1, le=10_000, description="Tasks that it runs at once.")] = 100
     processes: Annotated[
-        int, Meta(ge=1, le=1_000, description="Processes for handlers registered with `process=True`.")
-    ] = os.cpu_count() or 1
+        int,
+        Meta(
+            ge=0,
+            le=1_000,
+            description="Processes for handlers registered with `process=True`; 0 takes one for each processor.",
+        ),
+    ] = 0
     handlers: Annotated[
         tuple[str, ...],
         Meta(

@@ -21,6 +21,8 @@ _UNIT_MS = {
     "h": Decimal(3_600_000),
 }
 _PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(_UNIT_MS)})")
+DURATION_PATTERN = rf"(0|({_PART.pattern})+)"
+"""A regular expression for the form of a duration, without anchors; for schemas."""
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 _MAX_LENGTH = 64
 _EXAMPLES = "such as 30s, 5m, 1h30m or 500ms"

@@ -32,11 +32,13 @@ class Server:
     Args:
         client: for commands that answer at once.
         blocking: for commands that wait on the server; it has no read timeout.
+        most_calls: calls that may be under way at once, each on a connection of its own; others wait.
     """
 
-    def __init__(self, client: Client, blocking: Client) -> None:
+    def __init__(self, client: Client, blocking: Client, most_calls: int) -> None:
         self.client = client
         self.blocking = blocking
+        self._permits = asyncio.Semaphore(most_calls)
 
     @property
     def is_cluster(self) -> bool:
@@ -50,11 +52,12 @@ class Server:
             StoreError: see :mod:`queuecore.errors`.
         """
         keys = queue_keys(call.queue)
-        with translated():
-            try:
-                return await self.client.execute_command(*_evalsha(call, keys))
-            except NoScriptError:
-                return await self.client.execute_command(*_eval(call, keys))
+        async with self._permits:
+            with translated():
+                try:
+                    return await self.client.execute_command(*_evalsha(call, keys))
+                except NoScriptError:
+                    return await self.client.execute_command(*_eval(call, keys))
 
     async def run_all(self, calls: Sequence[Call]) -> list[Any]:
         """Run scripts in one round trip; on a Cluster side by side.
@@ -71,7 +74,8 @@ class Server:
         for call in calls:
             pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
         try:
-            answers = await pipeline.execute(raise_on_error=False)
+            async with self._permits:
+                answers = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             return [translate(error)] * len(calls)
         return [await self._settled(call, answer) for call, answer in zip(calls, answers, strict=True)]
@@ -93,8 +97,9 @@ class Server:
         Raises:
             StoreError: see :mod:`queuecore.errors`.
         """
-        with translated():
-            return await self.client.execute_command(*parts)
+        async with self._permits:
+            with translated():
+                return await self.client.execute_command(*parts)
 
     async def commands(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Run plain commands in one round trip (on a Cluster, one per server); what the server answers to each.
@@ -105,8 +110,9 @@ class Server:
         pipeline = self.client.pipeline(transaction=False)
         for parts in commands:
             pipeline.execute_command(*parts)
-        with translated():
-            return await pipeline.execute()
+        async with self._permits:
+            with translated():
+                return await pipeline.execute()
 
     async def close(self) -> None:
         """Give all connections back."""

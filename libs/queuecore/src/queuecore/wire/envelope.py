@@ -36,7 +36,8 @@ class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder_v1 = msgspec.msgpack.Decoder(_EnvelopeV1)
-_DEFAULT_POLICY = RetryPolicy()
+_V1_POLICY = RetryPolicy(curve="exponential", base_ms=1_000, factor=2.0, max_ms=900_000, jitter=0.2)
+"""What a missing policy means in version 1, whatever the default of later releases is."""
 
 
 def encode(task: Task) -> bytes:
@@ -65,8 +66,10 @@ def decode(task_id: str, queue: str, data: bytes) -> Task:
         UnknownEnvelopeVersion: a newer release wrote it.
         EnvelopeError: the bytes are damaged.
     """
-    if not data or data[0] > VERSION:
-        raise UnknownEnvelopeVersion(f"task {task_id}: envelope version {data[:1]!r} is newer than {VERSION}")
+    if data and data[0] > VERSION:
+        raise UnknownEnvelopeVersion(f"task {task_id}: envelope version {data[0]} is newer than {VERSION}")
+    if data[:1] != bytes([VERSION]) or not data[1:2].isdigit():
+        raise EnvelopeError(f"task {task_id}: the envelope is damaged: it begins with {data[:2]!r}")
     try:
         body = _decoder_v1.decode(memoryview(data)[2:])
         return Task(
@@ -86,17 +89,17 @@ def decode(task_id: str, queue: str, data: bytes) -> Task:
             retention_ms=body.retention_ms,
             traceparent=body.traceparent,
         )
-    except (msgspec.MsgspecError, IndexError) as error:
+    except msgspec.MsgspecError as error:
         raise EnvelopeError(f"task {task_id}: the envelope is damaged: {error}") from error
 
 
 def _pack_policy(policy: RetryPolicy) -> tuple[str, int, float, int, float] | None:
-    if policy == _DEFAULT_POLICY:
+    if policy == _V1_POLICY:
         return None
     return (policy.curve, policy.base_ms, policy.factor, policy.max_ms, policy.jitter)
 
 
 def _unpack_policy(packed: tuple[str, int, float, int, float] | None) -> RetryPolicy:
     if packed is None:
-        return _DEFAULT_POLICY
+        return _V1_POLICY
     return msgspec.convert(dict(zip(RetryPolicy.__struct_fields__, packed, strict=True)), RetryPolicy)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import socket
 from collections.abc import Sequence
 
 import msgspec
@@ -19,7 +20,15 @@ from queueworker.handlers import Handlers
 from queueworker.loader import load_handlers
 from queueworker.run import Run
 
-_handlers_of_child: Handlers | None = None
+MOST_REPORT_BYTES = 64 * 1024
+"""What a child can report at once: one datagram."""
+
+
+class _Child:
+    """What a pool's process keeps between its tasks."""
+
+    handlers: Handlers
+    reports: socket.socket
 
 
 class HandlerProcessDied(Exception):
@@ -38,25 +47,28 @@ class ProcessExecutor:
         self._processes = processes
         self._modules = tuple(modules)
         self._pool: ProcessPool | None = None
+        self._running: dict[tuple[str, str, int], Run] = {}
+        # Datagrams need no lock, which a killed child could keep for ever, and never arrive in part.
+        self._reports, self._reports_of_children = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._reports.setblocking(False)
 
     async def execute(self, run: Run) -> object:
         """Run the handler; cancelling this kills its process."""
         run.handler.decode(run.lease.task.payload)
         if self._pool is None:
-            self._pool = ProcessPool(
-                self._processes,
-                initializer=_load,
-                initargs=(self._modules,),
-                context=multiprocessing.get_context("spawn"),
-            )
+            self._pool = self._start()
         context = run.context
+        key = (context.task.queue, context.task.id, run.lease.token)
+        self._running[key] = run
         future = self._pool.schedule(
-            _run, args=(msgspec.msgpack.encode(context.task), context.attempt, context.deadline_at_ms)
+            _run, args=(msgspec.msgpack.encode(context.task), context.attempt, context.deadline_at_ms, key[2])
         )
         try:
             encoded = await asyncio.wrap_future(future)
         except ProcessExpired as error:
             raise HandlerProcessDied(f"the handler's process ended with exit code {error.exitcode}") from error
+        finally:
+            del self._running[key]
         return msgspec.Raw(encoded) if encoded else None
 
     def close(self) -> None:
@@ -64,24 +76,45 @@ class ProcessExecutor:
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
+        self._reports.close()
+        self._reports_of_children.close()
+
+    def _start(self) -> ProcessPool:
+        asyncio.get_running_loop().add_reader(self._reports, self._receive)
+        return ProcessPool(
+            self._processes,
+            initializer=_begin_child,
+            initargs=(self._modules, self._reports_of_children),
+            # Not a fork: it would copy the event loop, and locks that threads hold.
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def _receive(self) -> None:
+        """Pass a child's progress on, unless its task has ended meanwhile."""
+        queue, task_id, token, progress = msgspec.msgpack.decode(self._reports.recv(MOST_REPORT_BYTES))
+        if run := self._running.get((queue, task_id, token)):
+            run.context.report(progress)
 
 
-def _load(modules: Sequence[str]) -> None:
-    global _handlers_of_child  # noqa: PLW0603 - a pool's initializer can hand nothing else to its calls
-    _handlers_of_child = load_handlers(modules)
+def _begin_child(modules: Sequence[str], reports: socket.socket) -> None:
+    _Child.handlers = load_handlers(modules)
+    _Child.reports = reports
 
 
-def _run(task_data: bytes, attempt: int, deadline_at_ms: int) -> bytes:
+def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int) -> bytes:
     """In the child: run the handler of a task; its result as JSON, empty for none."""
     task = msgspec.msgpack.decode(task_data, type=Task)
-    handler = _handlers_of_child.get(task.type) if _handlers_of_child else None
+    handler = _Child.handlers.get(task.type)
     if handler is None:
         raise LookupError(f"the handler for {task.type!r} is not in the modules that the worker was told to load")
-    context = TaskContext(task, attempt, deadline_at_ms, _no_progress)
+
+    def report(progress: bytes) -> None:
+        message = msgspec.msgpack.encode((task.queue, task.id, token, progress))
+        if len(message) > MOST_REPORT_BYTES:
+            raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MOST_REPORT_BYTES}")
+        _Child.reports.send(message)
+
+    context = TaskContext(task, attempt, deadline_at_ms, report)
     result = handler.call(handler.decode(task.payload), context)
     value = context.result if result is None else result
     return b"" if value is None else msgspec.json.encode(value)
-
-
-def _no_progress(_: bytes) -> None:
-    """Progress is not sent from another process."""

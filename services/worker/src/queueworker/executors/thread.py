@@ -25,14 +25,15 @@ class ThreadExecutor:
         """Run the handler; cancelling this leaves the thread to itself."""
         handler = run.handler
         payload = handler.decode(run.lease.task.payload)
-        future = asyncio.get_running_loop().run_in_executor(self._pool, handler.call, payload, run.context)
+        work = self._pool.submit(handler.call, payload, run.context)
+        future = asyncio.wrap_future(work)
         run.slot_taken_until = future
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            # Nobody waits for what the thread still returns or raises.
+            # Nobody waits for what the thread still returns or raises. A running thread is not cancelled by this.
             future.add_done_callback(_discard)
-            future.cancel()
+            work.cancel()
             raise
 
     def close(self) -> None:

@@ -1,0 +1,34 @@
+"""The yardstick: a Litestar route that answers at once, on the server and with the settings of the api."""
+
+from __future__ import annotations
+
+from litestar import Litestar, get, post
+from prometheus_client import CollectorRegistry
+
+from queueapi.app import Api
+from queueapi.readiness import ReadinessCheck
+from queueapi.serving import serve
+from queueapi.settings import PREFIX, ApiSettings
+from queuecore.process import StopSignals, run_service
+from queuecore.store.connect import connect
+
+
+@post("/api/v1/tasks")
+async def create() -> None:
+    """Nothing."""
+
+
+@get("/live")
+async def live() -> None:
+    """Nothing."""
+
+
+async def run(settings: ApiSettings) -> int:
+    """Serve until told to stop."""
+    app = Litestar([create, live], openapi_config=None, logging_config=None)
+    readiness = ReadinessCheck(connect(settings.redis), CollectorRegistry())
+    return await serve(settings, Api(app, readiness), StopSignals())
+
+
+if __name__ == "__main__":
+    run_service("empty", ApiSettings, PREFIX, run)
