@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -14,6 +14,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from queuecore.errors import ConfigError
 from queuecore.settings import RedisSettings
+from queuecore.store.connections import (
+    PackedConnection,
+    PackedSentinelConnection,
+    PackedSentinelSSLConnection,
+    PackedSSLConnection,
+)
 from queuecore.store.server import Client, Server
 
 DEFAULT_PORT = 6379
@@ -39,7 +45,9 @@ def _client(settings: RedisSettings, read_timeout_s: float | None) -> Client:
     match url.scheme.split("+"):
         case ["redis" | "rediss"]:
             host, port = _addresses(url, DEFAULT_PORT)[0]
-            return Redis(host=host, port=port, db=_database(url.path), **options)
+            kind = PackedSSLConnection if options.pop("ssl", False) else PackedConnection
+            pool = ConnectionPool(connection_class=kind, host=host, port=port, db=_database(url.path), **options)
+            return Redis.from_pool(pool)
         case ["redis" | "rediss", "cluster"]:
             nodes = [ClusterNode(host, port) for host, port in _addresses(url, DEFAULT_PORT)]
             return RedisCluster(startup_nodes=nodes, **options)
@@ -50,6 +58,9 @@ def _client(settings: RedisSettings, read_timeout_s: float | None) -> Client:
             sentinel = Sentinel(
                 _addresses(url, DEFAULT_SENTINEL_PORT),
                 sentinel_kwargs={"socket_timeout": settings.timeout_ms / 1000},
+            )
+            options["connection_class"] = (
+                PackedSentinelSSLConnection if options.get("ssl") else PackedSentinelConnection
             )
             master: Redis = sentinel.master_for(service, db=_database(database), **options)
             return master
