@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.integration.embedded.resp import ask, configured
 
 from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
+from tests.integration.embedded.resp import ask, configured
 
 
 def test_start_answers_on_loopback_when_no_port_is_given(server: EmbeddedValkey) -> None:

@@ -5,9 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.integration.embedded.resp import ask
 
 from queuecore.embedded import EmbeddedValkey, find_server
+from tests.integration.embedded.resp import ask
 
 
 def _in_package(name: str, path: str) -> Path | None:

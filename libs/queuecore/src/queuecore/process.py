@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -20,6 +22,9 @@ log = structlog.get_logger()
 
 
 S = TypeVar("S", bound=ServiceSettings)
+
+EXIT_GRACE_S = 2.0
+"""How long threads that are left behind may hold up the end of the process."""
 
 
 class StopSignals:
@@ -90,6 +95,14 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
     settings = load_or_exit(kind, prefix)
     configure_logging(name, settings.log.level, settings.log.format)
     try:
-        sys.exit(uvloop.run(run(settings)))
+        _exit(uvloop.run(run(settings)))
     except ConfigError as error:
         exit_with(error)
+
+
+def _exit(code: int) -> NoReturn:
+    # Python waits for its threads when it ends, and some never do: a handler that hangs, or what a library started.
+    impatience = threading.Timer(EXIT_GRACE_S, os._exit, [code])
+    impatience.daemon = True
+    impatience.start()
+    sys.exit(code)

@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
+from queuecore.errors import ConfigError
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
 from queuecore.process import Roles, StopSignals
 from queuecore.store.connect import connect
@@ -26,7 +27,7 @@ from queueworker.draining import Drain
 from queueworker.executors.coroutine import CoroutineExecutor
 from queueworker.executors.process import ProcessExecutor
 from queueworker.executors.thread import ThreadExecutor
-from queueworker.handlers import Handlers, Kind
+from queueworker.handlers import HandlerError, Handlers, Kind
 from queueworker.health import Health
 from queueworker.held import HeldRuns
 from queueworker.leaser import Leaser
@@ -188,7 +189,10 @@ def make_handlers(settings: WorkerSettings) -> Handlers:
     """
     handlers = load_handlers(settings.handlers)
     if settings.demo:
-        handlers.update(demo.handlers)
+        try:
+            handlers.update(demo.handlers)
+        except HandlerError as error:
+            raise ConfigError(f"{error}; TASKYARD_WORKER_DEMO=false leaves the built-in one out") from error
     return handlers
 
 

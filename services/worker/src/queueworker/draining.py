@@ -56,7 +56,7 @@ class Drain:
         await _first(_ended(unfinished), timeout_s=STOP_GRACE_S)
         await _first(self._settler.wait_until_idle(), timeout_s=SETTLE_GRACE_S)
         released = await self._release()
-        log.info("drain_ended", released=released, unsettled=len(self._held) - released)
+        log.info("drain_ended", released=released, unsettled=len(self._held))
 
     async def _release(self) -> int:
         """Give back what was stopped, after its handler has ended, so that no two of them run at once."""
@@ -64,7 +64,10 @@ class Drain:
         replies = await self._leases.release([run.lease for run in stopped])
         if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
             log.warning("release_failed", error=str(error), tasks=len(stopped))
-        return len(stopped)
+        released = [run for run, reply in zip(stopped, replies, strict=True) if not isinstance(reply, StoreError)]
+        for run in released:
+            self._held.drop(run)
+        return len(released)
 
 
 async def _ended(runs: list[Any]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from queuecore.domain.names import check_task_type
 from queueworker.context import TaskContext
+from queueworker.errors import DoNotRetry
 
 HandlerFunction = Callable[..., Any]
 F = TypeVar("F", bound=HandlerFunction)
@@ -45,13 +46,20 @@ class Handler(msgspec.Struct, frozen=True):
         """The payload as the handler takes it.
 
         Raises:
-            msgspec.ValidationError: the payload is not of the handler's type.
+            DoNotRetry: the payload is not of the handler's type.
         """
-        return msgspec.json.decode(payload, type=self.payload_type)
+        try:
+            return msgspec.json.decode(payload, type=self.payload_type)
+        except msgspec.DecodeError as error:
+            raise DoNotRetry(f"the payload is not what the handler takes: {error}") from error
 
     def call(self, payload: object, context: TaskContext) -> Any:
         """Call the function; an async one returns its coroutine."""
-        return self.function(payload, context) if self.takes_context else self.function(payload)
+        try:
+            return self.function(payload, context) if self.takes_context else self.function(payload)
+        except StopIteration as error:
+            # No future takes this one as its exception.
+            raise RuntimeError("the handler raised StopIteration") from error
 
     def schema(self) -> bytes:
         """The JSON Schema of the payload; ``null`` when any object will do, or its type has no schema."""
@@ -163,6 +171,11 @@ def _payload_type(function: HandlerFunction, annotation: Any) -> Any:
         msgspec.json.Decoder(annotation)
     except TypeError as error:
         raise HandlerError(f"{_name(function)}: the payload's annotation cannot be used: {error}") from error
+    if isinstance(msgspec.inspect.type_info(annotation), msgspec.inspect.CustomType):
+        raise HandlerError(
+            f"{_name(function)}: a payload cannot be decoded to {annotation!r}; "
+            "annotate it with a msgspec Struct, a dataclass, a TypedDict or dict"
+        )
     return annotation
 
 

@@ -15,7 +15,7 @@ from queueworker.queue_order import QueueOrder
 from queueworker.slots import Slots
 
 MOST_PER_LEASE = 200
-"""Tasks per lease call and queue."""
+"""Tasks leased at once, of all queues together: more than that would not be divided as the order says."""
 
 log = structlog.get_logger()
 
@@ -104,9 +104,7 @@ class Leaser:
         """
         hungry = list(self._order.queues)
         while hungry and self._slots.free and not self._stopped and not self._room():
-            wanted = [
-                (queue, min(number, MOST_PER_LEASE)) for queue, number in self._order.share(self._slots.free, hungry)
-            ]
+            wanted = self._order.share(min(self._slots.free, MOST_PER_LEASE), hungry)
             answers = await self._leases.lease(wanted)
             errors = [answer for answer in answers if isinstance(answer, StoreError)]
             if len(errors) == len(answers):

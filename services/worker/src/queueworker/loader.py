@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from queuecore.errors import ConfigError
+from queuecore.errors import ConfigError, InvalidField
 from queueworker.handlers import HandlerError, Handlers
 
 ENTRY_POINT_GROUP = "taskyard.handlers"
@@ -36,9 +36,11 @@ def load_handlers(modules: Sequence[str]) -> Handlers:
 
 def _find(name: str) -> list[Handlers]:
     module_name, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigError(f"TASKYARD_WORKER_HANDLERS: {name!r} is no module; it takes names as in myapp.tasks:handlers")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, HandlerError, InvalidField) as error:
         raise ConfigError(
             f"TASKYARD_WORKER_HANDLERS: module {module_name!r} cannot be imported: {error}; "
             "it takes modules that Python finds, as in myapp.tasks"

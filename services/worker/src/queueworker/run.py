@@ -23,7 +23,7 @@ class StopReason(Enum):
 class Run:
     """A leased task, from its lease until it is settled."""
 
-    __slots__ = ("context", "handler", "lease", "slot_taken_until", "stopped_by", "work")
+    __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "stopped_by", "work")
 
     def __init__(self, lease: Lease, handler: Handler, context: TaskContext) -> None:
         self.lease = lease
@@ -31,12 +31,26 @@ class Run:
         self.context = context
         self.work: asyncio.Task[None] | None = None
         self.stopped_by: StopReason | None = None
+        self.begun = False
+        """Whether ``work`` has made its first step."""
         self.slot_taken_until: asyncio.Future[object] | None = None
         """What still runs after the attempt has ended: a thread that cannot be stopped."""
+
+    def begin(self) -> None:
+        """The first step of ``work``.
+
+        Raises:
+            asyncio.CancelledError: the attempt was stopped before it.
+        """
+        self.begun = True
+        if self.stopped_by is not None:
+            raise asyncio.CancelledError
 
     def stop(self, reason: StopReason) -> None:
         """Stop the handler; only the first reason counts."""
         if self.stopped_by is None and self.work is not None and not self.work.done():
             self.stopped_by = reason
             self.context.cancelled = True
-            self.work.cancel()
+            # An asyncio task that is cancelled before its first step never makes it: nothing would settle the attempt.
+            if self.begun:
+                self.work.cancel()

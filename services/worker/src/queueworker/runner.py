@@ -10,8 +10,10 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from queuecore.domain.task import ArchiveReason
 from queuecore.store.leases import Lease
 from queuecore.store.settle import Failure, Success
+from queuecore.wire.attempt import ERROR_LENGTH
 from queueworker.context import TaskContext
 from queueworker.errors import DoNotRetry, Retry
 from queueworker.handlers import Handler, Handlers, Kind
@@ -87,9 +89,14 @@ class Runner:
         )
         handler = self._handlers.get(task.type) or _unhandled(task.type)
         run = Run(lease, handler, context)
+        if earlier := self._held.find(task.queue, task.id):
+            # Its lease lapsed while the event loop was blocked, and the task came back to us.
+            earlier.stop(StopReason.LEASE_LOST)
         self._slots.take()
         self._held.add(run)
         run.work = self._loop.create_task(self._attempt(run, limit_ms, reason))
+        if limit_ms == 0:
+            run.stop(reason)
 
     async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
         began = time.monotonic()
@@ -97,6 +104,7 @@ class Runner:
         error: BaseException | None = None
         timer = self._loop.call_later(limit_ms / 1000, run.stop, reason)
         try:
+            run.begin()
             result = await self._executors[run.handler.kind].execute(run)
         except asyncio.CancelledError as cancelled:
             # Only Run.stop cancels; a handler that raises it by itself has simply failed.
@@ -147,8 +155,11 @@ class Runner:
 
     def _fail(self, run: Run, run_ms: int, message: str, verdict: Verdict, error: BaseException | None) -> None:
         task = run.lease.task
-        log.warning(
-            "task_failed",
+        label = None if run.handler.function is not _refuse else UNHANDLED_LABEL
+        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, label))
+        cancelled = verdict.reason is ArchiveReason.CANCELLED
+        (log.info if cancelled else log.warning)(
+            "task_cancelled" if cancelled else "task_failed",
             task_id=task.id,
             queue=task.queue,
             type=task.type,
@@ -158,13 +169,16 @@ class Runner:
             reason=verdict.reason,
             exc_info=error if not isinstance(error, (Retry, DoNotRetry)) else None,
         )
-        label = None if run.handler.function is not _refuse else UNHANDLED_LABEL
-        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, label))
 
 
 def describe(error: BaseException) -> str:
-    """An error in one line, as the task's last error."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """An error as the task's last error: never too long, and fit for UTF-8."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be told is still its task's failure
+        text = ""
+    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return told[:ERROR_LENGTH].encode(errors="backslashreplace").decode()
 
 
 def _time_limit(lease: Lease) -> tuple[int, StopReason]:
@@ -180,7 +194,7 @@ def _time_limit(lease: Lease) -> tuple[int, StopReason]:
 def _encode_result(value: object) -> bytes:
     try:
         encoded = msgspec.json.encode(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise DoNotRetry(f"the task ran, but its result cannot be written as JSON: {error}") from error
     if len(encoded) > MOST_RESULT_BYTES:
         raise DoNotRetry(f"the task ran, but its result has {len(encoded)} bytes; the limit is {MOST_RESULT_BYTES}")

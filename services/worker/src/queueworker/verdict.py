@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from queuecore.domain.task import ArchiveReason
 from queuecore.store.leases import Lease
 from queueworker.errors import DoNotRetry, Retry
@@ -22,7 +20,7 @@ class Verdict(NamedTuple):
 
 def judge_error(lease: Lease, error: BaseException, run_ms: int, random: Callable[[], float]) -> Verdict:
     """What follows an attempt that raised ``error`` after ``run_ms``."""
-    if isinstance(error, (DoNotRetry, msgspec.ValidationError)):
+    if isinstance(error, DoNotRetry):
         return Verdict(None, ArchiveReason.DO_NOT_RETRY)
     asked_ms = error.after_ms if isinstance(error, Retry) else None
     return _retry_or_archive(lease, run_ms, asked_ms, random)

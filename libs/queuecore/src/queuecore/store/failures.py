@@ -28,6 +28,9 @@ _AWAY = (
 
 _AWAY_PREFIXES = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")
 
+_CLOSED_BY_UVLOOP = "the handler is closed"
+"""In the RuntimeError of uvloop when the client writes to a connection that was cut a moment ago."""
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -36,6 +39,10 @@ def translated() -> Iterator[None]:
         yield
     except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError) as error:
         raise translate(error) from error
+    except RuntimeError as error:
+        if _CLOSED_BY_UVLOOP not in str(error):
+            raise
+        raise StoreUnavailable(f"the connection was cut: {error}") from error
 
 
 def translate(error: BaseException) -> StoreError:

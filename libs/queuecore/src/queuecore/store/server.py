@@ -75,9 +75,10 @@ class Server:
             pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
         try:
             async with self._permits:
-                answers = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError) as error:
-            return [translate(error)] * len(calls)
+                with translated():
+                    answers = await pipeline.execute(raise_on_error=False)
+        except StoreError as error:
+            return [error] * len(calls)
         return [await self._settled(call, answer) for call, answer in zip(calls, answers, strict=True)]
 
     async def _settled(self, call: Call, answer: object) -> object:

@@ -1,0 +1,76 @@
+"""Many requests, few calls of the store.
+
+A request that finds no call under way starts one at once. Those that come meanwhile wait for it and go out together
+in the next. So an idle api adds no delay, and a busy one asks the store once for many tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from queuecore.errors import StoreError, StoreUnavailable
+from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+
+EnqueueCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[Enqueued | Duplicate | StoreError]]]
+
+FLUSH_SIZE = 500
+"""Tasks per call."""
+BACKLOG_SIZE = 20_000
+"""Tasks that may wait for a call."""
+
+
+class _Waiting(NamedTuple):
+    request: Enqueue
+    outcome: asyncio.Future[Enqueued | Duplicate | StoreError]
+
+
+class EnqueueCoalescer:
+    """Enqueues tasks one by one for its callers, many at a time for the store.
+
+    Args:
+        enqueue: the store's call.
+    """
+
+    def __init__(self, enqueue: EnqueueCall) -> None:
+        self._enqueue = enqueue
+        self._waiting: deque[_Waiting] = deque()
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def enqueue(self, request: Enqueue) -> Enqueued | Duplicate | StoreError:
+        """Enqueue one task; what the store's call answers for it.
+
+        Raises:
+            StoreUnavailable: too many tasks wait already.
+        """
+        if len(self._waiting) >= BACKLOG_SIZE:
+            raise StoreUnavailable("too many tasks wait to be enqueued")
+        outcome: asyncio.Future[Enqueued | Duplicate | StoreError] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(request, outcome))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return await outcome
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
+                await self._call(members)
+                # Lets the answers go out and what has arrived come in, so that the next call is a larger one.
+                await asyncio.sleep(0)
+        finally:
+            self._flushing = None
+
+    async def _call(self, members: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = await self._enqueue([member.request for member in members])
+        except Exception as error:  # noqa: BLE001 - each caller is told, and the flush goes on for the others
+            for member in members:
+                if not member.outcome.done():
+                    member.outcome.set_exception(error)
+            return
+        for member, outcome in zip(members, outcomes, strict=True):
+            if not member.outcome.done():
+                member.outcome.set_result(outcome)

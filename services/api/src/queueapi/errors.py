@@ -1,0 +1,136 @@
+"""What goes wrong, as callers see it: status, code, message, details.
+
+Each kind of error has one row here; routes raise errors and never build error answers themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from queuecore.errors import (
+    InvalidField,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+    TaskActive,
+    TaskNotCancellable,
+    TaskNotFound,
+)
+
+RETRY_AFTER_S = 1
+"""When a caller may ask again after the store was away or full."""
+
+JSON_TYPE = b"application/json"
+_GOT_LENGTH = 80
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every error answer."""
+
+    error: str
+    """For people."""
+    code: str
+    """For programs."""
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ApiError(Exception):
+    """A request that cannot be answered as it was meant to be.
+
+    Args:
+        status: the HTTP status.
+        code: the error's name for programs.
+        message: what is wrong, for people.
+        details: what is wrong, for programs.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+
+    @property
+    def body(self) -> ErrorBody:
+        """The answer's body."""
+        return ErrorBody(str(self), self.code, self.details)
+
+
+def invalid(code: str, field: str, got: object, expected: str) -> ApiError:
+    """A 400 for a field with a value that it does not take."""
+    shown = shorten(got)
+    return ApiError(
+        400,
+        code,
+        f"{field}: expected {expected}, got {shown}",
+        {"field": field, "got": shown, "expected": expected},
+    )
+
+
+def invalid_field(code: str, error: InvalidField) -> ApiError:
+    """A 400 for a field that the domain refused."""
+    return invalid(code, error.field, error.got, error.expected)
+
+
+def invalid_request(message: str, **details: object) -> ApiError:
+    """A 400 for a request that is not of the form of the route."""
+    return ApiError(400, "INVALID_REQUEST", message, details)
+
+
+def payload_too_large(what: str, limit_bytes: int, setting: str) -> ApiError:
+    """A 413."""
+    return ApiError(
+        413,
+        "PAYLOAD_TOO_LARGE",
+        f"{what} is larger than {limit_bytes} bytes (see {setting})",
+        {"limit_bytes": limit_bytes},
+    )
+
+
+def duplicate_task(holder_id: str, by_lock: bool) -> ApiError:
+    """A 409 for a task that stands in the way of an enqueue."""
+    why = "an equal task holds the unique lock" if by_lock else "a task with this id exists"
+    return ApiError(409, "DUPLICATE_TASK", f"{why}: {holder_id}", {"task_id": holder_id})
+
+
+def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiError:
+    """What a caller is told of an error of the store.
+
+    Args:
+        error: the store's error.
+        fault_code: the code of the route for faults of the server.
+    """
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    match error:
+        case StoreUnavailable():
+            return ApiError(503, "STORE_UNAVAILABLE", "the task store cannot be reached", headers=retry)
+        case StoreFull():
+            return ApiError(503, "STORE_FULL", "the task store has reached its memory limit", headers=retry)
+        case TaskNotFound():
+            return ApiError(404, "TASK_NOT_FOUND", str(error))
+        case TaskNotCancellable():
+            return ApiError(409, "TASK_NOT_CANCELLABLE", str(error))
+        case TaskActive():
+            return ApiError(409, "TASK_ACTIVE", str(error))
+    return ApiError(500, fault_code, "the task store failed")
+
+
+def shorten(value: object) -> str:
+    """The value as an error shows it: JSON, cut to a length that fits a log line."""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return text if len(text) <= _GOT_LENGTH else f"{text[: _GOT_LENGTH - 3]}..."

@@ -1,0 +1,48 @@
+"""Queues and task types."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery
+from litestar.types import ASGIApp
+
+from queueapi.errors import ApiError
+from queueapi.json_answer import json_answer
+from queueapi.responses import QueueCounts, RegisteredType
+from queueapi.store_deadline import store_deadline
+from queueapi.task_finding import checked_queue
+from queueapi.type_registry import TypeRegistry
+from queuecore.store.inspect import QueueStats, TaskReader
+
+
+def queue_routes(reader: TaskReader, types: TypeRegistry) -> list[HTTPRouteHandler]:
+    """The routes of queues and types."""
+
+    @get("/api/v1/queues/stats", opt={"fault_code": "STATS_FAILED"})
+    async def queue_stats(queue: FromQuery[str | None] = None) -> ASGIApp:
+        async with store_deadline():
+            queues = await reader.queues()
+            if queue is not None:
+                queues = [_known(checked_queue(queue), queues)]
+            stats = await reader.stats(queues)
+        return json_answer([_counts(each) for each in stats])
+
+    @get("/api/v1/types")
+    async def registered_types() -> ASGIApp:
+        async with store_deadline():
+            await types.refresh()
+        return json_answer([RegisteredType(name, msgspec.Raw(schema)) for name, schema in types.schemas.items()])
+
+    return [queue_stats, registered_types]
+
+
+def _known(queue: str, queues: list[str]) -> str:
+    if queue in queues:
+        return queue
+    raise ApiError(404, "QUEUE_NOT_FOUND", f"no task was ever put into queue {queue}", {"queue": queue})
+
+
+def _counts(stats: QueueStats) -> QueueCounts:
+    return QueueCounts(queue=stats.queue, **{state.value: number for state, number in stats.counts.items()})

@@ -1,0 +1,71 @@
+"""Single tasks: create, get, cancel, delete, run now."""
+
+from __future__ import annotations
+
+from litestar import asgi, delete, get, post
+from litestar.enums import HttpMethod
+from litestar.exceptions import MethodNotAllowedException
+from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from queueapi.body import BodyReader
+from queueapi.idempotency import REPLAYED_HEADER
+from queueapi.json_answer import Answer, encode, json_answer
+from queueapi.request_headers import idempotency_key, traceparent
+from queueapi.responses import Message, TaskCreated
+from queueapi.store_deadline import store_deadline
+from queueapi.submission import Submitter
+from queueapi.task_finding import TaskFinder
+from queueapi.task_view import view_task
+from queuecore.domain.state import TaskState
+from queuecore.store.control import TaskControl
+
+_REPLAYED = {REPLAYED_HEADER: "true"}
+_CANCELLED = encode(Message("task cancelled"))
+_CANCEL_REQUESTED = encode(Message("task cancellation requested"))
+_DELETED = encode(Message("task deleted"))
+_PENDING = encode(Message("task is pending"))
+
+
+def task_routes(
+    bodies: BodyReader, submitter: Submitter, finder: TaskFinder, control: TaskControl
+) -> list[ASGIRouteHandler | HTTPRouteHandler]:
+    """The routes of single tasks."""
+
+    # Plain ASGI: all that Litestar would do for a handler of requests is to look for arguments that are not there.
+    @asgi("/api/v1/tasks", copy_scope=False)
+    async def create_task(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != HttpMethod.POST:  # type: ignore[typeddict-item]  # there are no web sockets here
+            raise MethodNotAllowedException(headers={"Allow": HttpMethod.POST.value})
+        body = await bodies.read(scope, receive)
+        key = idempotency_key(scope["headers"])
+        queue, enqueued = await submitter.submit(body, key, traceparent(scope["headers"]))
+        created = TaskCreated(enqueued.task_id, queue, enqueued.state.value)  # type: ignore[arg-type]  # see TaskCreated
+        replayed = enqueued.replayed and key is not None
+        await Answer(encode(created), 201, _REPLAYED if replayed else None)(scope, receive, send)
+
+    @get("/api/v1/tasks/{task_id:str}")
+    async def get_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
+        async with store_deadline():
+            return json_answer(view_task(await finder.find(task_id, queue)))
+
+    @post("/api/v1/tasks/{task_id:str}/cancel", opt={"fault_code": "CANCEL_FAILED"})
+    async def cancel_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
+        async with store_deadline():
+            state = await control.cancel(await finder.locate(task_id, queue), task_id)
+        return Answer(_CANCEL_REQUESTED, 202) if state is TaskState.ACTIVE else Answer(_CANCELLED)
+
+    @delete("/api/v1/tasks/{task_id:str}", opt={"fault_code": "DELETE_FAILED"}, status_code=200)
+    async def delete_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
+        async with store_deadline():
+            await control.delete(await finder.locate(task_id, queue), task_id)
+        return Answer(_DELETED)
+
+    @post("/api/v1/tasks/{task_id:str}/run")
+    async def run_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
+        async with store_deadline():
+            await control.run_now(await finder.locate(task_id, queue), task_id)
+        return Answer(_PENDING)
+
+    return [create_task, get_task, cancel_task, delete_task, run_task]

@@ -1,0 +1,33 @@
+"""The command ``taskyard-standalone``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from queuecore.config import exit_with
+from queuecore.embedded import EmbeddedServerError
+from queuecore.errors import ConfigError
+from queuecore.observe.logs import configure_logging
+from queuestandalone.app import Standalone
+from queuestandalone.settings import read_settings
+
+
+def main() -> None:
+    """Run all of Taskyard as the environment says. Exit codes: 2 for settings that cannot be used, else 1 or 0."""
+    try:
+        settings = read_settings(os.environ)
+        configure_logging("standalone", settings.log.level, settings.log.format)
+        # One line for each look at whether a process is ready.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        asyncio.run(Standalone(settings, os.environ).run())
+    except ConfigError as error:
+        exit_with(error)
+    except EmbeddedServerError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Where each process is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queuestandalone.port import check_port, pick_ports
+from queuestandalone.settings import StandaloneSettings
+
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+
+
+@dataclass(frozen=True)
+class Place:
+    """The addresses of all processes."""
+
+    api_host: str
+    api_port: int
+    scheduler_probe_port: int
+    worker_probe_port: int
+    redis_url: str
+
+    @property
+    def api_url(self) -> str:
+        """Where the api answers callers on this machine."""
+        host = _LOOPBACK if self.api_host in _EVERYWHERE else self.api_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
+
+    @property
+    def scheduler_probe_url(self) -> str:
+        """Where the scheduler's probes answer."""
+        return f"http://{_LOOPBACK}:{self.scheduler_probe_port}"
+
+    @property
+    def worker_probe_url(self) -> str:
+        """Where the worker's probes answer."""
+        return f"http://{_LOOPBACK}:{self.worker_probe_port}"
+
+    def variables(self) -> dict[str, str]:
+        """What tells the services."""
+        return {
+            "TASKYARD_REDIS_URL": self.redis_url,
+            "TASKYARD_API_HOST": self.api_host,
+            "TASKYARD_API_PORT": str(self.api_port),
+            "TASKYARD_SCHEDULER_PROBE_HOST": _LOOPBACK,
+            "TASKYARD_SCHEDULER_PROBE_PORT": str(self.scheduler_probe_port),
+            "TASKYARD_WORKER_PROBE_HOST": _LOOPBACK,
+            "TASKYARD_WORKER_PROBE_PORT": str(self.worker_probe_port),
+        }
+
+
+def find_place(settings: StandaloneSettings, redis_url: str) -> Place:
+    """Check the ports that were asked for, and pick the others.
+
+    Raises:
+        ConfigError: a port cannot be used.
+    """
+    asked = {
+        "TASKYARD_API_PORT": (settings.api_host, settings.api_port),
+        "TASKYARD_SCHEDULER_PROBE_PORT": (_LOOPBACK, settings.scheduler_probe_port),
+        "TASKYARD_WORKER_PROBE_PORT": (_LOOPBACK, settings.worker_probe_port),
+    }
+    for variable, (host, port) in asked.items():
+        if port is not None:
+            check_port(host, port, variable)
+    free = pick_ports(2)
+    return Place(
+        api_host=settings.api_host,
+        api_port=settings.api_port,
+        scheduler_probe_port=settings.scheduler_probe_port or free[0],
+        worker_probe_port=settings.worker_probe_port or free[1],
+        redis_url=redis_url,
+    )

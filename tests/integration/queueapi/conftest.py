@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from queuecore.embedded import EmbeddedValkey
+from queuecore.testing.store import TestStore
+from tests.integration.queueapi.api_process import DEMO_SCHEMA, ApiProcess, running_api
+
+
+@pytest.fixture(scope="session")
+def api(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    log = tmp_path_factory.mktemp("api") / "api.log"
+    with running_api(valkey.url, log, TASKYARD_API_MAX_PAYLOAD="4KiB", TASKYARD_API_MAX_BODY="1MiB") as running:
+        yield running
+
+
+@pytest.fixture
+async def types(store: TestStore) -> None:
+    await store.registry.register_types({"demo": DEMO_SCHEMA, "free": b"null"})
+
+
+@pytest.fixture
+async def client(api: ApiProcess, types: None) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ARG001 - registered first
+    async with httpx.AsyncClient(base_url=api.url) as opened:
+        yield opened

@@ -1,0 +1,89 @@
+"""``taskyard-standalone`` as a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from queuecore.embedded import HOST, find_free_port
+from queuecore.testing.waiting import eventually
+
+_STOP_S = 45.0
+
+
+class StandaloneProcess:
+    """One run of the command, in a process group of its own; its data lies in ``folder / "data"``."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.port = find_free_port()
+        self.data_dir = folder / "data"
+        self.log_path = folder / f"standalone-{self.port}.log"
+        self.environ = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("TASKYARD_")},
+            "TASKYARD_API_PORT": str(self.port),
+            "TASKYARD_DATA_DIR": str(self.data_dir),
+            **(environ or {}),
+        }
+
+    async def __aenter__(self) -> Self:
+        with self.log_path.open("wb") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "queuestandalone"),
+                env=self.environ,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}/api/v1", trust_env=False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+        if self.process.returncode is None:
+            await self.stop()
+
+    @property
+    def log(self) -> str:
+        """All that it and its services have said."""
+        return self.log_path.read_text()
+
+    async def until_ready(self) -> None:
+        """Wait until it says that it runs."""
+        try:
+            await eventually(lambda: self.process.returncode is not None or "Taskyard runs" in self.log, within_s=40)
+        except AssertionError as error:
+            raise AssertionError(f"it does not become ready:\n{self.log}") from error
+        assert self.process.returncode is None, self.log
+
+    async def wait(self) -> int:
+        """Wait until it has ended; its exit code."""
+        return await asyncio.wait_for(self.process.wait(), _STOP_S)
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal its whole process group, as a terminal does; its exit code."""
+        os.killpg(self.process.pid, number)
+        return await self.wait()
+
+    def pid(self, process: str) -> int:
+        """The id of one of its processes; 0 when its pid file is not there."""
+        path = self.data_dir / "run" / f"{process}.pid"
+        return int(path.read_text()) if path.exists() else 0
+
+    async def pid_other_than(self, process: str, old: int) -> int:
+        """Wait until one of its processes runs again."""
+        return await eventually(lambda: self.pid(process) if self.pid(process) != old else 0)
+
+    async def state_of(self, task_id: str) -> str:
+        """The state of a task; empty while the api does not tell."""
+        try:
+            answer = await self.http.get(f"/tasks/{task_id}")
+        except httpx.TransportError:
+            return ""
+        return str(answer.json()["state"]) if answer.is_success else ""
