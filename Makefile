@@ -52,6 +52,10 @@ format: $(VENV)/.lint ## Format the code and mend what can be mended
 .PHONY: venv
 venv: $(VENV)/.lint ## Make .venv with everything a developer needs
 
+.PHONY: docs
+docs: $(VENV)/.test ## Write docs/configuration.md from the settings in the code
+	$(BIN)/python -m docs.generate_configuration
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure throughput, latency and memory side by side; takes about two minutes
 	@for each in memory noop_tasks pickup_latency http_enqueue; do $(BIN)/python -m benchmarks.$$each && echo || exit 1; done

@@ -75,3 +75,12 @@ async def test_batch_tasks_may_have_keys_of_their_own(client: httpx.AsyncClient,
     assert (results[0]["task_id"], results[0]["replayed"]) == (single.json()["task_id"], True)
     assert results[1]["task_id"] == results[2]["task_id"]
     assert await pending(store) == 2
+
+
+async def test_batch_asks_for_unknown_types_only_once(client: httpx.AsyncClient, store: TestStore) -> None:
+    tasks = [{"type": f"unknown.{number}", "payload": {}} for number in range(100)]
+
+    body = (await client.post("/api/v1/tasks/batch", json={"tasks": tasks})).json()
+
+    assert (body["created"], body["failed"]) == (0, 100)
+    assert await pending(store) == 0

@@ -30,12 +30,17 @@ def registry(store: Store, *, reject_unknown: bool = True) -> TypeRegistry:
     return TypeRegistry(store.read, reject_unknown=reject_unknown)
 
 
+async def check(types: TypeRegistry, task_type: str, payload: object) -> None:
+    await types.learn([task_type])
+    types.check(task_type, payload)
+
+
 async def test_check_takes_a_payload_when_its_schema_allows_it() -> None:
-    await registry(Store({"demo": SCHEMA})).check("demo", {"message": "hi", "items": [1, 2]})
+    await check(registry(Store({"demo": SCHEMA})), "demo", {"message": "hi", "items": [1, 2]})
 
 
 async def test_check_takes_any_payload_when_the_type_has_no_schema() -> None:
-    await registry(Store({"demo": b"null"})).check("demo", {"x": 1})
+    await check(registry(Store({"demo": b"null"})), "demo", {"x": 1})
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ async def test_check_takes_any_payload_when_the_type_has_no_schema() -> None:
 )
 async def test_check_names_the_place_when_a_payload_breaks_its_schema(payload: object, field: str, words: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await registry(Store({"demo": SCHEMA})).check("demo", payload)
+        await check(registry(Store({"demo": SCHEMA})), "demo", payload)
 
     assert (caught.value.status, caught.value.code) == (400, "INVALID_PAYLOAD")
     assert caught.value.details["field"] == field
@@ -57,7 +62,7 @@ async def test_check_names_the_place_when_a_payload_breaks_its_schema(payload: o
 
 async def test_check_refuses_a_type_when_nobody_has_registered_it() -> None:
     with pytest.raises(ApiError) as caught:
-        await registry(Store({})).check("demo", {})
+        await check(registry(Store({})), "demo", {})
 
     assert (caught.value.code, caught.value.details["field"]) == ("INVALID_TASK_TYPE", "type")
 
@@ -65,10 +70,10 @@ async def test_check_refuses_a_type_when_nobody_has_registered_it() -> None:
 async def test_check_finds_a_type_when_it_was_registered_since() -> None:
     store = Store({"other": b"null"})
     types = registry(store)
-    await types.check("other", {})
+    await check(types, "other", {})
     store.types = {"demo": SCHEMA}
 
-    await types.check("demo", {"message": "hi"})
+    await check(types, "demo", {"message": "hi"})
 
     assert "other" not in types
 
@@ -77,7 +82,7 @@ async def test_check_reads_once_when_many_ask_for_an_unknown_type() -> None:
     store = Store({})
     types = registry(store)
 
-    await asyncio.gather(*(types.check("demo", {}) for _ in range(50)), return_exceptions=True)
+    await asyncio.gather(*(check(types, "demo", {}) for _ in range(50)), return_exceptions=True)
 
     assert store.reads == 1
 
@@ -85,14 +90,21 @@ async def test_check_reads_once_when_many_ask_for_an_unknown_type() -> None:
 async def test_check_takes_unknown_types_when_told_to() -> None:
     store = Store({})
 
-    await registry(store, reject_unknown=False).check("demo", {"x": 1})
+    await check(registry(store, reject_unknown=False), "demo", {"x": 1})
 
     assert store.reads == 0
 
 
 @pytest.mark.parametrize("schema", [b"{", b'{"type":"nonsense"}', b'{"$ref":"http://example.com/schema.json"}', b"5"])
 async def test_check_does_not_check_payloads_when_the_schema_cannot_be_used(schema: bytes) -> None:
-    await registry(Store({"demo": schema})).check("demo", {"x": 1})
+    await check(registry(Store({"demo": schema})), "demo", {"x": 1})
+
+
+async def test_label_is_shared_by_types_that_nobody_registered() -> None:
+    types = registry(Store({"demo": b"null"}))
+    await types.refresh()
+
+    assert [types.label(name) for name in ("demo", "a", "b")] == ["demo", "unregistered", "unregistered"]
 
 
 async def test_check_tells_when_the_store_is_away() -> None:
@@ -100,4 +112,4 @@ async def test_check_tells_when_the_store_is_away() -> None:
         raise StoreUnavailable
 
     with pytest.raises(StoreUnavailable):
-        await TypeRegistry(away, reject_unknown=True).check("demo", {})
+        await check(TypeRegistry(away, reject_unknown=True), "demo", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -11,9 +11,11 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 from prometheus_client import CollectorRegistry
 
+from queueapi.batch_submission import BatchSubmitter
 from queueapi.body import BodyReader
 from queueapi.error_answers import error_handlers
 from queueapi.exposition import Exposition
+from queueapi.idempotency import Claims
 from queueapi.readiness import ReadinessCheck
 from queueapi.request_monitor import RequestMonitor
 from queueapi.routes.batch import batch_routes
@@ -23,14 +25,16 @@ from queueapi.routes.queues import queue_routes
 from queueapi.routes.schema import schema_routes
 from queueapi.routes.tasks import task_routes
 from queueapi.settings import ApiSettings
+from queueapi.store_deadline import store_deadline
 from queueapi.submission import Submitter
 from queueapi.task_building import TaskBuilder
 from queueapi.task_finding import TaskFinder
 from queueapi.type_registry import TypeRegistry
+from queuecore.errors import StoreError
 from queuecore.observe.metrics import register_process
 from queuecore.store.connect import connect
 from queuecore.store.control import TaskControl
-from queuecore.store.enqueue import Enqueuer
+from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued, Enqueuer
 from queuecore.store.idempotency import IdempotencyKeys
 from queuecore.store.inspect import TaskReader
 from queuecore.store.registry import Registry
@@ -55,9 +59,13 @@ def create_api(settings: ApiSettings) -> Api:
     register_process(registry, "api")
     reader = TaskReader(server)
     types = TypeRegistry(Registry(server).types, reject_unknown=settings.unknown_types == "reject")
-    submitter = Submitter(TaskBuilder(settings), types, Enqueuer(server), IdempotencyKeys(server))
+    builder, claims, enqueuer = TaskBuilder(settings), Claims(IdempotencyKeys(server)), Enqueuer(server)
     readiness = ReadinessCheck(server, registry)
     bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
+
+    async def enqueue(requests: Sequence[Enqueue]) -> Sequence[Enqueued | Duplicate | StoreError]:
+        async with store_deadline():
+            return await enqueuer.enqueue(requests)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -71,8 +79,8 @@ def create_api(settings: ApiSettings) -> Api:
 
     app = Litestar(
         route_handlers=[
-            *task_routes(bodies, submitter, TaskFinder(reader), TaskControl(server)),
-            *batch_routes(bodies, submitter),
+            *task_routes(bodies, Submitter(builder, types, claims, enqueue), TaskFinder(reader), TaskControl(server)),
+            *batch_routes(bodies, BatchSubmitter(builder, types, claims, enqueue)),
             *queue_routes(reader, types),
             *probe_routes(readiness),
             *metrics_routes(Exposition(registry, reader, readiness)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import jsonschema_rs
@@ -15,6 +15,8 @@ from queuecore.errors import StoreError
 
 LEAST_INTERVAL_S = 0.25
 """Tasks of unknown types make the registry be read again, but not more often than this."""
+
+UNREGISTERED_LABEL = "unregistered"
 
 log = structlog.get_logger()
 
@@ -48,20 +50,31 @@ class TypeRegistry:
         """All known types with their schemas as JSON."""
         return {name: self._known[name].schema for name in sorted(self._known)}
 
-    async def check(self, task_type: str, payload: object) -> None:
+    async def learn(self, task_types: Iterable[str]) -> None:
+        """Read the types again if one of these is not known and would be refused.
+
+        Raises:
+            StoreError: the store did not answer.
+        """
+        if self._reject_unknown and any(task_type not in self._known for task_type in task_types):
+            await self.refresh()
+
+    def check(self, task_type: str, payload: object) -> None:
         """Refuse a task of an unknown type, or with a payload that breaks its type's schema.
 
         Raises:
             ApiError: why the task is refused.
-            StoreError: the type is not known here and the store cannot be asked for it.
         """
-        if task_type not in self._known and self._reject_unknown:
-            await self.refresh()
-            if task_type not in self._known:
-                raise self._unknown(task_type)
         known = self._known.get(task_type)
-        if known is not None and known.validator is not None and not known.validator.is_valid(payload):
+        if known is None:
+            if self._reject_unknown:
+                raise _unknown(task_type)
+        elif known.validator is not None and not known.validator.is_valid(payload):
             raise _broken(task_type, known.validator, payload)
+
+    def label(self, task_type: str) -> str:
+        """What metrics call the type. Types that nobody registered share one name: callers could make any number."""
+        return task_type if task_type in self._known else UNREGISTERED_LABEL
 
     async def refresh(self) -> None:
         """Read the types again. Callers at the same time share one reading.
@@ -93,14 +106,6 @@ class TypeRegistry:
         known = self._known.get(name)
         return known if known is not None and known.schema == schema else _Known(schema, _compile(name, schema))
 
-    def _unknown(self, task_type: str) -> ApiError:
-        return ApiError(
-            400,
-            "INVALID_TASK_TYPE",
-            f"type: no worker has registered the type {shorten(task_type)}",
-            {"field": "type", "got": shorten(task_type), "expected": "a registered type; see GET /api/v1/types"},
-        )
-
 
 def _compile(name: str, schema: bytes) -> jsonschema_rs.Draft202012Validator | None:
     """The check that a schema stands for; none where it says nothing or makes no sense."""
@@ -111,6 +116,15 @@ def _compile(name: str, schema: bytes) -> jsonschema_rs.Draft202012Validator | N
     except (msgspec.DecodeError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
         log.warning("schema_unusable", type=name, error=str(error))
         return None
+
+
+def _unknown(task_type: str) -> ApiError:
+    return ApiError(
+        400,
+        "INVALID_TASK_TYPE",
+        f"type: no worker has registered the type {shorten(task_type)}",
+        {"field": "type", "got": shorten(task_type), "expected": "a registered type; see GET /api/v1/types"},
+    )
 
 
 def _broken(task_type: str, validator: jsonschema_rs.Draft202012Validator, payload: object) -> ApiError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -17,6 +19,8 @@ from queuescheduler.observation import SchedulerMetrics
 INTERVAL_S = 1.0
 """Leases are looked at so often at least, sooner when one may lapse sooner."""
 SHORTEST_PAUSE_S = 0.05
+MOST_GRACE_S = 3.0
+"""What workers get at most, when the store is back, to renew leases that lapsed because nobody could."""
 
 log = structlog.get_logger()
 
@@ -30,6 +34,7 @@ class Reclaimer:
         poison_losses: see :func:`~queuescheduler.lapse.judge_lapse`.
         metrics: counts.
         backoff: for a store that is away.
+        clock: the monotonic clock, in seconds.
     """
 
     def __init__(
@@ -40,12 +45,16 @@ class Reclaimer:
         poison_losses: int,
         metrics: SchedulerMetrics,
         backoff: Backoff,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upkeep = upkeep
         self._queues = queues
         self._poison_losses = poison_losses
         self._metrics = metrics
         self._backoff = backoff
+        self._clock = clock
+        self._away_since: float | None = None
+        self._grace_until = clock()
 
     async def run(self) -> None:
         """Reclaim until cancelled."""
@@ -71,10 +80,24 @@ class Reclaimer:
             else:
                 pauses_s.append(_pause_s(answer))
                 reclaims += [judge_lapse(lapsed, answer.now_ms, self._poison_losses) for lapsed in answer.lapsed]
-        errors += await self._reclaim(reclaims)
+        if self._may_reclaim(errors):
+            errors += await self._reclaim(reclaims)
         if errors:
             raise errors[0]
         return min(pauses_s)
+
+    def _may_reclaim(self, errors: Sequence[StoreError]) -> bool:
+        """Whether a lapsed lease tells of a lost worker, and not of a store that was away from all.
+
+        Those who hold leases get as much time to renew them as they had none before, up to a limit.
+        """
+        now = self._clock()
+        if errors and self._away_since is None:
+            self._away_since = now
+        elif not errors and self._away_since is not None:
+            self._grace_until = now + min(now - self._away_since, MOST_GRACE_S)
+            self._away_since = None
+        return now >= self._grace_until
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
         errors = []

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 RENEWALS_PER_LEASE = 3
 """So that one renewal may fail, and the next, before a lease lapses."""
+AGAIN_S = 1.0
+"""When to try again after a failure, if that is sooner: once the store is back, what lapsed must be renewed at once."""
 
 
 class Renewer:
@@ -44,20 +46,23 @@ class Renewer:
 
     async def run(self) -> None:
         """Renew until cancelled."""
+        pause_s = self.interval_s
         while True:
-            await asyncio.sleep(self.interval_s)
-            await self.renew()
+            await asyncio.sleep(pause_s)
+            pause_s = self.interval_s if await self.renew() else min(AGAIN_S, self.interval_s)
             self.last_turn_at = time.monotonic()
 
-    async def renew(self) -> None:
-        """Renew all leases once."""
+    async def renew(self) -> bool:
+        """Renew all leases once; whether the store answered for all."""
         runs = self._held.all()
         if not runs:
-            return
+            return True
         replies = await self._leases.renew([run.lease for run in runs])
         failed = [self._take(run, reply) for run, reply in zip(runs, replies, strict=True)]
         if error := next((each for each in failed if each), None):
             log.warning("renew_failed", error=str(error), leases=len(runs))
+            return False
+        return True
 
     def _take(self, run: Run, reply: Settled) -> StoreError | None:
         if isinstance(reply, StoreError):

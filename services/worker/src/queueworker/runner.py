@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from queuecore.domain.task import ArchiveReason
 from queuecore.store.leases import Lease
 from queuecore.store.settle import Failure, Success
-from queuecore.wire.attempt import ERROR_LENGTH
+from queueworker.answers import describe_error, encode_result
 from queueworker.context import TaskContext
 from queueworker.errors import DoNotRetry, Retry
 from queueworker.handlers import Handler, Handlers, Kind
@@ -24,7 +23,6 @@ from queueworker.settler import Settler
 from queueworker.slots import Slots
 from queueworker.verdict import Verdict, judge_error, judge_stop
 
-MOST_RESULT_BYTES = 1024 * 1024
 UNHANDLED_LABEL = "unhandled"
 """Stands in metrics for types that this worker has no handler for, whoever made them up."""
 
@@ -138,15 +136,15 @@ class Runner:
         elif run.stopped_by is StopReason.LEASE_LOST:
             self._held.drop(run)
         elif run.stopped_by is None:
-            self._fail(run, run_ms, describe(error), judge_error(run.lease, error, run_ms, self._random), error)
+            self._fail(run, run_ms, describe_error(error), judge_error(run.lease, error, run_ms, self._random), error)
         # Stopped by a drain: it stays held, and the drain releases it.
 
     def _succeed(self, run: Run, run_ms: int, result: object) -> None:
         value = run.context.result if result is None else result
         try:
-            encoded = b"" if value is None else _encode_result(value)
+            encoded = encode_result(value)
         except DoNotRetry as error:
-            self._fail(run, run_ms, describe(error), judge_error(run.lease, error, run_ms, self._random), error)
+            self._fail(run, run_ms, describe_error(error), judge_error(run.lease, error, run_ms, self._random), error)
         else:
             self._settler.succeed(run, Success(run.lease, run_ms, encoded))
 
@@ -171,16 +169,6 @@ class Runner:
         )
 
 
-def describe(error: BaseException) -> str:
-    """An error as the task's last error: never too long, and fit for UTF-8."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot be told is still its task's failure
-        text = ""
-    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return told[:ERROR_LENGTH].encode(errors="backslashreplace").decode()
-
-
 def _time_limit(lease: Lease) -> tuple[int, StopReason]:
     """How long the attempt may take, and which limit that is."""
     task = lease.task
@@ -189,16 +177,6 @@ def _time_limit(lease: Lease) -> tuple[int, StopReason]:
         if left_ms < task.timeout_ms:
             return left_ms, StopReason.DEADLINE
     return task.timeout_ms, StopReason.TIMEOUT
-
-
-def _encode_result(value: object) -> bytes:
-    try:
-        encoded = msgspec.json.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise DoNotRetry(f"the task ran, but its result cannot be written as JSON: {error}") from error
-    if len(encoded) > MOST_RESULT_BYTES:
-        raise DoNotRetry(f"the task ran, but its result has {len(encoded)} bytes; the limit is {MOST_RESULT_BYTES}")
-    return encoded
 
 
 def _unhandled(task_type: str) -> Handler:

@@ -96,7 +96,8 @@ def _console(stream: TextIO) -> Processor:
 def _tell_error(_logger: object, _method: str, event: EventDict) -> EventDict:
     error = _error_of(event.pop("exc_info", None))
     if error is not None:
-        event.setdefault("error", f"{type(error).__name__}: {error}")
+        if "error" not in event:
+            event["error"] = f"{type(error).__name__}: {error}"
         event["traceback"] = "".join(traceback.format_exception(error))
     return event
 

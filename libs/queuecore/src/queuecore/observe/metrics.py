@@ -1,6 +1,7 @@
 """All metrics of the system: names, units, meanings and labels.
 
-Labels are of bounded kinds only: queue, type, state, outcome, route, method, status.
+Labels are of bounded kinds only: queue, type, state, outcome, route, method, status; of WorkerPools also namespace,
+pool, action and reason.
 
 The totals and gauges of tasks are kept in the store, by its scripts. The api alone exposes them, and any replica gives
 the same answer: it fills a definition's :meth:`~Definition.family` at each scrape. All others count within one process:
@@ -145,6 +146,38 @@ SCHEDULER_EXPIRED = CounterDefinition(
     "taskyard_scheduler_expired_total", "Finished tasks forgotten at the end of their retention.", "tasks"
 )
 
+_POOL = ("namespace", "pool")
+WORKERPOOL_REPLICAS = GaugeDefinition(
+    "taskyard_workerpool_replicas", "Pods that the pool's Deployment is to have.", "pods", _POOL
+)
+WORKERPOOL_DESIRED_REPLICAS = GaugeDefinition(
+    "taskyard_workerpool_desired_replicas", "Pods that the queues need, before windows and steps.", "pods", _POOL
+)
+WORKERPOOL_NEEDED_SLOTS = GaugeDefinition(
+    "taskyard_workerpool_needed_slots", "Slots that the pool's drain target asks for.", "slots", _POOL
+)
+WORKERPOOL_METRICS_AVAILABLE = GaugeDefinition(
+    "taskyard_workerpool_metrics_available", "1 while the state of the pool's queues is known, else 0.", "1", _POOL
+)
+WORKERPOOL_SCALING_LIMITED = GaugeDefinition(
+    "taskyard_workerpool_scaling_limited",
+    "1 while bounds, windows, steps or busy pods limit the pool, else 0.",
+    "1",
+    _POOL,
+)
+WORKERPOOL_SCALE_CHANGES = CounterDefinition(
+    "taskyard_workerpool_scale_changes_total",
+    "Changes of the number of pods, by action: ScaleOut, ScaleIn.",
+    "changes",
+    (*_POOL, "action"),
+)
+WORKERPOOL_FAILURES = CounterDefinition(
+    "taskyard_workerpool_failures_total",
+    "Attempts to keep a pool that failed, by reason, in the words of its conditions.",
+    "attempts",
+    (*_POOL, "reason"),
+)
+
 HTTP_REQUESTS = CounterDefinition(
     "taskyard_http_requests_total", "HTTP requests answered.", "requests", ("route", "method", "status")
 )
@@ -189,6 +222,13 @@ OF_PROCESS = (
     SCHEDULER_PROMOTED,
     SCHEDULER_RECLAIMED,
     SCHEDULER_EXPIRED,
+    WORKERPOOL_REPLICAS,
+    WORKERPOOL_DESIRED_REPLICAS,
+    WORKERPOOL_NEEDED_SLOTS,
+    WORKERPOOL_METRICS_AVAILABLE,
+    WORKERPOOL_SCALING_LIMITED,
+    WORKERPOOL_SCALE_CHANGES,
+    WORKERPOOL_FAILURES,
     HTTP_REQUESTS,
     HTTP_REQUEST_DURATION,
     STORE_READY,

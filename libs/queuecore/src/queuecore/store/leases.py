@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, Task
-from queuecore.errors import EnvelopeError, StoreError
+from queuecore.errors import EnvelopeError, StoreError, StoreUnavailable
 from queuecore.store.batch import Item, Settled, settle_items
 from queuecore.store.scripts import load_script
 from queuecore.store.server import Call, Server
@@ -80,6 +82,8 @@ class Leases:
         self.lease_ms = lease_ms
         self._lease, self._renew, self._release = map(load_script, ("lease", "renew", "release"))
         self._progress = load_script("progress")
+        self._ahead_ms: dict[str, float] = {}
+        """Per queue how far its server's clock is ahead of our monotonic one, as of the last answer."""
 
     async def lease(self, wanted: Sequence[tuple[str, int]]) -> list[Leased | StoreError]:
         """Lease up to ``limit`` (1 to 1,000) tasks of each queue, in one round trip.
@@ -95,13 +99,21 @@ class Leases:
             Call(
                 self._lease,
                 queue,
-                (limit, self.lease_ms, who.worker, who.pod, envelope.VERSION, HISTORY_LENGTH),
+                (
+                    limit,
+                    self.lease_ms,
+                    who.worker,
+                    who.pod,
+                    envelope.VERSION,
+                    HISTORY_LENGTH,
+                    self._holds_until_ms(queue),
+                ),
             )
             for queue, limit in wanted
         ]
         answers = await self._server.run_all(calls)
         return [
-            answer if isinstance(answer, StoreError) else _read(queue, answer)
+            answer if isinstance(answer, StoreError) else self._read(queue, answer)
             for (queue, _), answer in zip(wanted, answers, strict=True)
         ]
 
@@ -139,9 +151,22 @@ class Leases:
         items = [Item(lease.task.queue, (lease.task.id, lease.token, progress)) for lease, progress in reports]
         return await settle_items(self._server, self._progress, items)
 
+    def _holds_until_ms(self, queue: str) -> int:
+        """When we shall have given up waiting for the answer to a call that begins now, by the server's clock."""
+        ahead_ms = self._ahead_ms.get(queue)
+        return 0 if ahead_ms is None else math.ceil(_monotonic_ms() + ahead_ms + self._server.timeout_ms)
 
-def _read(queue: str, answer: Any) -> Leased:
-    now_ms, orphans, newer, flat = answer
+    def _read(self, queue: str, answer: Any) -> Leased | StoreError:
+        now_ms, *rest = answer
+        self._ahead_ms[queue] = now_ms - _monotonic_ms()
+        return _read(queue, now_ms, *rest) if rest else StoreUnavailable("the call to lease tasks came too late")
+
+
+def _monotonic_ms() -> float:
+    return time.monotonic() * 1000
+
+
+def _read(queue: str, now_ms: int, orphans: int, newer: int, flat: list[Any]) -> Leased:
     leased = Leased([], [], orphans, newer)
     for raw_id, data, token, attempt, entered_at_ms in rows(flat, 5):
         task_id = raw_id.decode()

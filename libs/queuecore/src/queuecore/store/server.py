@@ -33,11 +33,13 @@ class Server:
         client: for commands that answer at once.
         blocking: for commands that wait on the server; it has no read timeout.
         most_calls: calls that may be under way at once, each on a connection of its own; others wait.
+        timeout_ms: how long ``client`` waits for an answer.
     """
 
-    def __init__(self, client: Client, blocking: Client, most_calls: int) -> None:
+    def __init__(self, client: Client, blocking: Client, most_calls: int, timeout_ms: int) -> None:
         self.client = client
         self.blocking = blocking
+        self.timeout_ms = timeout_ms
         self._permits = asyncio.Semaphore(most_calls)
 
     @property

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from queuecore.store.scripts import Argument
 from queuecore.store.server import Server
 
 
 async def read_keyspace(server: Server) -> dict[str, Any]:
     """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets."""
-    content: dict[str, Any] = {}
-    for key in await server.command("KEYS", "*"):
-        content[key.decode()] = await _read(server, key)
-    return content
+    keys = await server.command("KEYS", "*")
+    kinds = await server.commands([("TYPE", key) for key in keys])
+    values = await server.commands([_read_command(key, kind) for key, kind in zip(keys, kinds, strict=True)])
+    return {key.decode(): _read_value(kind, value) for key, kind, value in zip(keys, kinds, values, strict=True)}
 
 
-async def _read(server: Server, key: bytes) -> Any:
-    match await server.command("TYPE", key):
+def _read_command(key: bytes, kind: bytes) -> Sequence[Argument]:
+    match kind:
         case b"string":
-            return await server.command("GET", key)
+            return ("GET", key)
         case b"zset":
-            flat = await server.command("ZRANGE", key, 0, -1, "WITHSCORES")
-            return {member.decode(): float(score) for member, score in zip(flat[::2], flat[1::2], strict=True)}
+            return ("ZRANGE", key, 0, -1, "WITHSCORES")
         case b"hash":
-            return {field.decode(): value for field, value in (await server.command("HGETALL", key)).items()}
+            return ("HGETALL", key)
         case b"list":
-            return await server.command("LRANGE", key, 0, -1)
+            return ("LRANGE", key, 0, -1)
         case b"set":
-            return {member.decode() for member in await server.command("SMEMBERS", key)}
+            return ("SMEMBERS", key)
         case other:
             raise AssertionError(f"{key!r} is a {other!r}")
+
+
+def _read_value(kind: bytes, value: Any) -> Any:
+    match kind:
+        case b"zset":
+            return {member.decode(): float(score) for member, score in zip(value[::2], value[1::2], strict=True)}
+        case b"hash":
+            return {field.decode(): each for field, each in value.items()}
+        case b"set":
+            return {member.decode() for member in value}
+        case _:
+            return value
 
 
 STATES = ("pending", "active", "scheduled", "retry", "archived", "completed")

@@ -8,15 +8,15 @@ from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
+from queueapi.batch_submission import BatchSubmitter
 from queueapi.body import BodyReader
 from queueapi.idempotency import REPLAYED_HEADER
 from queueapi.json_answer import json_answer
 from queueapi.request_headers import idempotency_key, traceparent
 from queueapi.responses import BatchCreated, BatchResult
-from queueapi.submission import Submitter
 
 
-def batch_routes(bodies: BodyReader, submitter: Submitter) -> list[HTTPRouteHandler]:
+def batch_routes(bodies: BodyReader, submitter: BatchSubmitter) -> list[HTTPRouteHandler]:
     """The route of batches."""
 
     @post("/api/v1/tasks/batch")
@@ -24,7 +24,7 @@ def batch_routes(bodies: BodyReader, submitter: Submitter) -> list[HTTPRouteHand
         body = await bodies.read(request.scope, request.receive)
         headers = request.scope["headers"]
         key = idempotency_key(headers)
-        results = await submitter.submit_batch(body, key, traceparent(headers))
+        results = await submitter.submit(body, key, traceparent(headers))
         created = sum(result.status_code == 201 for result in results)
         replayed = {REPLAYED_HEADER: "true"} if key is not None and _all_replayed(results) else None
         return json_answer(BatchCreated(created, len(results) - created, results), 200, replayed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import pickle
 import socket
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ import msgspec
 from pebble import ProcessExpired, ProcessPool
 
 from queuecore.domain.task import Task
+from queueworker.answers import describe_error, encode_result
 from queueworker.context import TaskContext
 from queueworker.handlers import Handlers
 from queueworker.loader import load_handlers
@@ -33,6 +35,10 @@ class _Child:
 
 class HandlerProcessDied(Exception):
     """The process that ran the handler is gone."""
+
+
+class HandlerProcessFailed(Exception):
+    """The handler raised an error that cannot leave its process; this one has its text."""
 
 
 class ProcessExecutor:
@@ -55,7 +61,7 @@ class ProcessExecutor:
     async def execute(self, run: Run) -> object:
         """Run the handler; cancelling this kills its process."""
         run.handler.decode(run.lease.task.payload)
-        if self._pool is None:
+        if self._pool is None or not self._pool.active:
             self._pool = self._start()
         context = run.context
         key = (context.task.queue, context.task.id, run.lease.token)
@@ -115,6 +121,19 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int) -> byt
         _Child.reports.send(message)
 
     context = TaskContext(task, attempt, deadline_at_ms, report)
-    result = handler.call(handler.decode(task.payload), context)
-    value = context.result if result is None else result
-    return b"" if value is None else msgspec.json.encode(value)
+    try:
+        result = handler.call(handler.decode(task.payload), context)
+        return encode_result(context.result if result is None else result)
+    except Exception as error:
+        if _can_travel(error):
+            raise
+        raise HandlerProcessFailed(describe_error(error)) from None
+
+
+def _can_travel(error: Exception) -> bool:
+    """Whether the error can be pickled here and unpickled there; one that cannot would break the whole pool."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - whatever the error's own methods raise
+        return False
+    return True

@@ -1,6 +1,7 @@
 -- Lease pending tasks to a worker, highest priority and oldest first.
 -- Guarantee: a task has one lease at a time. Each lease carries a token that only grows, so what an earlier holder
 -- still sends is known to be stale. Ids without an envelope are dropped and counted; envelopes of a newer version stay.
+-- A call that comes too late does nothing: whoever made it waits for its answer no more, and would not know of its leases.
 -- KEYS
 --   1 pending     sorted set of ids
 --   2 active      sorted set of ids
@@ -14,7 +15,9 @@
 --   5 pod         text
 --   6 newest      integer, the newest envelope version that the worker reads
 --   7 history     integer, how many attempts a record keeps
--- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, entered ms, ...}}.
+--   8 holds_until integer, until when the call holds, ms (0 always)
+-- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, entered ms, ...}}, or {now ms} when it
+-- came too late.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
@@ -22,7 +25,9 @@
 -- #include "wake"
 local pending, active, wake, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local limit, lease_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
-local newest, history = tonumber(ARGV[6]), tonumber(ARGV[7])
+local newest, history, holds_until = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+if holds_until > 0 and now > holds_until then return { now } end
+
 local opened = cmsgpack.pack({ ARGV[4], ARGV[5], now })
 local ROUNDS = 10
 

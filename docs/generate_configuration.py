@@ -1,0 +1,66 @@
+"""Writes ``docs/configuration.md`` from the settings of all services: ``make docs``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from queueapi import settings as api
+from queuecore.config import VariableRow, describe
+from queuescheduler import settings as scheduler
+from queuestandalone import settings as standalone
+from queueworker import settings as worker
+
+TARGET = Path(__file__).with_name("configuration.md")
+
+HEAD = """\
+# Configuration
+
+Every process reads environment variables, and nothing else. A wrong value, and a name that does not exist, ends the
+process at its start with exit code 2 and a line for each that says what the variable takes. An empty variable counts as
+one that is not set. Durations are written as `30s`, `5m`, `1h30m` or `500ms`, sizes as `64KiB` or `1MiB`. A secret may
+be given in a file, whose name stands in the variable with `_FILE` behind its name.
+
+`make docs` writes this page from the settings in the code.
+"""
+
+SERVICES: list[tuple[str, type[msgspec.Struct], str]] = [
+    ("api", api.ApiSettings, api.PREFIX),
+    ("scheduler", scheduler.SchedulerSettings, scheduler.PREFIX),
+    ("worker", worker.WorkerSettings, worker.PREFIX),
+    ("`make run`", standalone.StandaloneSettings, standalone.PREFIX),
+]
+
+
+def render() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    shared: dict[str, VariableRow] = {}
+    for name, kind, prefix in SERVICES:
+        own = []
+        for row in describe(kind, prefix):
+            if row.name.startswith(("TASKYARD_REDIS_", "TASKYARD_LOG_")) and prefix != "TASKYARD_":
+                shared[row.name] = row
+            else:
+                own.append(row)
+        parts.append(f"\n## {name[0].upper()}{name[1:]}\n\n" + "\n".join(_table(own)) + "\n")
+    parts.insert(1, "\n## All services\n\n" + "\n".join(_table(list(shared.values()))) + "\n")
+    return "".join(parts)
+
+
+def _table(rows: list[VariableRow]) -> Iterator[str]:
+    yield "| Variable | Takes | Default | Meaning |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        default = f"`{row.default}`" if row.default else ""
+        yield f"| `{row.name}` | {_cell(row.takes)} | {default} | {_cell(row.description)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render())
