@@ -56,6 +56,10 @@ venv: $(VENV)/.lint ## Make .venv with everything a developer needs
 docs: $(VENV)/.test ## Write docs/configuration.md from the settings in the code
 	$(BIN)/python -m docs.generate_configuration
 
+.PHONY: soak
+soak: $(VENV)/.test ## Do harm to all processes at random for SECONDS (600, at most 1800), then look for lost tasks; SEED repeats a run
+	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure throughput, latency and memory side by side; takes about two minutes
 	@for each in memory noop_tasks pickup_latency http_enqueue; do $(BIN)/python -m benchmarks.$$each && echo || exit 1; done

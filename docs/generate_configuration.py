@@ -46,7 +46,8 @@ def render() -> str:
             else:
                 own.append(row)
         parts.append(f"\n## {name[0].upper()}{name[1:]}\n\n" + "\n".join(_table(own)) + "\n")
-    parts.insert(1, "\n## All services\n\n" + "\n".join(_table(list(shared.values()))) + "\n")
+    by_group = sorted(shared.values(), key=lambda row: row.name.split("_")[1])
+    parts.insert(1, "\n## All services\n\n" + "\n".join(_table(by_group)) + "\n")
     return "".join(parts)
 
 

@@ -16,13 +16,14 @@ import uvloop
 from queuecore.config import exit_with, load_or_exit
 from queuecore.errors import ConfigError
 from queuecore.observe.logs import configure_logging
-from queuecore.settings import ServiceSettings
+from queuecore.settings import ProcessSettings
 
 log = structlog.get_logger()
 
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=ProcessSettings)
 
+CANCEL_INTERVAL_S = 0.1
 EXIT_GRACE_S = 2.0
 """How long threads that are left behind may hold up the end of the process."""
 
@@ -78,9 +79,13 @@ class Roles:
 
     async def cancel(self) -> None:
         """End all roles."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # Again after a while: in Python 3.11 asyncio.wait_for, with which the store's client sends each command,
+            # forgets a cancel that comes at the moment when the command has been sent.
+            _, running = await asyncio.wait(running, timeout=CANCEL_INTERVAL_S)
 
 
 def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Coroutine[Any, Any, int]]) -> NoReturn:

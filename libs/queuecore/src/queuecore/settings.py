@@ -49,8 +49,13 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
 
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings of every service have."""
+class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings of every process have."""
+
+    log: LogSettings = LogSettings()
+
+
+class ServiceSettings(ProcessSettings, frozen=True, kw_only=True):
+    """What the settings of every service that uses the store have."""
 
     redis: RedisSettings = RedisSettings()
-    log: LogSettings = LogSettings()

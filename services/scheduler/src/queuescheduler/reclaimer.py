@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
@@ -80,24 +80,25 @@ class Reclaimer:
             else:
                 pauses_s.append(_pause_s(answer))
                 reclaims += [judge_lapse(lapsed, answer.now_ms, self._poison_losses) for lapsed in answer.lapsed]
-        if self._may_reclaim(errors):
+        if self._may_reclaim(away=bool(errors or self._queues.last_error)):
             errors += await self._reclaim(reclaims)
         if errors:
             raise errors[0]
         return min(pauses_s)
 
-    def _may_reclaim(self, errors: Sequence[StoreError]) -> bool:
+    def _may_reclaim(self, *, away: bool) -> bool:
         """Whether a lapsed lease tells of a lost worker, and not of a store that was away from all.
 
         Those who hold leases get as much time to renew them as they had none before, up to a limit.
         """
         now = self._clock()
-        if errors and self._away_since is None:
+        if away and self._away_since is None:
             self._away_since = now
-        elif not errors and self._away_since is not None:
+        elif not away and self._away_since is not None:
             self._grace_until = now + min(now - self._away_since, MOST_GRACE_S)
             self._away_since = None
-        return now >= self._grace_until
+        # Of several roles this one may be the first that the store answers again.
+        return self._queues.last_error is None and now >= self._grace_until
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
         errors = []

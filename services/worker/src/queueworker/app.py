@@ -69,7 +69,7 @@ class Worker:
         self._executors: dict[Kind, Executor] = {
             Kind.ASYNC: CoroutineExecutor(),
             Kind.THREAD: ThreadExecutor(settings.slots),
-            Kind.PROCESS: ProcessExecutor(settings.processes or os.cpu_count() or 1, settings.handlers),
+            Kind.PROCESS: ProcessExecutor(settings.processes or os.cpu_count() or 1, settings.handlers, settings.log),
         }
         self._heartbeat = LoopHeartbeat(time.monotonic)
         registry = CollectorRegistry()

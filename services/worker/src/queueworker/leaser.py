@@ -85,6 +85,9 @@ class Leaser:
     async def _sleep(self, wait: Awaitable[object]) -> None:
         """Wait for something, or until stopped."""
         self._wait = asyncio.ensure_future(wait)
+        if self._stopped:
+            # It was stopped during a call, when there was nothing to cancel.
+            self._wait.cancel()
         try:
             await self._wait
         except asyncio.CancelledError:

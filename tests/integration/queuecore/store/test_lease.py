@@ -31,7 +31,7 @@ async def test_lease_records_the_attempt(store: TestStore) -> None:
     keyspace = await read_keyspace(store.server)
     record = keyspace[f"taskyard:{{default}}:r:{task.id}"]
     opened = attempt_wire.decode(1, record.pop("a:1"))
-    assert record == {"token": b"1", "attempt": b"1"}
+    assert record == {"token": str(lease.token).encode(), "attempt": b"1"}
     assert (opened.worker, opened.pod, opened.started_at_ms) == ("worker-1", "pod-of-worker-1", lease.started_at_ms)
     assert opened.outcome is None
     assert keyspace["taskyard:{default}:active"] == {task.id: lease.started_at_ms + LEASE_MS}

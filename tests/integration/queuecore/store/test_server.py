@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from queuecore.domain.state import TaskState
 from queuecore.embedded import EmbeddedValkey
 from queuecore.errors import ConfigError, StoreFull, StoreNotReady, StoreUnavailable
 from queuecore.settings import RedisSettings
@@ -98,6 +99,23 @@ async def test_enqueue_writes_nothing_when_memory_is_full(store: TestStore) -> N
         (answer,) = await store.enqueuer.enqueue([Enqueue(task)])
         assert isinstance(answer, StoreFull)
         assert await store.state(task) is None
+    finally:
+        await store.server.command("CONFIG", "SET", "maxmemory", "0")
+
+
+async def test_running_tasks_go_on_when_memory_is_full(store: TestStore) -> None:
+    kept, cancelled, waiting = make_task(), make_task(), make_task(queue="other")
+    await store.enqueue(kept, cancelled, waiting)
+    worker = store.worker()
+    first, second = await worker.lease()
+    await store.server.command("CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert await worker.leases.renew([first, second]) == [Reply.DONE, Reply.DONE]
+        assert await worker.leases.report_progress([(first, b"1")]) == [Reply.DONE]
+        assert await worker.settlements.complete([Success(first, 1)]) == [Reply.DONE]
+        assert await store.control.cancel("default", cancelled.id) is TaskState.ACTIVE
+        assert await worker.leases.release([second]) == [Reply.CANCELLED]
+        await store.control.delete("other", waiting.id)
     finally:
         await store.server.command("CONFIG", "SET", "maxmemory", "0")
 

@@ -20,6 +20,7 @@ from queuecore.observe.metrics import (
 
 ALL = (*STORED, *OF_PROCESS)
 BOUNDED_LABELS = {"queue", "type", "state", "outcome", "route", "method", "status", "within", "service", "version"}
+POOL_LABELS = {"namespace", "pool", "action", "reason"}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_metric_name_follows_the_rules(metric: Definition) -> None:
 def test_metric_is_described_and_its_labels_are_bounded(metric: Definition) -> None:
     assert metric.meaning.endswith(".")
     assert metric.unit
-    assert set(metric.labels) <= BOUNDED_LABELS
+    assert set(metric.labels) <= (POOL_LABELS if metric.name.startswith("taskyard_workerpool_") else BOUNDED_LABELS)
 
 
 @pytest.mark.parametrize("metric", OF_PROCESS, ids=lambda metric: metric.name)

@@ -67,7 +67,9 @@ class Server:
         Returns:
             Per call what its script returned, or the :class:`~queuecore.errors.StoreError` with which it failed.
         """
-        if len(calls) > 1 and isinstance(self.client, Redis):
+        if len(calls) == 1:
+            return [await self._run_or_error(calls[0])]
+        if isinstance(self.client, Redis):
             return await self._run_pipelined(self.client, calls)
         return await asyncio.gather(*(self._run_or_error(call) for call in calls))
 

@@ -81,11 +81,17 @@ class Signals:
             yield CancelSignal(queue, task_id)
 
     async def _messages(self, channel: str) -> AsyncGenerator[str, None]:
-        subscription = self._server.blocking.pubsub(ignore_subscribe_messages=True)
+        subscription = self._server.blocking.pubsub()
+        subscribed = False
         with translated():
             try:
                 await subscription.subscribe(channel)
                 async for message in subscription.listen():
-                    yield message["data"].decode()
+                    if message["type"] == "message":
+                        yield message["data"].decode()
+                    elif subscribed:
+                        # The client has connected again by itself, without a word.
+                        raise StoreUnavailable("the subscription was cut")
+                    subscribed = True
             finally:
                 await subscription.aclose()

@@ -93,4 +93,3 @@ def _compare_order(name: str, queue: QueueModel, actual: dict[str, Any]) -> Iter
     found = list(actual.get(queue_keys(name).pending, {}))
     if sorted(found) == sorted(right) and found != right:
         yield f"{name}: pending tasks are in the order {found}, not {right}"
-

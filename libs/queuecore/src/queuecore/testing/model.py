@@ -18,7 +18,7 @@ from queuecore.store.leases import Lease, WorkerIdentity
 from queuecore.store.replies import Reply
 from queuecore.store.settle import Failure, Success
 from queuecore.store.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
-from queuecore.store.upkeep import LapsedLease, Reclaim
+from queuecore.store.upkeep import Reclaim
 from queuecore.wire import envelope
 
 LEASE_ROUNDS = 10
@@ -97,6 +97,10 @@ class StoreModel:
     def find(self, task: Task) -> Held | None:
         """What is held under the task's id."""
         return self.queues[task.queue].tasks.get(task.id)
+
+    def is_current(self, lease: Lease) -> bool:
+        """Whether the lease is the newest of a task that is active."""
+        return self._leased(lease) is not None
 
     def enqueue(self, task: Task, answer: str, now: Between) -> tuple[Reply, str, TaskState | None]:
         """The reply, the id that it names and, where the task is there, the state that it names."""

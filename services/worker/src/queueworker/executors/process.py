@@ -11,11 +11,14 @@ import multiprocessing
 import pickle
 import socket
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from pebble import ProcessExpired, ProcessPool
 
 from queuecore.domain.task import Task
+from queuecore.observe.logs import configure_logging
+from queuecore.settings import LogSettings
 from queueworker.answers import describe_error, encode_result
 from queueworker.context import TaskContext
 from queueworker.handlers import Handlers
@@ -47,10 +50,12 @@ class ProcessExecutor:
     Args:
         processes: how many handlers run at once at most.
         modules: where the children find the handlers, as in ``TASKYARD_WORKER_HANDLERS``.
+        log: how the children log.
     """
 
-    def __init__(self, processes: int, modules: Sequence[str]) -> None:
+    def __init__(self, processes: int, modules: Sequence[str], log: LogSettings | None = None) -> None:
         self._processes = processes
+        self._log = log or LogSettings()
         self._modules = tuple(modules)
         self._pool: ProcessPool | None = None
         self._running: dict[tuple[str, str, int], Run] = {}
@@ -90,7 +95,7 @@ class ProcessExecutor:
         return ProcessPool(
             self._processes,
             initializer=_begin_child,
-            initargs=(self._modules, self._reports_of_children),
+            initargs=(self._modules, self._reports_of_children, self._log.level, self._log.format),
             # Not a fork: it would copy the event loop, and locks that threads hold.
             context=multiprocessing.get_context("spawn"),
         )
@@ -102,7 +107,10 @@ class ProcessExecutor:
             run.context.report(progress)
 
 
-def _begin_child(modules: Sequence[str], reports: socket.socket) -> None:
+def _begin_child(
+    modules: Sequence[str], reports: socket.socket, log_level: str, log_format: Literal["auto", "json", "human"]
+) -> None:
+    configure_logging("worker", log_level, log_format)
     _Child.handlers = load_handlers(modules)
     _Child.reports = reports
 

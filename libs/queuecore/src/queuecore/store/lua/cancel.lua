@@ -16,6 +16,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
+-- #include "full"
 -- #include "lock"
 -- #include "archive"
 local active, archived, completed = KEYS[1], KEYS[5], KEYS[6]

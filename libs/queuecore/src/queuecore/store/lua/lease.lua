@@ -1,6 +1,7 @@
 -- Lease pending tasks to a worker, highest priority and oldest first.
 -- Guarantee: a task has one lease at a time. Each lease carries a token that only grows, so what an earlier holder
--- still sends is known to be stale. Ids without an envelope are dropped and counted; envelopes of a newer version stay.
+-- still sends is known to be stale, also when the task was deleted and its id is in use again. Ids without an envelope
+-- are dropped and counted; envelopes of a newer version stay.
 -- A call that comes too late does nothing: whoever made it waits for its answer no more, and would not know of its leases.
 -- KEYS
 --   1 pending     sorted set of ids
@@ -36,7 +37,7 @@ local leased, leases, newer, orphans = {}, {}, {}, 0
 local function begin_attempt(id)
   local record = record_key(id)
   local run = redis.call('HMGET', record, 'token', 'attempt')
-  local token, attempt = (tonumber(run[1]) or 0) + 1, (tonumber(run[2]) or 0) + 1
+  local token, attempt = math.max((tonumber(run[1]) or 0) + 1, now_us), (tonumber(run[2]) or 0) + 1
   redis.call('HSET', record, 'token', token, 'attempt', attempt, 'a:' .. attempt, opened)
   if attempt > history then redis.call('HDEL', record, 'a:' .. (attempt - history)) end
   return token, attempt

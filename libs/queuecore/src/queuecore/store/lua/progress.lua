@@ -8,6 +8,7 @@
 -- Returns a reply per task: DONE or STALE.
 -- #include "reply"
 -- #include "task"
+-- #include "full"
 local active = KEYS[1]
 
 local replies = {}

@@ -1,5 +1,5 @@
 -- Give tasks back that were leased and not finished: they are pending again and the attempt does not count.
--- Guarantee: only the current lease counts; the token is not given back, so the attempt that was stopped stays stale.
+-- Guarantee: only the current lease counts, and it ends here: whatever its holder still sends changes nothing.
 -- Idle workers are told, also when no task is given: a worker that stops may have swallowed a wake-up.
 -- KEYS
 --   1 active      sorted set of ids
@@ -23,7 +23,7 @@ local active, pending, archived, wake, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[
 local WIDTH = 4
 
 local function undo_attempt(record, attempt)
-  redis.call('HDEL', record, 'a:' .. attempt)
+  redis.call('HDEL', record, 'a:' .. attempt, 'token')
   redis.call('HSET', record, 'attempt', tonumber(attempt) - 1)
 end
 
@@ -38,13 +38,15 @@ for first = 2, #ARGV, WIDTH do
     if not priority then
       reply, orphans = NOT_FOUND, orphans + 1
       forget(id)
-    elseif run[2] then
-      reply = CANCELLED
-      archive(archived, id, 'cancelled', retention, lock)
     else
-      reply = DONE
       undo_attempt(record, run[3])
-      redis.call('ZADD', pending, entry_score(pending, priority), id)
+      if run[2] then
+        reply = CANCELLED
+        archive(archived, id, 'cancelled', retention, lock)
+      else
+        reply = DONE
+        redis.call('ZADD', pending, entry_score(pending, priority), id)
+      end
     end
   end
   replies[#replies + 1] = reply

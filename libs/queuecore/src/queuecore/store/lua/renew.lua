@@ -10,6 +10,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
+-- #include "full"
 local active = KEYS[1]
 local lapses_at = now + tonumber(ARGV[2])
 

@@ -1,0 +1,31 @@
+"""A port where a server was: counts who knocks."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from queuecore.embedded import HOST
+
+
+class ClosedDoor:
+    """Accepts connections on a port of loopback and closes each at once."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.knocks = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._refuse, HOST, self._port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _refuse(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.knocks += 1
+        writer.transport.abort()

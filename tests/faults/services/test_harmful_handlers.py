@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import ArchiveReason, Outcome
+from queuecore.testing.waiting import eventually
+from tests.faults.services.audit import audit
+from tests.faults.services.handlers import HARM_EXIT_CODE
+from tests.faults.services.yard import Yard, work
+
+
+async def test_task_is_archived_as_poison_when_its_workers_die_twice_in_a_row(yard: Yard, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    first = await yard.start_worker()
+    others = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(30))
+    await yard.until_started(others)
+    (poison,) = await yard.enqueue([work("exiting", fail_times=1000, priority=9)])
+    assert await first.wait() == HARM_EXIT_CODE
+    await eventually(lambda: _are_pending(yard, 31))
+
+    # One that takes the worst task alone, and dies of it, too.
+    second = await yard.start_worker(TASKYARD_WORKER_SLOTS="1")
+    assert await second.wait() == HARM_EXIT_CODE
+    gate.touch()
+    third = await yard.start_worker()
+    await yard.until_ended(31)
+
+    found = await yard.find(poison)
+    assert (found.state, found.reason) == (TaskState.ARCHIVED, ArchiveReason.POISON)
+    assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.LOST]
+    for task in others:
+        assert [attempt.outcome for attempt in (await yard.find(task)).attempts] == [Outcome.LOST, Outcome.COMPLETED]
+    assert not third.ended
+    await audit(yard, [poison, *others])
+
+
+async def test_task_is_run_again_when_it_ended_its_worker_once(yard: Yard) -> None:
+    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    await yard.start_workers(2)
+    (task,) = await yard.enqueue([work("exiting", fail_times=1)])
+    await yard.until_ended(1)
+
+    found = await yard.find(task)
+    assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.COMPLETED]
+    await audit(yard, [task])
+
+
+async def test_only_their_own_task_fails_when_children_run_out_of_memory_or_are_killed(yard: Yard) -> None:
+    await yard.start_scheduler()
+    worker = await yard.start_worker()
+    harmed = await yard.enqueue(
+        [*(work("hungry", fail_times=1) for _ in range(2)), *(work("shot", fail_times=1) for _ in range(2))]
+    )
+    others = await yard.enqueue([*(work("coroutine") for _ in range(300)), *(work("child") for _ in range(60))])
+    await yard.until_ended(len(harmed) + len(others))
+
+    errors = {}
+    for task in harmed:
+        found = await yard.find(task)
+        assert [attempt.outcome for attempt in found.attempts] == [Outcome.RETRY, Outcome.COMPLETED]
+        errors[task.type] = found.attempts[0].error
+    assert errors["hungry"].startswith("MemoryError")
+    assert errors["shot"].startswith("HandlerProcessDied")
+    assert {(await yard.find(task)).attempt for task in others} == {1}
+    assert not worker.ended
+    await audit(yard, [*harmed, *others])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_children_end_when_their_worker_is_killed(yard: Yard, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await yard.start_scheduler()
+    victim = await yard.start_worker()
+    tasks = await yard.enqueue(work("child", until=str(gate)) for _ in range(2))
+    await yard.until_started(tasks)
+    orphans = {entry.handler_pid for entry in yard.journal.started()}
+
+    await victim.kill()
+    gate.touch()
+    await eventually(lambda: not any(_runs(pid) for pid in orphans))
+
+    await yard.start_worker()
+    await yard.until_ended(len(tasks))
+    await audit(yard, tasks)
+
+
+async def _are_pending(yard: Yard, number: int) -> bool:
+    return (await yard.stats()).counts[TaskState.PENDING] == number
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there and has not ended, be it that nobody has asked for its exit code yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

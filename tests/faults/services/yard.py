@@ -1,0 +1,178 @@
+"""All of Taskyard on one machine, for one test, with every process within reach of harm."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+from queuecore.domain.retry import RetryPolicy
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Task, TaskSnapshot
+from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
+from queuecore.store.inspect import QueueStats
+from queuecore.testing.builders import make_task
+from queuecore.testing.store import TestStore
+from queuecore.testing.waiting import eventually
+from tests.faults.services.handlers import Work
+from tests.faults.services.journal import VARIABLE, Journal
+from tests.faults.services.service_process import ServiceProcess, plain_http
+
+LEASE_S = 1.0
+"""The shortest that a worker takes: what is lost is found soon."""
+QUEUE = "default"
+
+_REPOSITORY = Path(__file__).parents[3]
+_SOON = RetryPolicy(base_ms=20, max_ms=200)
+
+
+class Yard:
+    """A server and the services around it; ends all of them, whatever state they are in.
+
+    Args:
+        folder: for data, logs and the journal.
+        config: further lines of the server's configuration.
+    """
+
+    def __init__(self, folder: Path, **config: str) -> None:
+        self.folder = folder
+        self.valkey = EmbeddedValkey(folder / "valkey", append_only=True, config=config)
+        self.journal = Journal(folder / "journal")
+        self.services: list[ServiceProcess] = []
+        self._numbers = itertools.count(1)
+        self.stopped_pids: set[int] = set()
+        """Workers that were asked to stop: what they had begun they may give back."""
+
+    async def __aenter__(self) -> Self:
+        self.valkey.start()
+        self.store = TestStore(self.valkey.url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(service.kill() for service in self.services))
+        await self.store.close()
+        self.valkey.kill()
+
+    async def start_scheduler(self, **variables: str) -> ServiceProcess:
+        """A scheduler. Lost workers prove nothing against a task unless a test says so: they are killed at random."""
+        variables = {"TASKYARD_SCHEDULER_POISON_LOSSES": "1000", **variables}
+        return await self._start("queuescheduler", **variables, **_probes("SCHEDULER"))
+
+    async def start_worker(self, **variables: str) -> ServiceProcess:
+        """A worker with short leases."""
+        variables = {
+            "TASKYARD_WORKER_HANDLERS": "tests.faults.services.handlers",
+            "TASKYARD_WORKER_LEASE": f"{LEASE_S}s",
+            "TASKYARD_WORKER_PROCESSES": "2",
+            **variables,
+        }
+        return await self._start("queueworker", **variables, **_probes("WORKER"))
+
+    async def start_workers(self, number: int, **variables: str) -> list[ServiceProcess]:
+        """Workers, side by side."""
+        return await asyncio.gather(*(self.start_worker(**variables) for _ in range(number)))
+
+    async def start_api(self, port: int = 0, **variables: str) -> ServiceProcess:
+        """An api that answers, on a free port if none is given."""
+        port = port or find_free_port()
+        api = await self._start("queueapi", TASKYARD_API_PORT=str(port), **variables)
+        async with plain_http(f"http://{HOST}:{port}") as http:
+            await eventually(lambda: _is_ready(http))
+        return api
+
+    async def enqueue(self, tasks: Iterable[Task]) -> list[Task]:
+        """Enqueue tasks; the same."""
+        tasks = list(tasks)
+        for first in range(0, len(tasks), 500):
+            await self.store.enqueue(*tasks[first : first + 500])
+        return tasks
+
+    async def stats(self) -> QueueStats:
+        """The counts of the queue."""
+        (stats,) = await self.store.reader.stats([QUEUE])
+        return stats
+
+    async def count_ended(self) -> int:
+        """How many tasks are completed or archived."""
+        counts = (await self.stats()).counts
+        return counts[TaskState.COMPLETED] + counts[TaskState.ARCHIVED]
+
+    async def until_ended(self, number: int, within_s: float = 30.0) -> None:
+        """Wait until so many tasks are completed or archived."""
+
+        async def enough() -> bool:
+            return await self.count_ended() >= number
+
+        try:
+            await eventually(enough, within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {(await self.stats()).counts}") from error
+
+    async def until_started(self, tasks: Iterable[Task], within_s: float = 15.0) -> None:
+        """Wait until handlers have begun to run all of these tasks."""
+        wanted = {task.id for task in tasks}
+        await eventually(lambda: wanted <= self.journal.started_ids(), within_s)
+
+    async def find(self, task: Task) -> TaskSnapshot:
+        """A task that must be there."""
+        found = await self.store.reader.find(task.id, [task.queue])
+        assert found is not None, f"{task.id} is gone"
+        return found
+
+    async def stop(self, worker: ServiceProcess) -> int:
+        """Ask a worker to stop; its exit code."""
+        self.stopped_pids.add(worker.pid)
+        return await worker.stop()
+
+    def ask_to_stop(self, worker: ServiceProcess) -> None:
+        """Ask a worker to stop."""
+        self.stopped_pids.add(worker.pid)
+        worker.send(signal.SIGTERM)
+
+    async def _start(self, module: str, **variables: str) -> ServiceProcess:
+        environ = {name: text for name, text in os.environ.items() if not name.startswith("TASKYARD_")}
+        environ |= {
+            "PYTHONPATH": str(_REPOSITORY),
+            VARIABLE: str(self.journal.path),
+            "TASKYARD_REDIS_URL": self.valkey.url,
+            "TASKYARD_LOG_FORMAT": "json",
+            **variables,
+        }
+        service = await ServiceProcess.start(f"{module}-{next(self._numbers)}", module, environ, self.folder)
+        self.services.append(service)
+        await service.until_started(module.removeprefix("queue") + "_started")
+        return service
+
+
+def work(kind: str, *, max_retries: int = 25, timeout_ms: int = 60_000, priority: int = 5, **behaviour: Any) -> Task:
+    """A task of one of :mod:`tests.faults.services.handlers`, retried soon; ``behaviour`` are fields of its payload."""
+    return make_task(
+        type=kind,
+        queue=QUEUE,
+        payload=msgspec.json.encode(Work(**behaviour)),
+        max_retries=max_retries,
+        timeout_ms=timeout_ms,
+        retry_policy=_SOON,
+        priority=priority,
+    )
+
+
+def _probes(service: str) -> dict[str, str]:
+    return {f"TASKYARD_{service}_PROBE_HOST": HOST, f"TASKYARD_{service}_PROBE_PORT": "0"}
+
+
+async def _is_ready(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/ready")).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from queuecore.domain.backoff import Backoff
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Outcome
+from queuecore.embedded import EmbeddedValkey
+from queuecore.errors import StoreError, StoreUnavailable
+from queuecore.store.keys import queue_keys
+from queuecore.store.settle import Success
+from queuecore.store.upkeep import LIMIT
+from queuecore.testing.builders import make_task, now_ms
+from queuecore.testing.store import TestStore
+from queuecore.testing.waiting import eventually
+from queuescheduler import known_queues, promoter
+from queuescheduler.expirer import Expirer
+from queuescheduler.known_queues import KnownQueues
+from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.promoter import Promoter
+from queuescheduler.reclaimer import INTERVAL_S, MOST_GRACE_S, SHORTEST_PAUSE_S, Reclaimer
+
+HOUR_MS = 3_600_000
+KEYS = queue_keys("default")
+
+
+@pytest.fixture
+def no_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is looked at a second time but for a reason."""
+    monkeypatch.setattr(promoter, "SAFETY_POLL_S", 3_600.0)
+    monkeypatch.setattr(known_queues, "INTERVAL_S", 3_600.0)
+
+
+class Roles:
+    """A scheduler's roles in this process, none of them begun."""
+
+    def __init__(self, store: TestStore) -> None:
+        self.now_s = 1_000.0
+        self.registry = CollectorRegistry()
+        metrics = SchedulerMetrics(self.registry)
+        self.queues = KnownQueues(reader=store.reader, backoff=Backoff(lambda: 0.0))
+        self.promoter = Promoter(
+            upkeep=store.upkeep,
+            signals=store.signals,
+            queues=self.queues,
+            metrics=metrics,
+            backoff=Backoff(lambda: 0.0),
+        )
+        self.reclaimer = Reclaimer(
+            upkeep=store.upkeep,
+            queues=self.queues,
+            poison_losses=2,
+            metrics=metrics,
+            backoff=Backoff(lambda: 0.0),
+            clock=lambda: self.now_s,
+        )
+        self.expirer = Expirer(upkeep=store.upkeep, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0))
+
+    def count(self, name: str) -> float:
+        return self.registry.get_sample_value(f"taskyard_scheduler_{name}_total") or 0.0
+
+    @asynccontextmanager
+    async def promoting(self, store: TestStore) -> AsyncIterator[None]:
+        listening = await self._listeners(store)
+        roles = [self.queues.run(), self.promoter.run(), self.promoter.listen()]
+        tasks = [asyncio.create_task(role) for role in roles]
+
+        async def hears() -> bool:
+            return await self._listeners(store) > listening
+
+        await eventually(hears)
+        await eventually(lambda: self.queues.last_error is None)
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listeners(self, store: TestStore) -> int:
+        _, number = await store.server.command("PUBSUB", "NUMSUB", "taskyard:due")
+        return int(number)
+
+    async def know_queues(self) -> None:
+        looking = asyncio.create_task(self.queues.run())
+        await eventually(lambda: self.queues.last_error is None)
+        looking.cancel()
+
+
+async def entered_at_ms(store: TestStore, queue: str = "default") -> int:
+    (lease,) = await store.worker().lease(queue=queue)
+    return lease.entered_at_ms
+
+
+async def until_pending(store: TestStore, number: int, queue: str = "default") -> None:
+    async def are_pending() -> bool:
+        return int(await store.server.command("ZCARD", queue_keys(queue).pending)) == number
+
+    await eventually(are_pending)
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_sleeps_until_a_task_is_due(store: TestStore) -> None:
+    task = make_task(process_at_ms=now_ms() + 300)
+    await store.enqueue(task)
+    roles = Roles(store)
+    async with roles.promoting(store):
+        await until_pending(store, 1)
+        await eventually(lambda: roles.count("promoted") == 1)
+    assert await entered_at_ms(store) >= (task.process_at_ms or 0)
+    assert roles.registry.get_sample_value("taskyard_scheduler_lateness_seconds_count") == 1
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_is_woken_when_an_earlier_task_arrives(store: TestStore) -> None:
+    later = make_task(process_at_ms=now_ms() + HOUR_MS)
+    await store.enqueue(later)
+    async with Roles(store).promoting(store):
+        await store.enqueue(make_task(process_at_ms=now_ms() + 100))
+        await until_pending(store, 1)
+    assert await store.state(later) is TaskState.SCHEDULED
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_hears_of_a_queue_that_it_did_not_know(store: TestStore) -> None:
+    async with Roles(store).promoting(store):
+        await store.enqueue(make_task(queue="new", process_at_ms=now_ms() + 50))
+        await until_pending(store, 1, queue="new")
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_comes_back_at_once_when_more_is_due_than_it_moves_at_a_time(store: TestStore) -> None:
+    tasks = [make_task(process_at_ms=now_ms() + HOUR_MS) for _ in range(2 * LIMIT + 1)]
+    await store.enqueue(*tasks)
+    await store.server.command("ZADD", KEYS.scheduled, *(part for task in tasks for part in (1, task.id)))
+    roles = Roles(store)
+    async with roles.promoting(store):
+        await until_pending(store, len(tasks))
+        await eventually(lambda: roles.count("promoted") == len(tasks))
+
+
+async def test_each_task_is_promoted_once_when_several_schedulers_do_it(store: TestStore) -> None:
+    tasks = [make_task(process_at_ms=now_ms() + 200 + number) for number in range(100)]
+    several = [Roles(store) for _ in range(3)]
+    async with AsyncExitStack() as stack:
+        for roles in several:
+            await stack.enter_async_context(roles.promoting(store))
+        await store.enqueue(*tasks)
+        await until_pending(store, len(tasks))
+        await eventually(lambda: sum(roles.count("promoted") for roles in several) >= len(tasks))
+    assert sum(roles.count("promoted") for roles in several) == len(tasks)
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_looks_again_when_its_subscription_was_cut(store: TestStore) -> None:
+    task = make_task(process_at_ms=now_ms() + HOUR_MS)
+    await store.enqueue(task)
+    async with Roles(store).promoting(store):
+        await store.server.command("ZADD", KEYS.scheduled, 1, task.id)
+        await store.server.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await until_pending(store, 1)
+
+
+@pytest.mark.usefixtures("no_polls")
+async def test_promoter_makes_up_for_what_came_due_while_the_store_was_away(
+    store: TestStore, valkey: EmbeddedValkey
+) -> None:
+    await store.enqueue(make_task(process_at_ms=now_ms() + 100))
+    async with Roles(store).promoting(store):
+        valkey.kill()
+        valkey.start()
+        await until_pending(store, 1)
+
+
+async def test_reclaimer_gives_lost_tasks_to_others_and_keeps_what_is_renewed(store: TestStore) -> None:
+    lost, kept = make_task(), make_task()
+    await store.enqueue(lost, kept)
+    await store.worker().lease()
+    await store.lapse(lost)
+    roles = Roles(store)
+    await roles.know_queues()
+    assert await roles.reclaimer.tick() == SHORTEST_PAUSE_S
+    found = await store.reader.find(lost.id, ["default"])
+    assert found is not None
+    assert (found.state, [attempt.outcome for attempt in found.attempts]) == (TaskState.RETRY, [Outcome.LOST])
+    assert await store.state(kept) is TaskState.ACTIVE
+    assert roles.count("reclaimed") == 1
+    assert await roles.reclaimer.tick() == INTERVAL_S
+
+
+async def test_reclaimer_leaves_workers_time_to_renew_when_the_store_was_away(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    await store.worker().lease_one(task)
+    await store.lapse(task)
+    roles = Roles(store)
+    await roles.know_queues()
+    roles.queues.last_error = StoreUnavailable()
+    await roles.reclaimer.tick()
+    roles.now_s += 60
+    # It answers this role again, and the others not yet.
+    await roles.reclaimer.tick()
+    assert await store.state(task) is TaskState.ACTIVE
+    roles.queues.last_error = None
+    await roles.reclaimer.tick()
+    assert await store.state(task) is TaskState.ACTIVE
+    roles.now_s += MOST_GRACE_S
+    await roles.reclaimer.tick()
+    assert await store.state(task) is TaskState.RETRY
+
+
+async def test_reclaimer_comes_back_when_the_next_lease_lapses(store: TestStore) -> None:
+    await store.enqueue(make_task())
+    await store.worker(lease_ms=500).lease()
+    roles = Roles(store)
+    await roles.know_queues()
+    assert SHORTEST_PAUSE_S <= await roles.reclaimer.tick() <= 0.5
+
+
+async def test_each_task_is_reclaimed_once_when_several_schedulers_do_it(store: TestStore) -> None:
+    tasks = [make_task() for _ in range(60)]
+    await store.enqueue(*tasks)
+    await store.worker().lease(limit=60)
+    for task in tasks:
+        await store.lapse(task)
+    several = [Roles(store) for _ in range(3)]
+    for roles in several:
+        await roles.know_queues()
+    await asyncio.gather(*(roles.reclaimer.tick() for roles in several))
+    assert sum(roles.count("reclaimed") for roles in several) == len(tasks)
+    (stats,) = await store.reader.stats(["default"])
+    assert stats.totals.processed == {("lost", "demo"): len(tasks)}
+
+
+async def test_expirer_forgets_what_is_over_and_says_when_there_is_more(store: TestStore) -> None:
+    tasks = [make_task() for _ in range(LIMIT + 1)]
+    await store.enqueue(*tasks)
+    worker = store.worker()
+    leases = await worker.lease(limit=LIMIT + 1)
+    await worker.settlements.complete([Success(lease, 1) for lease in leases])
+    await store.server.command("ZADD", KEYS.completed, *(part for task in tasks for part in (1, task.id)))
+    roles = Roles(store)
+    await roles.know_queues()
+    assert await roles.expirer.tick() is True
+    assert await roles.expirer.tick() is False
+    assert roles.count("expired") == len(tasks)
+    assert await store.state(tasks[0]) is None
+
+
+async def test_roles_tell_that_the_store_is_away(store: TestStore, valkey: EmbeddedValkey) -> None:
+    await store.enqueue(make_task())
+    roles = Roles(store)
+    assert roles.queues.last_error is not None
+    await roles.know_queues()
+    assert roles.queues.names == ("default",)
+    valkey.kill()
+    with pytest.raises(StoreError):
+        await roles.reclaimer.tick()
+    with pytest.raises(StoreError):
+        await roles.expirer.tick()
+    valkey.start()

@@ -1,0 +1,72 @@
+"""Tasks of the handlers under test, and waiting for what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from queuecore.domain.retry import RetryPolicy
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Outcome, Task, TaskSnapshot
+from queuecore.testing.builders import make_task
+from queuecore.testing.store import TestStore
+from queuecore.testing.waiting import eventually
+from tests.integration.queueworker.handlers import Order
+
+SOON = RetryPolicy(curve="constant", base_ms=10, jitter=0)
+
+
+def order(kind: str, *, value: int = 0, until: Path | None = None, **changes: Any) -> Task:
+    """A task of one of the handlers; ``changes`` are fields of the task."""
+    payload = msgspec.json.encode(Order(value, str(until or "")))
+    return make_task(**{"type": kind, "payload": payload, "retry_policy": SOON, **changes})
+
+
+async def find(store: TestStore, task: Task) -> TaskSnapshot:
+    """A task that must be there."""
+    found = await store.reader.find(task.id, [task.queue])
+    assert found is not None
+    return found
+
+
+async def until_state(store: TestStore, task: Task, state: TaskState) -> TaskSnapshot:
+    """Wait until the task is in a state."""
+
+    async def is_there() -> bool:
+        return (await find(store, task)).state is state
+
+    await eventually(is_there)
+    return await find(store, task)
+
+
+async def until_running(store: TestStore, task: Task, attempt: int = 1) -> int:
+    """Wait until the handler of a waiting task runs; the process that it runs in."""
+
+    async def runs() -> bool:
+        found = await find(store, task)
+        return found.attempt == attempt and found.state is TaskState.ACTIVE and found.progress is not None
+
+    await eventually(runs)
+    return int((await find(store, task)).progress or b"")
+
+
+def outcomes(found: TaskSnapshot) -> list[Outcome | None]:
+    """How the attempts of a task ended."""
+    return [attempt.outcome for attempt in found.attempts]
+
+
+def was_cancelled(gate: Path) -> bool:
+    """Whether a coroutine that waited for the gate was cancelled."""
+    return Path(f"{gate}.cancelled").exists()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,14 @@
+"""Leases to test with, that no store has given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queuecore.store.leases import Lease
+from queuecore.testing.builders import make_task, now_ms
+
+
+def make_lease(*, attempt: int = 1, token: int = 1, **changes: Any) -> Lease:
+    """A lease of now; ``changes`` are fields of its task."""
+    now = now_ms()
+    return Lease(make_task(**changes), token, attempt, started_at_ms=now, entered_at_ms=now)
