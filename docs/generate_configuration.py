@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from queueapi import settings as api
+from queuecontroller import settings as controller
 from queuecore.config import VariableRow, describe
 from queuescheduler import settings as scheduler
 from queuestandalone import settings as standalone
@@ -30,6 +31,7 @@ SERVICES: list[tuple[str, type[msgspec.Struct], str]] = [
     ("api", api.ApiSettings, api.PREFIX),
     ("scheduler", scheduler.SchedulerSettings, scheduler.PREFIX),
     ("worker", worker.WorkerSettings, worker.PREFIX),
+    ("controller", controller.ControllerSettings, controller.PREFIX),
     ("`make run`", standalone.StandaloneSettings, standalone.PREFIX),
 ]
 

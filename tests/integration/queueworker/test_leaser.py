@@ -17,7 +17,7 @@ from queuecore.store.leases import Lease, UnreadableLease
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queueworker.leaser import Leaser
+from queueworker.leaser import MOST_PER_LEASE, Leaser
 from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
 from queueworker.slots import Slots
 
@@ -159,6 +159,16 @@ async def test_leaser_divides_many_slots_by_weight(store: TestStore) -> None:
     async with desk.leasing():
         await desk.until_started(500)
     assert Counter(lease.task.queue for lease in desk.started) == {"high": 300, "middle": 150, "low": 50}
+
+
+async def test_leaser_leases_a_bounded_number_of_tasks_per_call(store: TestStore) -> None:
+    await store.enqueue(*(make_task() for _ in range(2 * MOST_PER_LEASE + 1)))
+    before = await calls(store)
+    desk = Desk(store, 2 * MOST_PER_LEASE + 1, one_queue())
+    async with desk.leasing():
+        await desk.until_started(2 * MOST_PER_LEASE + 1)
+    made = await calls(store) - before
+    assert made["evalsha"] + made["eval"] >= 3
 
 
 async def test_leaser_takes_the_later_queue_only_when_the_first_is_empty(store: TestStore) -> None:

@@ -24,6 +24,7 @@ from queueapi.routes.probes import probe_routes
 from queueapi.routes.queues import queue_routes
 from queueapi.routes.schema import schema_routes
 from queueapi.routes.tasks import task_routes
+from queueapi.routes.workers import worker_routes
 from queueapi.settings import ApiSettings
 from queueapi.store_deadline import store_deadline
 from queueapi.submission import Submitter
@@ -58,7 +59,8 @@ def create_api(settings: ApiSettings) -> Api:
     registry = CollectorRegistry()
     register_process(registry, "api")
     reader = TaskReader(server)
-    types = TypeRegistry(Registry(server).types, reject_unknown=settings.unknown_types == "reject")
+    registrations = Registry(server)
+    types = TypeRegistry(registrations.types, reject_unknown=settings.unknown_types == "reject")
     builder, claims, enqueuer = TaskBuilder(settings), Claims(IdempotencyKeys(server)), Enqueuer(server)
     readiness = ReadinessCheck(server, registry)
     bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
@@ -82,6 +84,7 @@ def create_api(settings: ApiSettings) -> Api:
             *task_routes(bodies, Submitter(builder, types, claims, enqueue), TaskFinder(reader), TaskControl(server)),
             *batch_routes(bodies, BatchSubmitter(builder, types, claims, enqueue)),
             *queue_routes(reader, types),
+            *worker_routes(registrations),
             *probe_routes(readiness),
             *metrics_routes(Exposition(registry, reader, readiness)),
             *schema_routes(),

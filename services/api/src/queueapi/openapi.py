@@ -24,6 +24,7 @@ from queueapi.responses import (
     Status,
     TaskCreated,
     TaskView,
+    WorkerView,
 )
 from queuecore.domain.names import QUEUE_NAME_PATTERN, TASK_ID_PATTERN
 
@@ -43,6 +44,7 @@ _STRUCTS = (
     Status,
     TaskCreated,
     TaskView,
+    WorkerView,
 )
 _STORE_CODES = {503: ("STORE_UNAVAILABLE", "STORE_FULL")}
 _FIELD_CODES = (
@@ -67,7 +69,7 @@ def describe_api() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in ("tasks", "queues", "health", "metrics", "schema")],
+        "tags": [{"name": name} for name in ("tasks", "queues", "workers", "health", "metrics", "schema")],
         "paths": {**_task_paths(), **_queue_paths(), **_probe_paths(), **_document_paths()},
         "components": {
             "schemas": _schemas(),
@@ -179,6 +181,15 @@ def _queue_paths() -> Json:
                 "getTypes",
                 "List the task types that workers have registered",
                 {200: (list[RegisteredType], "One object per type.")},
+                {500: ("INTERNAL_ERROR",), **_STORE_CODES},
+            )
+        },
+        "/api/v1/workers": {
+            "get": _operation(
+                "workers",
+                "getWorkers",
+                "List the workers that are there, with the tasks that each runs",
+                {200: (list[WorkerView], "One object per worker.")},
                 {500: ("INTERNAL_ERROR",), **_STORE_CODES},
             )
         },

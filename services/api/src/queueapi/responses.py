@@ -136,6 +136,19 @@ class RegisteredType(msgspec.Struct, frozen=True):
     schema: Annotated[msgspec.Raw, Meta(description="The JSON Schema of its payload; null where it has none.")]
 
 
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker that is there, by its last heartbeat."""
+
+    worker: str
+    pod: str
+    queues: list[str]
+    types: list[str]
+    slots: Annotated[int, Meta(description="Tasks that it runs at once.")]
+    busy: Annotated[int, Meta(description="Tasks that it runs now.")]
+    draining: Annotated[bool, Meta(description="Whether it is stopping and takes no more tasks.")]
+    started_at: _Moment
+
+
 class Status(msgspec.Struct, frozen=True):
     """All is well."""
 

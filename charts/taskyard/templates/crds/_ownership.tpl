@@ -1,0 +1,19 @@
+{{/* The release that owns a CustomResourceDefinition: "" where there is none, "none" where no release owns it. Argument: its name. */}}
+{{- define "taskyard.crdOwner" -}}
+{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . -}}
+{{- $owner := dig "metadata" "annotations" dict . -}}
+{{- if index $owner "meta.helm.sh/release-name" -}}
+{{- printf "%s/%s" (index $owner "meta.helm.sh/release-namespace") (index $owner "meta.helm.sh/release-name") -}}
+{{- else -}}
+none
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the release brings the CustomResourceDefinition: not when it is there already and another's. */}}
+{{- define "taskyard.bringsCrd" -}}
+{{- $owner := include "taskyard.crdOwner" .name -}}
+{{- if and .root.Values.crds.install (has $owner (list "" (printf "%s/%s" .root.Release.Namespace .root.Release.Name))) -}}
+true
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,1 @@
+"""How Taskyard is deployed, and what is generated for that."""

@@ -1,0 +1,126 @@
+"""Making the kustomize files from the chart: the base is the chart rendered, an overlay what its values change."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Manifest = dict[str, Any]
+Render = Callable[[list[Path]], list[Manifest]]
+"""Renders the chart with files of values."""
+
+OVERLAYS = ("dev", "production")
+NAMESPACE = "taskyard"
+RELEASE = "taskyard"
+_NOTE = "# Made from the chart by `make chart-docs`; change the values, or make an overlay of your own on top.\n"
+_HOOK = "helm.sh/hook"
+
+
+def helm_render(helm: Path, chart: Path) -> Render:
+    """Rendering with a Helm; what Helm alone can do with hooks and tests is left out."""
+
+    def render(values: list[Path]) -> list[Manifest]:
+        done = subprocess.run(
+            [
+                helm, "template", RELEASE, chart, f"--namespace={NAMESPACE}",
+                "--api-versions=taskyard.dev/v1alpha1/WorkerPool", *(f"--values={each}" for each in values),
+            ],
+            check=True, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        found = [each for each in yaml.safe_load_all(done.stdout) if each]
+        return sorted((each for each in found if _HOOK not in each["metadata"].get("annotations", {})), key=_key)
+
+    return render
+
+
+def make_overlays(render: Render, deploy: Path) -> dict[Path, str]:
+    """What the files in ``deploy/kustomize`` must hold, by their paths.
+
+    Args:
+        render: of the chart.
+        deploy: the folder ``deploy``.
+    """
+    folder = deploy / "kustomize"
+    own = folder / "values.yaml"
+    base = render([own])
+    files = {folder / "base" / "manifests.yaml": _NOTE + _dump_all(base)}
+    for name in OVERLAYS:
+        wanted = render([own, deploy / "environments" / f"{name}.yaml"])
+        overlay = folder / "overlays" / name
+        added = [each for each in wanted if _key(each) not in {_key(there) for there in base}]
+        files[overlay / "added.yaml"] = _NOTE + _dump_all(added)
+        files[overlay / "kustomization.yaml"] = _NOTE + _dump(_kustomization(list(_patches(base, wanted))))
+    return files
+
+
+def _kustomization(patches: list[Manifest]) -> Manifest:
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": NAMESPACE,
+        "resources": ["../../base", "added.yaml"],
+        "patches": patches,
+    }
+
+
+def _patches(base: list[Manifest], wanted: list[Manifest]) -> Iterator[Manifest]:
+    """What turns the base into what is wanted, less what is added: entries of kustomize's ``patches``."""
+    targets = {_key(each): each for each in wanted}
+    for manifest in base:
+        kind, name = _key(manifest)
+        twin = targets.get((kind, name))
+        if twin is None:
+            gone = {key: manifest[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": name}}
+            yield {"target": {"kind": kind, "name": name}, "patch": _dump({"$patch": "delete", **gone})}
+        elif changes := list(_changes(manifest, twin, "")):
+            yield {"target": {"kind": kind, "name": name}, "patch": _dump(changes)}
+
+
+def _changes(before: Any, after: Any, path: str) -> Iterator[Manifest]:
+    """The operations of a JSON patch."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            here = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key not in after:
+                yield {"op": "remove", "path": here}
+            elif key not in before:
+                yield {"op": "add", "path": here, "value": after[key]}
+            else:
+                yield from _changes(before[key], after[key], here)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(old, new, f"{path}/{index}")
+    else:
+        yield {"op": "replace", "path": path, "value": after}
+
+
+def _key(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as they are read, and the same object twice where it stands twice."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class's signature
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _dump(value: object) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120)
+
+
+def _dump_all(values: list[Manifest]) -> str:
+    return "---\n".join(_dump(each) for each in values)

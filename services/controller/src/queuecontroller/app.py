@@ -1,0 +1,100 @@
+"""A controller put together: its parts, its roles, its life."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry
+
+from queuecontroller.apply import Applier
+from queuecontroller.cluster import Access, Cluster
+from queuecontroller.keeper import PoolKeeper
+from queuecontroller.metrics.http import Endpoints
+from queuecontroller.observation import ControllerMetrics
+from queuecontroller.reachability import Reachability
+from queuecontroller.settings import ControllerSettings
+from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.process import Roles
+
+LOOP_STALL_S = 15.0
+
+_TALKATIVE = ("httpx", "kopf.objects", "kopf.activities")
+"""Loggers that tell of every request and every call of a handler."""
+
+log = structlog.get_logger()
+
+Operate = Callable[[ControllerSettings, Cluster, Callable[[str, str], PoolKeeper]], Awaitable[None]]
+"""Keeps the pools with what it is given until the process is told to stop."""
+
+
+class Controller:
+    """Keeps WorkerPools until it is told to stop. Any number may run: one leads, the others stand by.
+
+    To be made inside the event loop in which it runs.
+
+    Args:
+        settings: as read from the environment.
+        login: how the Kubernetes API is reached.
+        operate: runs the operator.
+    """
+
+    def __init__(self, settings: ControllerSettings, login: Callable[[], Access], operate: Operate) -> None:
+        self._settings = settings
+        self._operate = operate
+        registry = CollectorRegistry()
+        self._metrics = ControllerMetrics(registry)
+        self._cluster = Cluster(login)
+        self._http = httpx.AsyncClient(trust_env=False)
+        self._endpoints = Endpoints(self._http)
+        self._applier = Applier(self._cluster, self._endpoints, settings.deletion_cost_wait_ms / 1000)
+        self._reachability = Reachability(self._cluster)
+        self._heartbeat = LoopHeartbeat(time.monotonic)
+        self._probes = ProbeServer(settings.probe_host, settings.probe_port, self._live, self._ready, registry)
+
+    async def run(self) -> int:
+        """Work until told to stop.
+
+        Returns:
+            The exit code: 0 after a stop, 1 after a fault of its own.
+        """
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._probes.start()
+        log.info("controller_started", probe_port=self._probes.port)
+        # Before the operator: when it stops, it ends all tasks that were started after it.
+        roles = Roles({"reach": self._reachability.run(), "heartbeat": self._heartbeat.run()})
+        try:
+            await self._operate(self._settings, self._cluster, self._make_keeper)
+        except Exception:
+            log.exception("operator_failed")
+            return 1
+        finally:
+            await roles.cancel()
+            self._probes.stop()
+            await self._http.aclose()
+            await self._cluster.close()
+            log.info("controller_stopped")
+        return 0
+
+    def _make_keeper(self, namespace: str, name: str) -> PoolKeeper:
+        return PoolKeeper(
+            namespace=namespace,
+            name=name,
+            cluster=self._cluster,
+            applier=self._applier,
+            endpoints=self._endpoints,
+            metrics=self._metrics,
+            interval_s=self._settings.interval_ms / 1000,
+            clock=time.time,
+        )
+
+    def _live(self) -> str | None:
+        stalled_s = self._heartbeat.stalled_s()
+        return f"the event loop has been blocked for {stalled_s:.1f} s" if stalled_s > LOOP_STALL_S else None
+
+    def _ready(self) -> str | None:
+        return self._reachability.problem or self._live()

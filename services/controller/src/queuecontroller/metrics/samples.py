@@ -1,0 +1,127 @@
+"""Samples of the api's metrics, whoever told them, and what they say of the queues."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from queuecontroller.errors import MetricsImplausible, MetricsMissing
+from queuecontroller.plan.meter import QueueReading, Reading
+from queuecore.domain.duration import parse_duration
+from queuecore.domain.state import TaskState
+from queuecore.errors import InvalidDuration
+from queuecore.observe import metrics
+
+NEEDED = (
+    metrics.QUEUE_TASKS.name,
+    metrics.QUEUE_OLDEST_PENDING.name,
+    metrics.QUEUE_DUE_TASKS.name,
+    metrics.TASKS_PROCESSED.name,
+    f"{metrics.TASK_DURATION.name}_sum",
+    f"{metrics.TASK_DURATION.name}_count",
+    f"{metrics.TASK_DURATION.name}_bucket",
+)
+"""The series that are read; any others may be there."""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One value of one series."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class _Queue:
+    """What the samples say of one queue, while they are sorted."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, float] = {}
+        self.oldest_pending_s = 0.0
+        self.due: dict[float, float] = {}
+        self.ended: dict[tuple[str, ...], float] = {}
+        self.run_s: dict[tuple[str, ...], float] = {}
+        self.runs: dict[tuple[str, ...], float] = {}
+        self.runs_within: defaultdict[float, float] = defaultdict(float)
+
+    def take(self, sample: Sample) -> None:
+        labels, value = sample.labels, sample.value
+        task_type = (labels.get("type", ""),)
+        match sample.name:
+            case metrics.QUEUE_TASKS.name:
+                self.tasks[labels["state"]] = value
+            case metrics.QUEUE_OLDEST_PENDING.name:
+                self.oldest_pending_s = value
+            case metrics.QUEUE_DUE_TASKS.name:
+                self.due[parse_duration(labels["within"]) / 1000] = value
+            case metrics.TASKS_PROCESSED.name:
+                self.ended[*task_type, labels["outcome"]] = value
+            case _ if sample.name.endswith("_sum"):
+                self.run_s[task_type] = value
+            case _ if sample.name.endswith("_count"):
+                self.runs[task_type] = value
+            case _:
+                self.runs_within[float(labels["le"])] += value
+
+    def read(self, name: str) -> QueueReading:
+        if TaskState.PENDING not in self.tasks or TaskState.ACTIVE not in self.tasks:
+            raise MetricsMissing(f"{metrics.QUEUE_TASKS.name} does not tell the pending and active tasks of {name}")
+        reading = QueueReading(
+            pending=self.tasks[TaskState.PENDING],
+            active=self.tasks[TaskState.ACTIVE],
+            oldest_pending_s=self.oldest_pending_s,
+            due=self.due,
+            ended=self.ended,
+            run_s=self.run_s,
+            runs=self.runs,
+            runs_within=dict(self.runs_within),
+        )
+        _check_agreement(name, reading)
+        return reading
+
+
+def read_queues(samples: Iterable[Sample], at_s: float) -> Reading:
+    """What samples say of the queues.
+
+    Args:
+        samples: of :data:`NEEDED` series; others are passed over.
+        at_s: when they were taken, in Unix seconds.
+
+    Raises:
+        MetricsMissing: there is no queue at all, as when the api has lost its store; or one is not told in full.
+        MetricsImplausible: a value is negative, no number or infinite, or values contradict each other.
+    """
+    queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+    seen: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+    for sample in samples:
+        if sample.name not in NEEDED:
+            continue
+        _check_value(sample)
+        if seen.setdefault((sample.name, frozenset(sample.labels.items())), sample.value) != sample.value:
+            raise MetricsImplausible(f"{sample.name} has two values for {dict(sample.labels)}")
+        try:
+            queues[sample.labels["queue"]].take(sample)
+        except (KeyError, ValueError, InvalidDuration) as error:
+            raise MetricsImplausible(f"{sample.name} has labels that cannot be read: {error}") from None
+    if not queues:
+        raise MetricsMissing(f"there are no {metrics.QUEUE_TASKS.name}: the api tells no queue, or has lost its store")
+    return Reading(at_s, {name: queue.read(name) for name, queue in queues.items()})
+
+
+def _check_value(sample: Sample) -> None:
+    if math.isnan(sample.value) or math.isinf(sample.value) or sample.value < 0:
+        raise MetricsImplausible(f"{sample.name} is {sample.value} for {dict(sample.labels)}")
+
+
+def _check_agreement(name: str, queue: QueueReading) -> None:
+    if queue.pending == 0 and queue.oldest_pending_s > 0:
+        raise MetricsImplausible(f"queue {name} has no pending task, and one that waits {queue.oldest_pending_s:g} s")
+    due = [tasks for _, tasks in sorted(queue.due.items())]
+    if due != sorted(due):
+        raise MetricsImplausible(f"fewer tasks of queue {name} are due within a longer time: {due}")
+    runs = [number for _, number in sorted(queue.runs_within.items())]
+    if runs != sorted(runs):
+        raise MetricsImplausible(f"the duration histogram of queue {name} falls: {runs}")

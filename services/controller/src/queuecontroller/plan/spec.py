@@ -1,0 +1,141 @@
+"""What a WorkerPool says, typed. The defaults are those of the CustomResourceDefinition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from queuecontroller.errors import InvalidPool
+from queuecore.domain.duration import parse_duration
+from queuecore.errors import InvalidDuration
+
+Count = Annotated[int, Meta(ge=1, le=100_000_000)]
+
+
+class Seconds(float):
+    """A duration, written as ``30s``."""
+
+    __slots__ = ()
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """By how much the number of pods may change within a time."""
+
+    type: Literal["Pods", "Percent"]
+    value: Count
+    period: Seconds
+
+
+class ScalingRules(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """How fast the number of pods may change in one direction."""
+
+    stabilization_window: Seconds
+    select_policy: Literal["Max", "Min", "Disabled"] = "Max"
+    policies: tuple[Policy, ...]
+
+
+class ScaleUp(ScalingRules, frozen=True, rename="camel", kw_only=True):
+    """Rules for more pods."""
+
+    stabilization_window: Seconds = Seconds(0)
+    policies: tuple[Policy, ...] = (Policy("Percent", 400, Seconds(15)), Policy("Pods", 10, Seconds(15)))
+
+
+class ScaleDown(ScalingRules, frozen=True, rename="camel", kw_only=True):
+    """Rules for fewer pods."""
+
+    stabilization_window: Seconds = Seconds(300)
+    policies: tuple[Policy, ...] = (Policy("Percent", 100, Seconds(15)),)
+    spare_busy_pods: Literal["Auto", "Always", "Never"] = "Auto"
+
+
+class Behavior(msgspec.Struct, frozen=True, rename="camel"):
+    """How fast the number of pods may change."""
+
+    scale_up: ScaleUp = ScaleUp()
+    scale_down: ScaleDown = ScaleDown()
+
+
+class Target(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What is aimed at."""
+
+    drain: Seconds | None = None
+    tasks_per_replica: Count | None = None
+    utilization: Annotated[int, Meta(ge=1, le=100)] = 80
+    assumed_task_duration: Seconds = Seconds(1)
+
+
+class TargetRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The object that is scaled."""
+
+    api_version: Literal["apps/v1"] = "apps/v1"
+    kind: Literal["Deployment"] = "Deployment"
+    name: Annotated[str, Meta(min_length=1)]
+
+
+class PrometheusRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A Prometheus server."""
+
+    url: Annotated[str, Meta(pattern="^https?://")]
+    selector: Annotated[str, Meta(pattern="^[^{}]*$")] = ""
+
+
+class MetricsRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Where the state of the queues is read."""
+
+    endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
+    prometheus: PrometheusRef | None = None
+    workers_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
+    timeout: Seconds = Seconds(5)
+    stale_after: Seconds = Seconds(60)
+
+
+class PoolSpec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What a pool is to keep."""
+
+    scale_target_ref: TargetRef
+    queues: Annotated[tuple[str, ...], Meta(min_length=1)]
+    min_replicas: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    max_replicas: Annotated[int, Meta(ge=1, le=10_000)]
+    slots_per_replica: Count
+    target: Target
+    look_ahead: Seconds = Seconds(60)
+    tolerance: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    idle_after: Seconds = Seconds(300)
+    paused: bool = False
+    behavior: Behavior = Behavior()
+    metrics: MetricsRef
+
+    def __post_init__(self) -> None:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"minReplicas ({self.min_replicas}) is more than maxReplicas ({self.max_replicas})")
+        if self.target.drain is None and self.target.tasks_per_replica is None:
+            raise ValueError("target has neither drain nor tasksPerReplica")
+        if self.target.drain is not None and self.target.drain <= 0:
+            raise ValueError("target.drain is 0s")
+        if (self.metrics.endpoint is None) == (self.metrics.prometheus is None):
+            raise ValueError("metrics must have exactly one of endpoint and prometheus")
+
+
+def read_spec(spec: Mapping[str, Any]) -> PoolSpec:
+    """The spec of a WorkerPool, typed. The cluster's schema is not relied on: it may be an older or an edited one.
+
+    Raises:
+        InvalidPool: it cannot be used; the message says what is wrong with it.
+    """
+    try:
+        return msgspec.convert(spec, PoolSpec, dec_hook=_read_duration)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InvalidPool(f"spec: {error}") from None
+
+
+def _read_duration(kind: type, value: object) -> object:
+    if kind is not Seconds or not isinstance(value, str):
+        raise ValueError(f"expected a duration such as 30s, got {value!r}")
+    try:
+        return Seconds(parse_duration(value) / 1000)
+    except InvalidDuration as error:
+        raise ValueError(str(error)) from None

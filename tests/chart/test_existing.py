@@ -1,0 +1,136 @@
+"""What the chart does where something is there already."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import CHART, Helm, RenderingFailed
+from tests.chart.manifests import Manifests
+from tests.chart.small_cluster import SmallCluster, run_cluster
+
+DEFINITION = "workerpools.taskyard.dev"
+KEPT = base64.b64encode(b"kept").decode()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[SmallCluster]:
+    with run_cluster() as opened:
+        opened.write_kubeconfig(tmp_path / "kubeconfig")
+        yield opened
+
+
+def render(helm: Helm, tmp_path: Path, *options: str) -> Manifests:
+    """What an install would make, hooks included; Helm asks the cluster as for a real one."""
+    kubeconfig = f"--kubeconfig={tmp_path / 'kubeconfig'}"
+    where = ["one", str(CHART), "--namespace=here", kubeconfig]
+    release = json.loads(helm.run("install", *where, "--dry-run=server", "--output=json", *options))
+    return Manifests.read("\n---\n".join([release["manifest"], *(each["manifest"] for each in release["hooks"])]))
+
+
+def owned(name: str) -> dict[str, Any]:
+    """The metadata of an object of the release."""
+    return {
+        "name": name,
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "one", "meta.helm.sh/release-namespace": "here"},
+    }
+
+
+def definitions(manifests: Manifests) -> set[str]:
+    return {each["metadata"]["name"] for each in manifests.of_kind("CustomResourceDefinition")}
+
+
+@pytest.mark.usefixtures("cluster")
+def test_everything_is_made_when_nothing_is_there(helms: list[Helm], tmp_path: Path) -> None:
+    for helm in helms:
+        manifests = render(helm, tmp_path)
+        assert DEFINITION in definitions(manifests)
+        assert len(manifests.of_kind("Secret")) == 1
+
+
+def test_password_is_kept_when_the_release_is_upgraded(
+    helms: list[Helm], cluster: SmallCluster, tmp_path: Path
+) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": owned("one-taskyard-valkey"),
+        "data": {"password": KEPT},
+    }
+    cluster.put("/api/v1/namespaces/here/secrets/one-taskyard-valkey", secret)
+    for helm in helms:
+        (found,) = render(helm, tmp_path).of_kind("Secret")
+        assert found["data"] == {"password": KEPT}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "brought"),
+    [
+        ({"meta.helm.sh/release-name": "one", "meta.helm.sh/release-namespace": "here"}, True),
+        ({"meta.helm.sh/release-name": "one", "meta.helm.sh/release-namespace": "there"}, False),
+        ({"meta.helm.sh/release-name": "two", "meta.helm.sh/release-namespace": "here"}, False),
+        ({}, False),
+    ],
+    ids=["own", "other namespace", "other release", "nobody's"],
+)
+def test_definition_is_brought_when_it_is_not_anothers(
+    helm: Helm, cluster: SmallCluster, tmp_path: Path, annotations: dict[str, str], brought: bool
+) -> None:
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": owned(DEFINITION) | {"annotations": annotations},
+    }
+    cluster.put(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{DEFINITION}", definition)
+    manifests = render(helm, tmp_path)
+    assert (DEFINITION in definitions(manifests)) is brought
+    roles = {each["metadata"]["name"] for each in manifests.of_kind("ClusterRole")}
+    assert bool(roles) is brought
+    # The others are not there yet.
+    assert len(definitions(manifests)) == (3 if brought else 2)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_scaled_pools_can_be_installed_before_their_kind_is_known(helms: list[Helm], tmp_path: Path) -> None:
+    for helm in helms:
+        manifests = render(helm, tmp_path, "--set=worker.autoscaling.enabled=true")
+        (pool,) = manifests.of_kind("WorkerPool")
+        assert "helm.sh/hook" in pool["metadata"]["annotations"]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_pool_that_is_no_hook_would_keep_the_release_from_being_installed(helms: list[Helm], tmp_path: Path) -> None:
+    plain = tmp_path / "values.yaml"
+    pool = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "plain"}}
+    plain.write_text(json.dumps({"extraObjects": [pool]}), encoding="utf-8")
+    for helm in helms:
+        with pytest.raises(RenderingFailed, match='no matches for kind "WorkerPool"'):
+            render(helm, tmp_path, f"--values={plain}")
+
+
+def test_pool_made_by_the_hook_is_taken_over_at_the_next_upgrade(
+    helms: list[Helm], cluster: SmallCluster, tmp_path: Path
+) -> None:
+    (made,) = render(helms[0], tmp_path, "--set=worker.autoscaling.enabled=true").of_kind("WorkerPool")
+    name = made["metadata"]["name"]
+    cluster.kinds["taskyard.dev/v1alpha1"] = [("workerpools", "WorkerPool", True)]
+    cluster.put(f"/apis/taskyard.dev/v1alpha1/namespaces/here/workerpools/{name}", made)
+    for helm in helms:
+        (pool,) = render(helm, tmp_path, "--set=worker.autoscaling.enabled=true").of_kind("WorkerPool")
+        assert "annotations" not in pool["metadata"]
+        assert pool["spec"] == made["spec"]
+
+
+def test_pool_of_somebody_else_is_not_taken_over(helm: Helm, cluster: SmallCluster, tmp_path: Path) -> None:
+    cluster.kinds["taskyard.dev/v1alpha1"] = [("workerpools", "WorkerPool", True)]
+    name = "one-taskyard-worker-default"
+    other = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": name}}
+    cluster.put(f"/apis/taskyard.dev/v1alpha1/namespaces/here/workerpools/{name}", other)
+    with pytest.raises(RenderingFailed, match="cannot be imported into the current release"):
+        render(helm, tmp_path, "--set=worker.autoscaling.enabled=true")

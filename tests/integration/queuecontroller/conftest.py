@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from queuecore.testing.waiting import eventually
+from tests.integration.queuecontroller import kinds
+from tests.integration.queuecontroller.background import Background, running_background
+from tests.integration.queuecontroller.cluster import KubeServer, real_cluster, stand_in_cluster
+from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
+from tests.integration.queuecontroller.kube_client import KubeClient
+from tests.integration.queuecontroller.queue_api import QueueApi, Queues
+from tests.integration.queuecontroller.replica_sets import ReplicaSets
+from tests.integration.queuecontroller.yard import Yard
+
+KUBECONFIG_VARIABLE = "TASKYARD_TEST_KUBECONFIG"
+
+
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    with running_background() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(background: Background, tmp_path_factory: pytest.TempPathFactory) -> KubeServer:
+    if kubeconfig := os.environ.get(KUBECONFIG_VARIABLE):
+        return real_cluster(background, Path(kubeconfig))
+    return stand_in_cluster(background, tmp_path_factory.mktemp("kube"), clusterwide=True)
+
+
+@pytest.fixture(scope="session")
+def queue_api(background: Background) -> tuple[QueueApi, str]:
+    api = QueueApi()
+    return api, background.serve(api.app())
+
+
+@pytest.fixture(scope="session")
+def controller(cluster: KubeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerProcess]:
+    log = tmp_path_factory.mktemp("controller") / "controller.log"
+    with running_controller(cluster.kubeconfig, log, TASKYARD_CONTROLLER_NAMESPACES="*") as running:
+        yield running
+
+
+@pytest.fixture
+async def yard(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[Yard]:
+    """An empty namespace. At the end, the controller must have kept to its Role."""
+    api, url = queue_api
+    namespace = f"test-{secrets.token_hex(4)}"
+    api.apis[namespace] = Queues()
+    async with httpx.AsyncClient(base_url=cluster.url, headers=cluster.headers, verify=cluster.tls) as http:
+        client = KubeClient(http, namespace)
+        await client.create_namespace()
+        replica_sets = ReplicaSets(client) if cluster.stand_in else None
+        running = asyncio.ensure_future(replica_sets.run()) if replica_sets else None
+        yield Yard(client, api.apis[namespace], f"{url}/{namespace}", replica_sets)
+        if running:
+            assert not running.done(), running.exception()
+            running.cancel()
+        for pool in await client.list(kinds.WORKER_POOLS):
+            await client.delete(kinds.WORKER_POOLS, pool["metadata"]["name"])
+        await client.delete_namespace()
+    if cluster.stand_in:
+        cluster.stand_in.faults.clear()
+        cluster.stand_in.checks_pools = True
+        assert cluster.stand_in.denied == []
+
+
+@pytest.fixture
+async def kept(yard: Yard, controller: ControllerProcess) -> Yard:
+    """A namespace that a controller looks after."""
+
+    async def ready() -> bool:
+        return await controller.probe("/ready") == 200
+
+    await eventually(ready, within_s=30)
+    return yard

@@ -1,0 +1,171 @@
+"""What an API server keeps, and what it does to objects as they are written: versions, conflicts, watches."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from tests.integration.queuecontroller.kinds import Kind
+
+Object = dict[str, Any]
+
+
+class Refusal(Exception):
+    """An answer other than 2xx."""
+
+    def __init__(self, status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.message, self.headers = status, reason, message, headers or {}
+
+
+class Key(NamedTuple):
+    kind: Kind
+    namespace: str
+    name: str
+
+
+class Change(NamedTuple):
+    version: int
+    type: str
+    key: Key
+    object: Object
+
+
+class Objects:
+    """All objects, with a log of changes for watches."""
+
+    def __init__(self, log_length: int = 2000) -> None:
+        self._objects: dict[Key, Object] = {}
+        self._changes: deque[Change] = deque(maxlen=log_length)
+        self._changed = asyncio.Condition()
+        self._dropped = 0
+        self.version = 1
+
+    def get(self, key: Key) -> Object:
+        try:
+            return copy.deepcopy(self._objects[key])
+        except KeyError:
+            raise Refusal(404, "NotFound", f'{key.kind.plural} "{key.name}" not found') from None
+
+    def list(self, kind: Kind, namespace: str, labels: dict[str, str]) -> list[Object]:
+        return [
+            copy.deepcopy(each)
+            for key, each in sorted(self._objects.items(), key=lambda item: item[0][1:])
+            if _fits(key, each, kind, namespace, labels)
+        ]
+
+    async def create(self, key: Key, content: Object) -> Object:
+        if key in self._objects:
+            raise Refusal(409, "AlreadyExists", f'{key.kind.plural} "{key.name}" already exists')
+        content = copy.deepcopy(content)
+        content |= {"apiVersion": key.kind.api_version, "kind": key.kind.kind}
+        metadata = content.setdefault("metadata", {})
+        metadata |= {"name": key.name, "uid": str(uuid.uuid4()), "generation": 1}
+        metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if key.namespace:
+            metadata["namespace"] = key.namespace
+        if "status" in key.kind.subresources and key.kind.plural == "workerpools":
+            content.pop("status", None)
+        return await self._note("ADDED", key, content)
+
+    async def replace(self, key: Key, content: Object, *, part: str = "") -> Object:
+        """Write an object anew; ``part`` is ``status`` for that subresource."""
+        before = self.get(key)
+        wanted = content.get("metadata", {}).get("resourceVersion")
+        if wanted not in (None, "", before["metadata"]["resourceVersion"]):
+            raise Refusal(409, "Conflict", f'the object "{key.name}" has been modified; try again')
+        after = copy.deepcopy(before)
+        if part == "status":
+            after["status"] = content.get("status", {})
+        else:
+            after = copy.deepcopy(content)
+            if "status" in key.kind.subresources:
+                after["status"] = before.get("status", {})
+            for name in ("uid", "creationTimestamp", "generation", "name", "namespace", "deletionTimestamp"):
+                if name in before["metadata"]:
+                    after["metadata"][name] = before["metadata"][name]
+            if after.get("spec") != before.get("spec"):
+                after["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
+        if _bare(after) == _bare(before):
+            return before
+        if after["metadata"].get("deletionTimestamp") and not after["metadata"].get("finalizers"):
+            return await self._remove(key, after)
+        return await self._note("MODIFIED", key, after)
+
+    async def delete(self, key: Key) -> Object:
+        found = self.get(key)
+        if found["metadata"].get("finalizers"):
+            found["metadata"]["deletionTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return await self._note("MODIFIED", key, found)
+        return await self._remove(key, found)
+
+    async def watch(self, kind: Kind, namespace: str, since: int) -> AsyncIterator[Change]:
+        """Changes after a version.
+
+        Raises:
+            Refusal: 410, as the log does not go back so far.
+        """
+        if since < self._dropped:
+            raise Refusal(410, "Expired", f"too old resource version: {since} ({self._dropped})")
+        while True:
+            seen = self.version
+            for change in [each for each in self._changes if since < each.version <= seen]:
+                if change.key.kind == kind and namespace in ("", change.key.namespace):
+                    yield change
+            since = seen
+            async with self._changed:
+                while self.version <= since:
+                    await self._changed.wait()
+
+    def forget_changes(self) -> None:
+        """As after a compaction: watches must begin with a list."""
+        self._changes.clear()
+        self._dropped = self.version
+
+    async def _remove(self, key: Key, found: Object) -> Object:
+        del self._objects[key]
+        return await self._note("DELETED", key, found)
+
+    async def _note(self, change: str, key: Key, content: Object) -> Object:
+        self.version += 1
+        content["metadata"]["resourceVersion"] = str(self.version)
+        if change != "DELETED":
+            self._objects[key] = content
+        self._changes.append(Change(self.version, change, key, copy.deepcopy(content)))
+        async with self._changed:
+            self._changed.notify_all()
+        return copy.deepcopy(content)
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = copy.deepcopy(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+def parse_selector(text: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text.split(",") if part)
+
+
+def _fits(key: Key, content: Object, kind: Kind, namespace: str, labels: dict[str, str]) -> bool:
+    if key.kind != kind or namespace not in ("", key.namespace):
+        return False
+    own = content["metadata"].get("labels") or {}
+    return all(own.get(name) == value for name, value in labels.items())
+
+
+def _bare(content: Object) -> Object:
+    metadata = {name: value for name, value in content["metadata"].items() if name != "resourceVersion"}
+    return {**content, "metadata": metadata}

@@ -1,0 +1,43 @@
+"""The controller's declared Role, as an API server applies it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.integration.queuecontroller.kinds import Kind
+
+RULES_PATH = Path(__file__).parents[3] / "charts/taskyard/files/rbac/controller.yaml"
+
+
+class Permission(NamedTuple):
+    group: str
+    resource: str
+    """Plural, with the subresource behind a slash."""
+    verb: str
+
+
+def load_rules() -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = yaml.safe_load(RULES_PATH.read_text())
+    return rules
+
+
+def declared_permissions(*, clusterwide: bool) -> set[Permission]:
+    """What the Role allows; as a ClusterRole the chart gives it the peerings of the whole cluster instead."""
+    return {
+        Permission(group, resource.replace("kopfpeerings", "clusterkopfpeerings") if clusterwide else resource, verb)
+        for rule in load_rules()
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def needed_permission(method: str, kind: Kind, *, name: str, part: str, watch: bool) -> Permission:
+    if method == "GET":
+        verb = "get" if name else "watch" if watch else "list"
+    else:
+        verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
+    return Permission(kind.group, f"{kind.plural}/{part}" if part else kind.plural, verb)

@@ -1,0 +1,90 @@
+"""A stand-in for Taskyard's api: its metrics and its list of workers, as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+
+from queuecore.observe import metrics
+
+
+class Queues(msgspec.Struct):
+    """What one api tells."""
+
+    pending: float = 0
+    active: float = 0
+    due: float = 0
+    ended: float = 0
+    longest_task_s: float = 1000
+    busy: dict[str, int] = {}
+    """Pod -> tasks that it runs."""
+    oldest: float | None = None
+    text: str | None = None
+    """The metrics, word for word."""
+    delay_s: float = 0
+    status: int = 200
+    workers_status: int = 200
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """Happens once, between the first and the second look at the workers."""
+    looks: int = 0
+
+
+class QueueApi:
+    """Many apis in one: the first part of the path chooses."""
+
+    def __init__(self) -> None:
+        self.apis: dict[str, Queues] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/{name}/metrics", self._metrics)
+        app.router.add_get("/{name}/api/v1/workers", self._workers)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        api = self.apis[request.match_info["name"]]
+        await asyncio.sleep(api.delay_s)
+        text = expose(api) if api.text is None else api.text
+        return web.Response(text=text, status=api.status)
+
+    async def _workers(self, request: web.Request) -> web.Response:
+        api = self.apis[request.match_info["name"]]
+        api.looks += 1
+        if api.looks > 1 and api.meanwhile is not None:
+            happen, api.meanwhile = api.meanwhile, None
+            await happen()
+        workers = [{"worker": f"{pod}-1", "pod": pod, "busy": busy, "slots": 10} for pod, busy in api.busy.items()]
+        return web.json_response(workers, status=api.workers_status)
+
+
+class _Told(CollectorRegistry):
+    def __init__(self, api: Queues) -> None:
+        super().__init__()
+        self._api = api
+
+    def collect(self) -> Any:
+        api = self._api
+        tasks, due, oldest = (each.family() for each in _GAUGES)
+        for state, number in {"pending": api.pending, "active": api.active, "scheduled": api.due}.items():
+            tasks.add_metric(["default", state], number)
+        for within in ("0s", "60s", "300s"):
+            due.add_metric(["default", within], 0 if within == "0s" else api.due)
+        oldest.add_metric(["default"], (1.0 if api.pending > 0 else 0.0) if api.oldest is None else api.oldest)
+        ended, ran = metrics.TASKS_PROCESSED.family(), metrics.TASK_DURATION.family()
+        ended.add_metric(["default", "demo", "completed"], api.ended)
+        ran.add_metric(["default", "demo"], buckets=[(str(api.longest_task_s), 100), ("+Inf", 100)], sum_value=100.0)
+        families: list[Metric] = [tasks, due, oldest, ended, ran]
+        return families
+
+
+_GAUGES = (metrics.QUEUE_TASKS, metrics.QUEUE_DUE_TASKS, metrics.QUEUE_OLDEST_PENDING)
+
+
+def expose(api: Queues) -> str:
+    return generate_latest(_Told(api)).decode()

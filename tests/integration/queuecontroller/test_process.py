@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from queuecore.testing.waiting import eventually
+from tests.integration.queuecontroller import kinds
+from tests.integration.queuecontroller.cluster import KubeServer, running_stand_in
+from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
+from tests.integration.queuecontroller.kube_client import KubeClient
+from tests.integration.queuecontroller.permissions import Permission
+from tests.integration.queuecontroller.queue_api import QueueApi, Queues
+from tests.integration.queuecontroller.replica_sets import ReplicaSets
+from tests.integration.queuecontroller.yard import Yard
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[KubeServer]:
+    """An API server for one test, whose controllers have a Role in the namespace ``default``."""
+    with running_stand_in(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def home(alone: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[Yard]:
+    api, url = queue_api
+    api.apis["default"] = Queues()
+    async with httpx.AsyncClient(base_url=alone.url, headers=alone.headers) as http:
+        client = KubeClient(http, "default")
+        replica_sets = ReplicaSets(client)
+        running = asyncio.ensure_future(replica_sets.run())
+        yield Yard(client, api.apis["default"], f"{url}/default", replica_sets)
+        running.cancel()
+
+
+async def test_controller_stops_in_order_when_told(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+    await home.create_deployment(1)
+    home.queues.pending = 20
+    await home.create_pool()
+    with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
+        await home.has(2)
+        assert [await controller.probe(path) for path in ("/live", "/ready", "/metrics")] == [200, 200, 200]
+
+        controller.terminate()
+
+        assert await controller.wait() == 0
+        assert '"event":"controller_stopped"' in controller.log
+        assert '"level":"error"' not in controller.log
+    assert alone.need_stand_in().denied == []
+
+
+async def test_one_controller_leads_and_another_follows_when_it_is_lost(
+    alone: KubeServer, home: Yard, tmp_path: Path
+) -> None:
+    await home.create_deployment(1)
+    await home.create_pool(minReplicas=1)
+    with (
+        running_controller(alone.kubeconfig, tmp_path / "one") as one,
+        running_controller(alone.kubeconfig, tmp_path / "other") as other,
+    ):
+
+        async def both_are_there() -> bool:
+            return [len(each.get("status", {})) for each in await home.client.list(kinds.PEERINGS)] == [2]
+
+        async def one_leads() -> bool:
+            series = 'taskyard_workerpool_replicas{namespace="default",pool="pool"}'
+            return [await each.metric(series) is None for each in (one, other)].count(False) == 1
+
+        await eventually(both_are_there)
+        await eventually(one_leads)
+        leads = await one.metric('taskyard_workerpool_replicas{namespace="default",pool="pool"}') is not None
+        leader, follower = (one, other) if leads else (other, one)
+        assert await follower.probe("/ready") == 200
+
+        leader.kill()
+        home.queues.pending = 30
+
+        await home.has(3)
+        assert "Resuming operations" in follower.log
+
+
+async def test_controller_goes_on_where_the_last_one_was_killed(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+    slow = {"stabilizationWindow": "0s", "policies": [{"type": "Pods", "value": 2, "period": "10m"}]}
+    await home.create_deployment(1)
+    home.queues.pending = 90
+    await home.create_pool(behavior={"scaleUp": slow, "scaleDown": {"stabilizationWindow": "1h"}})
+    with running_controller(alone.kubeconfig, tmp_path / "one") as one:
+        await home.has(3)
+        await home.is_limited("ScaleUpPolicy")
+        one.kill()
+
+    with running_controller(alone.kubeconfig, tmp_path / "other"):
+        await home.decided()
+
+        # The period of the policy is not over: two have been added already.
+        assert await home.replicas() == 3
+        status = await home.status()
+        assert [each["change"] for each in status["scaleEvents"]] == [2]
+        assert status["recommendations"][-1]["replicas"] == 9
+
+
+async def test_request_fails_when_the_role_does_not_allow_it(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+    api = alone.need_stand_in()
+    missing = Permission("", "pods", "list")
+    api.permissions.remove(missing)
+    await home.create_deployment(2)
+    home.queues.busy = dict.fromkeys(await home.pods(), 0)
+    await home.create_pool(minReplicas=1)
+
+    with running_controller(alone.kubeconfig, tmp_path / "log"):
+        await home.stays("Ready", "Forbidden")
+
+    assert set(api.denied) == {missing}
+    assert await home.replicas() == 2
+
+
+async def test_controller_is_not_ready_when_kubernetes_is_away(alone: KubeServer, tmp_path: Path) -> None:
+    with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
+        await eventually(lambda: _answers(controller, "/ready", 200))
+
+        alone.background.call(alone.need_stand_in().go_away)
+
+        await eventually(lambda: _answers(controller, "/ready", 503))
+        assert await controller.probe("/live") == 200
+
+
+async def test_controller_waits_when_the_kind_is_not_there_yet(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+    api = alone.need_stand_in()
+    await home.create_deployment(1)
+    await home.create_pool(minReplicas=2)
+    api.hidden.add(kinds.WORKER_POOLS)
+    with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
+        await eventually(lambda: '"event":"kind_missing"' in controller.log)
+
+        api.hidden.clear()
+
+        await home.has(2)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"TASKYARD_CONTROLLER_INTERVAL": "often"}, "TASKYARD_CONTROLLER_INTERVAL"),
+        ({"KUBECONFIG": ""}, "neither a service account in this pod nor a kubeconfig"),
+        ({"TASKYARD_CONTROLLER_NAMESPACE": "x"}, "did you mean TASKYARD_CONTROLLER_NAMESPACES?"),
+    ],
+)
+def test_controller_refuses_to_start_when_its_configuration_is_wrong(
+    tmp_path: Path, variables: dict[str, str], message: str
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "queuecontroller"],
+        env={**kept, "HOME": str(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+async def _answers(controller: ControllerProcess, path: str, status: int) -> bool:
+    return await controller.probe(path) == status
