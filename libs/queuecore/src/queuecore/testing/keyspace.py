@@ -9,9 +9,28 @@ from queuecore.store.scripts import Argument
 from queuecore.store.server import Server
 
 
+async def on_all_nodes(server: Server, name: str, *arguments: Argument) -> Any:
+    """Run a command that names no key, on a Cluster on each of its masters.
+
+    Args:
+        server: the store.
+        name: the command's, with all its words.
+        arguments: what it takes.
+    """
+    if not server.is_cluster:
+        return await server.command(name, *arguments)
+    nodes: Any = server.client
+    return await nodes.execute_command(name, *arguments, target_nodes="primaries")
+
+
+async def empty(server: Server) -> None:
+    """Delete everything."""
+    await on_all_nodes(server, "FLUSHALL")
+
+
 async def read_keyspace(server: Server) -> dict[str, Any]:
     """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets."""
-    keys = await server.command("KEYS", "*")
+    keys = await on_all_nodes(server, "KEYS", "*")
     kinds = await server.commands([("TYPE", key) for key in keys])
     values = await server.commands([_read_command(key, kind) for key, kind in zip(keys, kinds, strict=True)])
     return {key.decode(): _read_value(kind, value) for key, kind, value in zip(keys, kinds, values, strict=True)}

@@ -1,0 +1,95 @@
+"""What callers do: enqueue, look, cancel, delete, run now."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Task
+from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
+from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+from queuecore.store.replies import Reply
+from tests.integration.queuecore.model.choices import QUEUES, made_tasks, tasks
+from tests.integration.queuecore.model.driven_store import DrivenStore
+
+ENOUGH_TASKS = 6
+"""With so many in the store, it is time for something else than more of them."""
+
+answer_digests = st.sampled_from(("", "", "", "k"))
+
+
+class Callers(DrivenStore):
+    """Enqueues anew and again, and asks for all else that can be done with a task."""
+
+    @precondition(lambda self: len(self.known_tasks()) < ENOUGH_TASKS)
+    @rule(made=st.lists(st.tuples(made_tasks(), answer_digests), min_size=1, max_size=4))
+    def enqueue(self, made: list[tuple[Task, str]]) -> None:
+        # An id whose envelope was lost is not used again before the store has noticed: see the guarantees.
+        requests = [Enqueue(task, answer) for task, answer in made if not self._is_orphan(task)]
+        answers, now = self.timed(self.store.enqueuer.enqueue(requests))
+        right = [self.model.enqueue(request.task, request.answer, now) for request in requests]
+        assert [_enqueue_reply(answer) for answer in answers] == right
+        self.tasks += [request.task for request in requests]
+
+    @precondition(lambda self: bool(self.tasks))
+    @rule(verb=st.sampled_from(("cancel", "delete", "run_now", "find", "enqueue_again")), task=tasks)
+    def ask(self, verb: str, task: Task) -> None:
+        getattr(self, f"_{verb}")(task)
+
+    def _enqueue_again(self, task: Task) -> None:
+        self.enqueue([(task, "")])
+
+    def _cancel(self, task: Task) -> None:
+        reply, now = self.timed(_reply_of(self.store.control.cancel(task.queue, task.id)))
+        assert reply == self.model.cancel(task, now)
+
+    def _delete(self, task: Task) -> None:
+        reply, _ = self.timed(_reply_of(self.store.control.delete(task.queue, task.id)))
+        assert reply == self.model.delete(task)
+
+    def _run_now(self, task: Task) -> None:
+        reply, now = self.timed(_reply_of(self.store.control.run_now(task.queue, task.id)))
+        assert reply == self.model.run_now(task, now)
+
+    def _find(self, task: Task) -> None:
+        held = self.model.find(task)
+        found = self.run(self.store.reader.find(task.id, [task.queue]))
+        if held is None or held.orphaned:
+            assert found is None
+        else:
+            assert found is not None
+            assert (found.task, found.state, found.cancel_requested) == (held.task, held.state, "cancel" in held.record)
+
+    @precondition(lambda self: bool(self.tasks))
+    @rule()
+    def count_tasks(self) -> None:
+        for stats in self.run(self.store.reader.stats(QUEUES)):
+            queue = self.model.queues[stats.queue]
+            assert stats.counts == {state: len(queue.in_state(state)) for state in TaskState}
+            assert stats.totals.orphans == queue.totals["orphans"]
+
+    def _is_orphan(self, task: Task) -> bool:
+        held = self.model.find(task)
+        return held is not None and held.orphaned
+
+
+def _enqueue_reply(answer: object) -> tuple[Reply, str, TaskState | None]:
+    if isinstance(answer, Enqueued):
+        return (Reply.REPLAYED if answer.replayed else Reply.DONE, answer.task_id, answer.state)
+    assert isinstance(answer, Duplicate), answer
+    return (Reply.LOCKED if answer.by_lock else Reply.DUPLICATE_ID, answer.task_id, None)
+
+
+async def _reply_of(verb: Coroutine[Any, Any, TaskState | None]) -> Reply:
+    try:
+        return Reply.ACTIVE if await verb is TaskState.ACTIVE else Reply.DONE
+    except TaskNotFound:
+        return Reply.NOT_FOUND
+    except TaskActive:
+        return Reply.ACTIVE
+    except TaskNotCancellable:
+        return Reply.FINAL

@@ -1,0 +1,53 @@
+"""What schedulers do, whenever there is something to do: promote, reclaim what lapsed, expire."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import ArchiveReason
+from queuecore.store.upkeep import Lapses, Promotion, Reclaim
+from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, lapses, queues, when_some_are_over
+from tests.integration.queuecore.model.driven_store import DrivenStore
+
+
+class Schedulers(DrivenStore):
+    """Several schedulers: one may act on what another, or itself long ago, has seen."""
+
+    @when_some_are_over(TaskState.SCHEDULED, TaskState.RETRY)
+    @rule()
+    def promote(self) -> None:
+        answers, now = self.timed(self.store.upkeep.promote(QUEUES))
+        for queue, answer in zip(QUEUES, answers, strict=True):
+            assert isinstance(answer, Promotion)
+            assert (len(answer.late_ms), answer.orphans) == self.model.promote(queue, now)
+
+    @when_some_are_over(TaskState.ACTIVE)
+    @rule(queue=queues)
+    def find_lapsed(self, queue: str) -> None:
+        (answer,) = self.run(self.store.upkeep.find_lapsed([queue]))
+        assert isinstance(answer, Lapses)
+        lapsed, orphans = self.model.find_lapsed(queue)
+        assert answer.orphans == orphans
+        seen = {each.task_id: (each.task, each.token, each.losses, each.cancel_requested) for each in answer.lapsed}
+        assert seen == {
+            held.task.id: (held.task, held.record["token"], held.record.get("lost", 0), "cancel" in held.record)
+            for held in lapsed
+        }
+        if lapsed:
+            self.lapses.append(answer)
+
+    @precondition(lambda self: bool(self.lapses))
+    @rule(seen=lapses, retry_in_ms=st.sampled_from((HOUR_MS, None)))
+    def reclaim(self, seen: Lapses, retry_in_ms: int | None) -> None:
+        reason = None if retry_in_ms else ArchiveReason.POISON
+        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason) for each in seen.lapsed]
+        replies, now = self.timed(self.store.upkeep.reclaim(reclaims))
+        assert replies == [self.model.reclaim(each, now) for each in reclaims]
+
+    @when_some_are_over(TaskState.ARCHIVED, TaskState.COMPLETED)
+    @rule()
+    def expire(self) -> None:
+        answers = self.run(self.store.upkeep.expire(QUEUES))
+        assert answers == [(self.model.expire(queue), False) for queue in QUEUES]
