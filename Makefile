@@ -33,6 +33,15 @@ test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest
 test-images: $(VENV)/.test ## Build the images and run them; needs podman
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: $(VENV)/.test ## Run the controller's tests on the cluster of KUBECONFIG, or on the API server in KUBEBUILDER_ASSETS
+	@if [ -z "$$KUBECONFIG$$KUBEBUILDER_ASSETS" ]; then \
+		echo "SKIPPED: the controller was NOT tested on a real API server. Set KUBECONFIG or KUBEBUILDER_ASSETS." >&2; \
+	else \
+		TASKYARD_TEST_KUBECONFIG="$$KUBECONFIG" TASKYARD_TEST_KUBEBUILDER_ASSETS="$$KUBEBUILDER_ASSETS" \
+			$(BIN)/python -m pytest tests/integration/queuecontroller $(ARGS); \
+	fi
+
 .PHONY: lint
 lint: style mypy imports ## Check format, style, types and the import rules
 
@@ -58,8 +67,9 @@ format: $(VENV)/.lint ## Format the code and mend what can be mended
 venv: $(VENV)/.lint ## Make .venv with everything a developer needs
 
 .PHONY: docs
-docs: $(VENV)/.test ## Write docs/configuration.md from the settings in the code
+docs: $(VENV)/.test ## Write docs/configuration.md, and the fields of WorkerPools, from the code and the chart
 	$(BIN)/python -m docs.generate_configuration
+	$(BIN)/python -m docs.generate_workerpool
 
 .PHONY: bench
 bench: $(VENV)/.test ## Measure throughput, latency and memory side by side; takes about two minutes
@@ -107,6 +117,10 @@ dev: ## Run all of Taskyard in a cluster with skaffold, and again when sources c
 		echo "kubectl reaches no cluster; with kind: kind create cluster --config deploy/kind/cluster.yaml" >&2; fi; \
 	[ $$missing = 0 ] || { echo "Without a cluster: make run" >&2; exit 1; }
 	skaffold dev $(ARGS)
+
+.PHONY: bench-autoscaling
+bench-autoscaling: $(VENV)/.bench ## Simulate autoscaling policies, and write docs/autoscaling.md and its plots anew
+	$(BIN)/python -m benchmarks.autoscaling $(ARGS)
 
 .PHONY: requirements
 requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases

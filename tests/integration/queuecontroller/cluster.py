@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import kopf
 import pytest
 
 from tests.integration.queuecontroller.background import Background
@@ -27,6 +26,8 @@ class KubeServer(NamedTuple):
     background: Background
     stand_in: KubeApi | None
     """``None`` for a real one."""
+    has_controllers: bool = False
+    """Whether Deployments get their pods without our help."""
 
     def need_stand_in(self) -> KubeApi:
         if self.stand_in is None:
@@ -37,17 +38,8 @@ class KubeServer(NamedTuple):
 def stand_in_cluster(background: Background, folder: Path, *, clusterwide: bool) -> KubeServer:
     api = background.call(lambda: KubeApi(clusterwide=clusterwide))
     url = background.serve(api.app())
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(json.dumps(_kubeconfig(url)))
+    kubeconfig = write_kubeconfig(folder, url, CONTROLLER_TOKEN)
     return KubeServer(url, {"Authorization": f"Bearer {ADMIN_TOKEN}"}, True, kubeconfig, background, api)
-
-
-def real_cluster(background: Background, kubeconfig: Path) -> KubeServer:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(kubeconfig))
-        info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
-    assert info is not None
-    return KubeServer(info.server, info.as_http_headers(), info.as_ssl_context(), kubeconfig, background, None)
 
 
 @contextmanager
@@ -59,12 +51,16 @@ def running_stand_in(folder: Path, *, clusterwide: bool = False) -> Iterator[Kub
         background.stop()
 
 
-def _kubeconfig(url: str) -> dict[str, object]:
-    return {
+def write_kubeconfig(folder: Path, url: str, token: str, *, insecure: bool = False) -> Path:
+    """A kubeconfig for the controller."""
+    content = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "test",
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}],
-        "clusters": [{"name": "test", "cluster": {"server": url}}],
-        "users": [{"name": "test", "user": {"token": CONTROLLER_TOKEN}}],
+        "clusters": [{"name": "test", "cluster": {"server": url, "insecure-skip-tls-verify": insecure}}],
+        "users": [{"name": "test", "user": {"token": token}}],
     }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(content))
+    return path

@@ -12,14 +12,16 @@ import pytest
 from queuecore.testing.waiting import eventually
 from tests.integration.queuecontroller import kinds
 from tests.integration.queuecontroller.background import Background, running_background
-from tests.integration.queuecontroller.cluster import KubeServer, real_cluster, stand_in_cluster
+from tests.integration.queuecontroller.cluster import KubeServer, stand_in_cluster
 from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
 from tests.integration.queuecontroller.kube_client import KubeClient
 from tests.integration.queuecontroller.queue_api import QueueApi, Queues
+from tests.integration.queuecontroller.real_cluster import envtest_cluster, running_cluster
 from tests.integration.queuecontroller.replica_sets import ReplicaSets
 from tests.integration.queuecontroller.yard import Yard
 
-KUBECONFIG_VARIABLE = "TASKYARD_TEST_KUBECONFIG"
+KUBECONFIG_VARIABLE, ASSETS_VARIABLE = "TASKYARD_TEST_KUBECONFIG", "TASKYARD_TEST_KUBEBUILDER_ASSETS"
+"""Set by `make test-cluster`. Names of our own: KUBECONFIG must not lead a plain `make test` to somebody's cluster."""
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +31,15 @@ def background() -> Iterator[Background]:
 
 
 @pytest.fixture(scope="session")
-def cluster(background: Background, tmp_path_factory: pytest.TempPathFactory) -> KubeServer:
+def cluster(background: Background, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeServer]:
+    folder = tmp_path_factory.mktemp("kube")
     if kubeconfig := os.environ.get(KUBECONFIG_VARIABLE):
-        return real_cluster(background, Path(kubeconfig))
-    return stand_in_cluster(background, tmp_path_factory.mktemp("kube"), clusterwide=True)
+        yield running_cluster(background, Path(kubeconfig), folder)
+    elif assets := os.environ.get(ASSETS_VARIABLE):
+        with envtest_cluster(background, Path(assets), folder) as server:
+            yield server
+    else:
+        yield stand_in_cluster(background, folder, clusterwide=True)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +64,7 @@ async def yard(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIte
     async with httpx.AsyncClient(base_url=cluster.url, headers=cluster.headers, verify=cluster.tls) as http:
         client = KubeClient(http, namespace)
         await client.create_namespace()
-        replica_sets = ReplicaSets(client) if cluster.stand_in else None
+        replica_sets = None if cluster.has_controllers else ReplicaSets(client)
         running = asyncio.ensure_future(replica_sets.run()) if replica_sets else None
         yield Yard(client, api.apis[namespace], f"{url}/{namespace}", replica_sets)
         if running:

@@ -264,7 +264,9 @@ async def test_kubernetes_refuses_a_pool_when_it_is_nonsense(
 
 def _bystander() -> dict[str, object]:
     labels = {"app": "bystander"}
-    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}
+    containers = [{"name": "bystander", "image": "registry.k8s.io/pause:3.10"}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
     return {"metadata": {"name": "bystander"}, "spec": spec}
 
 

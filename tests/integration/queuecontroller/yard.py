@@ -58,7 +58,9 @@ class Yard:
         return found
 
     async def pods(self) -> list[str]:
-        return [each["metadata"]["name"] for each in await self.client.list(kinds.PODS, f"app={WORKER}")]
+        """Those that have not been told to stop."""
+        found = await self.client.list(kinds.PODS, f"app={WORKER}")
+        return [each["metadata"]["name"] for each in found if "deletionTimestamp" not in each["metadata"]]
 
     async def pods_are(self, names: list[str]) -> bool:
         return await self.pods() == names

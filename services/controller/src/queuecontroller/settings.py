@@ -19,7 +19,7 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Namespaces whose pools are kept; `*` is all; if unset, the controller's own."),
     ] = ()
-    interval_ms: Annotated[DurationMs, Meta(ge=1, description="How often each pool is looked at.")] = 10_000
+    interval_ms: Annotated[DurationMs, Meta(ge=1, description="How often each pool is looked at.")] = 5_000
     deletion_cost_wait_ms: Annotated[
         DurationMs,
         Meta(ge=0, description="How long the ReplicaSet controller gets to see which pods are to go."),

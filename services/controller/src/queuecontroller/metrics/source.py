@@ -15,6 +15,7 @@ from queuecontroller.metrics.http import Endpoints
 from queuecontroller.metrics.samples import NEEDED, Sample, read_queues
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef
+from queuecore.observe.metrics import QUEUE_TASKS
 
 
 class MetricsSource(Protocol):
@@ -88,11 +89,12 @@ class PrometheusMetrics:
         self._timeout_s = metrics.timeout
         self._stale_after_s = metrics.stale_after
         self._clock = clock
-        matchers = [f'__name__=~"{"|".join(NEEDED)}"', *filter(None, [metrics.prometheus.selector.strip(" ,")])]
-        series = f"{{{','.join(matchers)}}}"
+        selector = metrics.prometheus.selector.strip(" ,")
+        names = f'__name__=~"{"|".join(NEEDED)}"'
         keys = "__name__, queue, state, within, type, outcome, le"
-        self._values = f"max by ({keys}) ({series})"
-        self._newest = f"max(timestamp({series}))"
+        self._values = f"max by ({keys}) ({{{','.join(filter(None, [names, selector]))}}})"
+        # Of one metric only: without their names, series of several would be the same.
+        self._newest = f"max(timestamp({QUEUE_TASKS.name}{{{selector}}}))"
 
     async def read(self) -> Reading:
         """The state of all queues at the last scrape."""

@@ -57,20 +57,31 @@ def round_up(replicas: float) -> int:
 
 
 def _needed_slots(spec: PoolSpec, queue: QueueLoad) -> float:
-    """Little's law: arrivals keep rate x seconds slots busy; the backlog wants its share of the drain time besides."""
+    """Slots that arrivals keep busy, by Little's law, and those that the backlog wants for the drain time besides.
+
+    Little's law tells where things settle: rate x seconds per task. Until new pods run, they are on the way there from
+    the tasks that run now; with tasks that last longer than pods take to start, they have hardly left.
+    """
     if spec.target.drain is None:
         return 0.0
     task_s = _task_s(spec, queue)
     rate = queue.arrivals_per_s or 0.0
-    steady = rate * task_s / (spec.target.utilization / 100)
+    horizon_s = max(spec.look_ahead, spec.target.drain)
+    staying = math.exp(-horizon_s / task_s) if task_s > 0 else 0.0
+    settled = rate * task_s
+    steady = settled + (queue.active - settled) * staying
+    # Room is for what chance brings: where nothing arrives, there is none.
+    room = 100 / spec.target.utilization if rate > 0 else 1.0
     draining = queue.backlog * task_s / spec.target.drain
-    # No more slots than there are tasks for them by the time that new pods run: long tasks cannot share a slot.
-    fillable = queue.active + queue.backlog + rate * max(spec.look_ahead, spec.target.drain)
-    return min(steady + draining, fillable)
+    # No more slots than there are tasks for them by then: long tasks cannot share a slot.
+    fillable = (queue.active + rate * horizon_s) * room + queue.backlog
+    return min(steady * room + draining, fillable)
 
 
 def _task_s(spec: PoolSpec, queue: QueueLoad) -> float:
-    return spec.target.assumed_task_duration if queue.task_s is None else queue.task_s
+    if queue.task_s is not None:
+        return queue.task_s
+    return max(spec.target.assumed_task_duration, queue.least_task_s)
 
 
 def _mean_task_s(spec: PoolSpec, load: PoolLoad, slots: list[float]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 
@@ -18,8 +20,10 @@ class QueueLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks that become pending, per second; ``None`` until two readings lie far enough apart."""
     task_s: float | None = None
     """How long a task runs on average; ``None`` until one has ended."""
-    longest_task_s: float = 0
-    """No task has been seen to run longer; infinite when tasks outgrew the histogram."""
+    least_task_s: float = 0
+    """What the running tasks have shown so far: while none has ended, a task runs at least so long."""
+    longest_task_s: float = math.inf
+    """No task has been seen to run longer; infinite while none has ended, or when one has outgrown the histogram."""
 
     @property
     def backlog(self) -> float:

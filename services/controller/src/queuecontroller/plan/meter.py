@@ -12,7 +12,7 @@ import msgspec
 from queuecontroller.plan.load import PoolLoad, QueueLoad
 
 RATE_WINDOW_S = 60.0
-"""Arrivals are an average over so long."""
+"""Arrivals are an average over so long, or over the time of a task where that is longer: of long tasks few come."""
 DURATION_WINDOW_S = 300.0
 """Durations are those of so long."""
 LEAST_SAMPLES = 10
@@ -90,13 +90,15 @@ class LoadMeter:
             due_soon=_due_within(queue.due, self._look_ahead_s),
             arrivals_per_s=self._arrivals_per_s(name),
             task_s=self._task_s(name),
+            least_task_s=self._least_task_s(name),
             longest_task_s=_longest_task_s(queue.runs_within),
         )
 
     def _arrivals_per_s(self, name: str) -> float | None:
         """What left the queue and what it grew by: that is what came, be it new, due or tried again."""
         newest = self._readings[-1]
-        recent = [each for each in self._readings if each.at_s >= newest.at_s - RATE_WINDOW_S]
+        window_s = max(RATE_WINDOW_S, self._task_s(name) or 0.0)
+        recent = [each for each in self._readings if each.at_s >= newest.at_s - window_s]
         span_s = newest.at_s - recent[0].at_s
         if span_s < self._least_span_s or span_s <= 0:
             return None
@@ -113,6 +115,11 @@ class LoadMeter:
             return sum(increase(one.run_s, next_one.run_s) for one, next_one in pairs) / runs
         runs = sum(queues[-1].runs.values())
         return sum(queues[-1].run_s.values()) / runs if runs else None
+
+    def _least_task_s(self, name: str) -> float:
+        """Slot-seconds spent on a first task that has not ended: the likeliest duration is no less."""
+        pairs = pairwise(self._readings)
+        return sum(min(one.queue(name).active, 1.0) * (other.at_s - one.at_s) for one, other in pairs)
 
 
 def increase(before: Counter, after: Counter) -> float:
@@ -141,6 +148,6 @@ def _due_within(due: Mapping[float, float], seconds: float) -> float:
 
 
 def _longest_task_s(runs_within: Mapping[float, float]) -> float:
-    """The bound of the highest bucket that holds a task."""
+    """The bound of the highest bucket that holds a task; infinite while nothing is known."""
     total = max(runs_within.values(), default=0.0)
-    return min((bound for bound, runs in runs_within.items() if runs >= total), default=math.inf) if total else 0.0
+    return min((bound for bound, runs in runs_within.items() if total and runs >= total), default=math.inf)

@@ -1,0 +1,211 @@
+"""A discrete-event model: a queue, pods that take time to start and to stop, and a policy that sets their number."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+START_S = 20.0
+"""From the creation of a pod to its first lease: scheduling, image, interpreter, handlers."""
+GRACE_S = 30.0
+"""How long a pod that is told to stop may take; what still runs then is interrupted and waits anew."""
+OVERTIME_S = 3600.0
+"""What has not ended so long after the last arrival never will."""
+BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600)
+
+
+class Task(NamedTuple):
+    due_at: float
+    run_s: float
+
+
+class Trace(NamedTuple):
+    """What comes in."""
+
+    name: str
+    title: str
+    slots: int
+    """Of one pod."""
+    length_s: float
+    tasks: Sequence[Task]
+    """By due time."""
+    utilization: int = 70
+    """Per cent of the slots that are aimed at."""
+    scheduled: bool = False
+    """Whether the tasks were posted long before they are due."""
+
+
+class Pod:
+    def __init__(self, number: int, created_at: float) -> None:
+        self.number = number
+        self.created_at = created_at
+        self.ready = False
+        self.stopping = False
+        self.running: dict[int, Task] = {}
+
+
+class Policy(Protocol):
+    """Sets the number of pods."""
+
+    name: str
+    interval_s: float
+
+    def decide(self, world: World) -> int:
+        """How many pods there are to be."""
+
+    def rank(self, pod: Pod) -> tuple[float, ...]:
+        """The pods that go first rank first."""
+
+
+class World:
+    """The state of everything, and the clock."""
+
+    def __init__(self, trace: Trace, policy: Policy, seed: int = 1) -> None:
+        self.trace = trace
+        self.policy = policy
+        self.now = 0.0
+        self.wanted = 1
+        self.pods: list[Pod] = []
+        self.pending: deque[Task] = deque()
+        self.waits: list[float] = []
+        self.ended = 0
+        self.run_s = 0.0
+        self.bucket_counts = [0] * (len(BUCKETS_S) + 1)
+        self.interrupted = 0
+        self.changes = 0
+        self.replica_s = 0.0
+        self.longest_queue_s = 0.0
+        self.timeline: list[tuple[float, int, int]] = []
+        self._waiting_since: float | None = None
+        self._due_times = [task.due_at for task in trace.tasks]
+        self._random = random.Random(seed)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._numbers = itertools.count()
+        self._open: list[Pod] = []
+        """Pods with a free slot, once for each look-up; checked when taken."""
+
+    @property
+    def active(self) -> int:
+        return sum(len(pod.running) for pod in self.pods)
+
+    @property
+    def live(self) -> list[Pod]:
+        """Pods that have not been told to stop."""
+        return [pod for pod in self.pods if not pod.stopping]
+
+    def due_within(self, seconds: float) -> int:
+        """Scheduled tasks that fall due; none where tasks are posted when they are due."""
+        if not self.trace.scheduled:
+            return 0
+        return bisect_left(self._due_times, self.now + seconds) - bisect_left(self._due_times, self.now)
+
+    def run(self) -> World:
+        """Let it all happen, until the last task has ended."""
+        self._start_pod(ready_at=0.0)
+        for task in self.trace.tasks:
+            self._at(task.due_at, lambda task=task: self._arrive(task))  # type: ignore[misc]
+        self._at(self._random.random() * self.policy.interval_s, self._tick)
+        while self._events:
+            self.now, _, happen = heapq.heappop(self._events)
+            happen()
+            is_over = self.now > self.trace.length_s and not self.pending and not self.active
+            if is_over or self.now > self.trace.length_s + OVERTIME_S:
+                break
+        for pod in self.pods:
+            self.replica_s += self.now - pod.created_at
+        return self
+
+    def _at(self, when: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._order), happen))
+
+    def _arrive(self, task: Task) -> None:
+        if not self.pending:
+            self._waiting_since = self.now
+        self.pending.append(task)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        while self.pending and (pod := self._take_pod()):
+            task = self.pending.popleft()
+            self.waits.append(self.now - task.due_at)
+            key = next(self._order)
+            pod.running[key] = task
+            self._at(self.now + task.run_s, lambda pod=pod, key=key: self._end(pod, key))  # type: ignore[misc]
+        if not self.pending and self._waiting_since is not None:
+            self.longest_queue_s = max(self.longest_queue_s, self.now - self._waiting_since)
+            self._waiting_since = None
+
+    def _take_pod(self) -> Pod | None:
+        while self._open:
+            position = self._random.randrange(len(self._open))
+            pod = self._open[position]
+            if pod.ready and not pod.stopping and len(pod.running) < self.trace.slots:
+                return pod
+            self._open[position] = self._open[-1]
+            self._open.pop()
+        return None
+
+    def _end(self, pod: Pod, key: int) -> None:
+        task = pod.running.pop(key, None)
+        if task is None:
+            return
+        self.ended += 1
+        self.run_s += task.run_s
+        self.bucket_counts[bisect_left(BUCKETS_S, task.run_s)] += 1
+        if pod.stopping:
+            if not pod.running:
+                self._remove(pod)
+            return
+        if pod not in self._open:
+            self._open.append(pod)
+        self._dispatch()
+
+    def _tick(self) -> None:
+        wanted = self.policy.decide(self)
+        live = self.live
+        self.changes += wanted != self.wanted
+        self.wanted = wanted
+        for _ in range(wanted - len(live)):
+            self._start_pod(ready_at=self.now + START_S)
+        for pod in sorted(live, key=self.policy.rank)[: max(0, len(live) - wanted)]:
+            self._stop_pod(pod)
+        self.timeline.append((self.now, len(self.pods), len(self.pending)))
+        if self.now <= self.trace.length_s or self.pending or self.active:
+            self._at(self.now + self.policy.interval_s, self._tick)
+
+    def _start_pod(self, ready_at: float) -> None:
+        pod = Pod(next(self._numbers), self.now)
+        self.pods.append(pod)
+        self._at(ready_at, lambda: self._open_pod(pod))
+
+    def _open_pod(self, pod: Pod) -> None:
+        if not pod.stopping:
+            pod.ready = True
+            self._open.append(pod)
+            self._dispatch()
+
+    def _stop_pod(self, pod: Pod) -> None:
+        pod.stopping = True
+        if not pod.running:
+            self._remove(pod)
+        else:
+            self._at(self.now + GRACE_S, lambda: self._kill(pod))
+
+    def _kill(self, pod: Pod) -> None:
+        if pod not in self.pods:
+            return
+        self.interrupted += len(pod.running)
+        self.pending.extendleft(task._replace(due_at=self.now) for task in pod.running.values())
+        pod.running.clear()
+        self._remove(pod)
+        self._dispatch()
+
+    def _remove(self, pod: Pod) -> None:
+        self.pods.remove(pod)
+        self.replica_s += self.now - pod.created_at
