@@ -1,11 +1,13 @@
 """Simulate every policy on every trace, and write the table and the plots into the documentation.
 
-``make bench-autoscaling``; with ``ARGS="--seed 100"`` other arrivals, which are printed only.
+``make bench-autoscaling``; with ``ARGS="--seed 100"`` other arrivals, which are printed only. Exit code 1 where the
+planner misses its goal on a trace.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from statistics import quantiles
 
@@ -13,7 +15,7 @@ from benchmarks.autoscaling.model import Policy, Trace, World
 from benchmarks.autoscaling.plots import draw
 from benchmarks.autoscaling.policies import HpaOnDepth, KedaList, Taskyard
 from benchmarks.autoscaling.report import TracedResults, replace_results, tabulate
-from benchmarks.autoscaling.result import Result
+from benchmarks.autoscaling.result import Result, find_misses
 from benchmarks.autoscaling.traces import all_traces
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -38,7 +40,7 @@ def measure(world: World) -> Result:
     )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=0, help="other arrivals, which are printed only")
     seed = parser.parse_args().seed
@@ -52,7 +54,15 @@ def main() -> None:
     print(table)
     if seed == 0:
         replace_results(DOCS / "autoscaling.md", table)
+    misses = [
+        f"{traced.trace.name}: {miss}"
+        for traced in results
+        for miss in find_misses(traced.results[0], traced.results[1:])
+    ]
+    for miss in misses:
+        sys.stderr.write(f"MISSED on {miss}\n")
+    return 1 if misses else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -34,7 +34,7 @@ class Trace(NamedTuple):
     length_s: float
     tasks: Sequence[Task]
     """By due time."""
-    utilization: int = 70
+    utilization: int = 65
     """Per cent of the slots that are aimed at."""
     scheduled: bool = False
     """Whether the tasks were posted long before they are due."""

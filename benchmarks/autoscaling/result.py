@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -16,3 +17,21 @@ class Result(NamedTuple):
     changes: int
     unfinished: int
     """Tasks that had not ended an hour after the last arrival."""
+
+
+def find_misses(ours: Result, others: Sequence[Result]) -> list[str]:
+    """What our policy misses of its goal: to let tasks wait no longer than the best of the others does, to need no more
+    pods for it than that one, and to interrupt nothing.
+    """
+    best = min(others, key=lambda result: result.p99_wait_s)
+    misses = {
+        f"p99 wait {ours.p99_wait_s:.2f} s, {best.policy} has {best.p99_wait_s:.2f} s": (
+            ours.p99_wait_s > best.p99_wait_s
+        ),
+        f"{ours.replica_s:,.0f} replica-seconds, {best.policy} has {best.replica_s:,.0f}": (
+            ours.replica_s > best.replica_s
+        ),
+        f"{ours.interrupted} tasks interrupted": ours.interrupted > 0,
+        f"{ours.unfinished} tasks not ended": ours.unfinished > 0,
+    }
+    return [miss for miss, holds in misses.items() if holds]

@@ -1,0 +1,70 @@
+"""Enqueue over HTTP, beside an empty Litestar route on the same server with the same settings."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+from benchmarks.load import post_for
+from benchmarks.peers.catalogue import OURS
+from benchmarks.plan import Plan
+from benchmarks.servers import http_server
+from benchmarks.table import EMPTY_ROUTE, ONE_BY_ONE
+from queuecore.embedded import EmbeddedValkey
+from queuecore.testing.store import TestStore
+
+CONNECTIONS = 64
+_BATCH = 100
+_TASK = {"type": "noop", "payload": {"message": "x" * 80}}
+_SINGLE_PATH, _BATCH_PATH = "/api/v1/tasks", "/api/v1/tasks/batch"
+
+
+class HttpEnqueue:
+    """One api process and one that answers at once, for several rounds.
+
+    Args:
+        server: the store, on its first database.
+    """
+
+    def __init__(self, server: EmbeddedValkey, plan: Plan) -> None:
+        self._url = server.url
+        self._plan = plan
+        self._stack = ExitStack()
+
+    def __enter__(self) -> HttpEnqueue:
+        self._api = self._stack.enter_context(http_server("queueapi", self._url))
+        self._empty = self._stack.enter_context(http_server("benchmarks.empty_route"))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    async def measure(self) -> dict[str, dict[str, float]]:
+        """One round: per figure ours, and what it is compared with."""
+        single = json.dumps(_TASK).encode()
+        batch = json.dumps({"tasks": [_TASK] * _BATCH}).encode()
+        empty_rate = await self._rate(self._empty, single, _SINGLE_PATH)
+        single_rate = await self._checked(single, _SINGLE_PATH, 1)
+        batch_rate = await self._checked(batch, _BATCH_PATH, _BATCH)
+        return {
+            "http_enqueue_single": {OURS: single_rate, EMPTY_ROUTE: empty_rate},
+            "http_enqueue_batch": {OURS: batch_rate, ONE_BY_ONE: single_rate},
+        }
+
+    async def _rate(self, port: int, body: bytes, path: str) -> float:
+        answered, took_s = await post_for(port, path, body, connections=CONNECTIONS, seconds=self._plan.http_s)
+        return answered / took_s
+
+    async def _checked(self, body: bytes, path: str, per_request: int) -> float:
+        """Tasks per second, once all of them were found in the store."""
+        store = TestStore(self._url)
+        await store.server.command("FLUSHDB")
+        await store.registry.register_types({"noop": b"null"})
+        await store.registry.register_queues(["default"])
+        answered, took_s = await post_for(self._api, path, body, connections=CONNECTIONS, seconds=self._plan.http_s)
+        pending = int(await store.server.command("ZCARD", "taskyard:{default}:pending"))
+        await store.server.command("FLUSHDB")
+        await store.close()
+        if pending != answered * per_request:
+            raise AssertionError(f"{answered * per_request} tasks were answered for, {pending} are in the store")
+        return pending / took_s

@@ -1,0 +1,69 @@
+"""taskiq with Redis streams, acknowledged when executed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+from taskiq import TaskiqScheduler
+from taskiq_redis import ListRedisScheduleSource, RedisStreamBroker
+
+from benchmarks.peers import work
+from benchmarks.peers.client import Client
+
+broker = RedisStreamBroker(
+    work.URL,
+    consumer_id="0",
+    idle_timeout=work.LEASE_S * 1000,
+    unacknowledged_lock_timeout=1,
+    max_connection_pool_size=work.SLOTS + 10,
+)
+_schedules = ListRedisScheduleSource(work.URL)
+scheduler = TaskiqScheduler(broker, [_schedules])
+
+
+@broker.task
+async def noop(number: str) -> None:
+    work.noop(number)
+
+
+@broker.task
+async def stamp(number: str) -> None:
+    work.stamp(number)
+
+
+@broker.task
+async def nap(number: str) -> None:
+    await work.nap(number)
+
+
+@broker.task
+async def hold(number: str) -> None:
+    await work.hold(number)
+
+
+_TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold}
+
+
+class TaskiqClient(Client):
+    async def open(self) -> None:
+        await _schedules.startup()
+        self._redis = Redis.from_url(work.URL)
+
+    async def prepare(self) -> None:
+        # Declares the consumer group.
+        await broker.startup()
+
+    async def enqueue(self, kind: str, number: str) -> None:
+        await _TASKS[kind].kiq(number)
+
+    async def schedule(self, kind: str, number: str, due_s: float) -> None:
+        await _TASKS[kind].schedule_by_time(_schedules, datetime.fromtimestamp(due_s, UTC), number)
+
+    async def unfinished(self) -> int:
+        (group,) = await self._redis.xinfo_groups("taskiq")
+        return int(group["pending"]) + int(group["lag"] or 0)
+
+
+CLIENT = TaskiqClient()

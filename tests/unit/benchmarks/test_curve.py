@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from benchmarks.growth.curve import Curve, tabulate
+
+
+def _curve() -> Curve:
+    curve = Curve("pending", "Cost over pending tasks", "Pending", "us", 1)
+    curve.add(1_000_000, {"lease": 12.0, "cancel": 3.0})
+    curve.add(1_000, {"lease": 10.0})
+    return curve
+
+
+def test_table_is_ordered_by_size_and_ends_with_the_growth() -> None:
+    assert tabulate(_curve()).splitlines() == [
+        "| Pending | lease, us | cancel, us |",
+        "| ---: | ---: | ---: |",
+        "| 1,000 | 10.0 | - |",
+        "| 1,000,000 | 12.0 | 3.0 |",
+        "| last to first | 1.20 | 1.00 |",
+    ]
