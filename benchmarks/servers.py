@@ -27,8 +27,10 @@ def valkey() -> Iterator[EmbeddedValkey]:
 
 
 @contextmanager
-def service(module: str, redis_url: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """``python -m module`` with defaults but for ``variables``, until the block ends."""
+def service(
+    module: str, redis_url: str, *, logs: int | None = None, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """``python -m module`` with defaults but for ``variables``, until the block ends; it logs to ``logs``."""
     environment = {
         **os.environ,
         "TASKYARD_REDIS_URL": redis_url,
@@ -36,7 +38,7 @@ def service(module: str, redis_url: str, **variables: str) -> Iterator[subproces
         "PYTHONPATH": str(HERE.parent),
         **variables,
     }
-    process = subprocess.Popen([sys.executable, "-m", module], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=logs)
     try:
         yield process
     finally:
@@ -45,17 +47,10 @@ def service(module: str, redis_url: str, **variables: str) -> Iterator[subproces
 
 
 @contextmanager
-def worker(redis_url: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(redis_url: str, *, logs: int | None = None, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker with the benchmarks' handlers."""
     variables = {"TASKYARD_WORKER_HANDLERS": "benchmarks.handlers", "TASKYARD_WORKER_PROBE_PORT": "0", **variables}
-    with service("queueworker", redis_url, **variables) as process:
-        yield process
-
-
-@contextmanager
-def scheduler(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A scheduler."""
-    with service("queuescheduler", redis_url, TASKYARD_SCHEDULER_PROBE_PORT="0") as process:
+    with service("queueworker", redis_url, logs=logs, **variables) as process:
         yield process
 
 

@@ -43,14 +43,19 @@ def render() -> str:
     for name, kind, prefix in SERVICES:
         own = []
         for row in describe(kind, prefix):
-            if row.name.startswith(("TASKYARD_REDIS_", "TASKYARD_LOG_")) and prefix != "TASKYARD_":
+            if row.name.startswith(("TASKYARD_REDIS_", "TASKYARD_LOG_", "OTEL_")) and prefix != "TASKYARD_":
                 shared[row.name] = row
             else:
                 own.append(row)
         parts.append(f"\n## {name[0].upper()}{name[1:]}\n\n" + "\n".join(_table(own)) + "\n")
-    by_group = sorted(shared.values(), key=lambda row: row.name.split("_")[1])
+    by_group = sorted(shared.values(), key=_group)
     parts.insert(1, "\n## All services\n\n" + "\n".join(_table(by_group)) + "\n")
     return "".join(parts)
+
+
+def _group(row: VariableRow) -> tuple[bool, str]:
+    is_foreign = row.name.startswith("OTEL_")
+    return is_foreign, "" if is_foreign else row.name.split("_")[1]
 
 
 def _table(rows: list[VariableRow]) -> Iterator[str]:

@@ -103,6 +103,18 @@ BY_PATH: dict[str, Schema] = {
     "bindAddress": {"type": "string", "minLength": 1},
     "log.level": {"enum": ["debug", "info", "warning", "error", "critical"]},
     "log.format": {"enum": ["json", "human", "auto"]},
+    "tracing.endpoint": {"type": "string", "pattern": "^$|^https?://[^/@]+"},
+    "tracing.protocol": {"enum": ["http/protobuf", "grpc"]},
+    "tracing.sampler": {
+        "enum": [
+            f"{obeying}{root}"
+            for obeying in ("", "parentbased_")
+            for root in ("always_on", "always_off", "traceidratio")
+        ]
+    },
+    "tracing.ratio": {"type": "number", "minimum": 0, "maximum": 1},
+    "tracing.headersSecretKey": {"type": "string", "minLength": 1},
+    "tracing.resourceAttributes": {**TEXTS, "propertyNames": {"pattern": "^[^=,]+$"}},
     "api.service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "api.service.port": {"type": "integer", "minimum": 1, "maximum": 65_535},
     "api.autoscaling.minReplicas": {"type": "integer", "minimum": 1},
@@ -128,7 +140,23 @@ BY_PATH: dict[str, Schema] = {
     "networkPolicy.externalRedisPorts": PORTS,
     "networkPolicy.kubernetesApiTo": OBJECTS,
     "networkPolicy.kubernetesApiPorts": {**PORTS, "minItems": 1},
+    "networkPolicy.collectorTo": OBJECTS,
+    "networkPolicy.collectorPorts": {**PORTS, "minItems": 1},
+    "networkPolicy.controllerEgress": OBJECTS,
     "networkPolicy.workerEgress": OBJECTS,
+    "monitoring.prometheusRule.alerts": {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "enabled": {"type": "boolean"},
+                "threshold": {"type": "number", "minimum": 0},
+                "for": {"type": "string", "pattern": _DURATION_OF_PROMETHEUS},
+                "severity": {"type": "string", "minLength": 1},
+            },
+        },
+    },
     "extraObjects": {"type": "array", "items": {"type": ["object", "string"]}},
 }
 
@@ -159,7 +187,7 @@ def make_schema(values: Values, definition: Path) -> Schema:
                 "name": {
                     "type": "string",
                     "pattern": DNS_LABEL,
-                    "maxLength": 16,
+                    "maxLength": 15,
                     "description": "Name of the pool; ends the names of its objects.",
                 }
             }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "controller": ControllerSettings,
 }
 SECRETS = "/run/secrets/taskyard"
+HEADERS = "authorization=Bearer%20token"
 PASSWORD = 'a "quoted" \\ password'
 
 each_ci_file = pytest.mark.parametrize("file", CI_VALUES, ids=lambda path: path.stem)
@@ -31,7 +33,7 @@ each_ci_file = pytest.mark.parametrize("file", CI_VALUES, ids=lambda path: path.
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """What the pods find under /run/secrets/taskyard."""
-    for name, content in (("redis/password", PASSWORD), ("redis-ca/ca.crt", "PEM")):
+    for name, content in (("redis/password", PASSWORD), ("redis-ca/ca.crt", "PEM"), ("otlp/headers", HEADERS)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
     return tmp_path
@@ -61,7 +63,9 @@ def test_every_variable_is_one_of_the_service(helm: Helm, file: Path) -> None:
     for workload in helm.render(files=[file]).services_workloads():
         component = component_of(workload)
         known = {row.name for row in describe(SETTINGS[component], prefix_of(component))}
-        given = [each["name"] for each in containers(workload)[0]["env"] if each["name"].startswith("TASKYARD_")]
+        given = [
+            each["name"] for each in containers(workload)[0]["env"] if each["name"].startswith(("TASKYARD_", "OTEL_"))
+        ]
         assert set(given) <= known
         assert len(given) == len(set(given))
 
@@ -110,6 +114,31 @@ def test_values_of_a_pool_become_its_settings(helm: Helm, secrets: Path) -> None
     assert settings.queues == ("critical:6", "low")
     assert (settings.slots, settings.drain_ms, settings.queue_order) == (7, 90_000, "strict")
     assert settings.handlers == ("acme.tasks", "acme.more:handlers")
+
+
+def test_traces_go_where_the_values_say(helm: Helm, secrets: Path) -> None:
+    (file,) = (each for each in CI_VALUES if each.stem == "everything-values")
+    for workload in helm.render(files=[file]).services_workloads():
+        trace = load_settings(workload, secrets).trace
+        assert trace.on
+        assert (trace.endpoint, trace.protocol) == ("http://otel-collector.monitoring:4317", "grpc")
+        assert (trace.sampler, trace.sampler_arg) == ("parentbased_traceidratio", 0.0001)
+        assert trace.headers == HEADERS
+        env = {each["name"]: each for each in containers(workload)[0]["env"]}
+        used = re.findall(r"\$\((\w+)\)", trace.resource_attributes)
+        assert used
+        # Kubernetes puts in only what stands before.
+        assert [name for name in env if name in {*used, "OTEL_RESOURCE_ATTRIBUTES"}] == [
+            *used,
+            "OTEL_RESOURCE_ATTRIBUTES",
+        ]
+        assert trace.resource_attributes.endswith(",deployment.environment.name=ours%2C%20and%20%3D%20theirs")
+
+
+def test_nothing_is_traced_by_default(helm: Helm, secrets: Path) -> None:
+    for workload in helm.render().services_workloads():
+        assert not load_settings(workload, secrets).trace.on
+        assert not [each for each in containers(workload)[0]["env"] if each["name"].startswith(("OTEL_", "K8S_"))]
 
 
 def test_grace_is_longer_than_drain_and_pre_stop(helm: Helm, secrets: Path) -> None:

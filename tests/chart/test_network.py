@@ -63,6 +63,41 @@ def test_external_store_is_reached_where_it_is(helm: Helm) -> None:
     assert wanted in rules
 
 
+def test_collector_is_reached_where_it_is(helm: Helm) -> None:
+    values = {**ON, "tracing": {"endpoint": "http://collector:4318"}}
+    values["networkPolicy"] = {"enabled": True, "collectorTo": [{"namespaceSelector": {}}], "collectorPorts": [4318]}
+    manifests = helm.render(values)
+    wanted = {"ports": [{"port": 4318, "protocol": "TCP"}], "to": [{"namespaceSelector": {}}]}
+    for component in ("api", "scheduler", "worker", "controller"):
+        assert wanted in manifests.get("NetworkPolicy", f"taskyard-{component}")["spec"]["egress"]
+    assert wanted not in manifests.get("NetworkPolicy", "taskyard-test")["spec"]["egress"]
+
+
+def test_controller_that_leads_reaches_the_apis_of_all_releases(helm: Helm) -> None:
+    values = {"networkPolicy": {"enabled": True, "apiFrom": [{"podSelector": {"matchLabels": {"calls": "taskyard"}}}]}}
+    both = Manifests(helm.render(values, release="one") + helm.render(values, release="two"))
+    assert _may(both, "controller", "api", 8080)
+    assert not _may(both, "test", "api", 8080)
+
+
+def test_controller_of_the_cluster_reaches_apis_of_other_namespaces(helm: Helm) -> None:
+    manifests = helm.render({**ON, "controller": {"scope": "cluster"}})
+    rules = manifests.get("NetworkPolicy", "taskyard-controller")["spec"]["egress"]
+    (to_apis,) = (rule["to"] for rule in rules if rule["ports"][0]["port"] == 8080)
+    assert [each["namespaceSelector"] for each in to_apis] == [{}]
+
+
+def test_controller_reaches_what_its_values_add(helm: Helm) -> None:
+    prometheus = {"ports": [{"port": 9090, "protocol": "TCP"}], "to": [{"namespaceSelector": {}}]}
+    manifests = helm.render({"networkPolicy": {"enabled": True, "controllerEgress": [prometheus]}})
+    having = [
+        component_of(each)
+        for each in manifests.of_kind("NetworkPolicy")
+        if prometheus in each["spec"].get("egress", [])
+    ]
+    assert having == ["controller"]
+
+
 def _may(manifests: Manifests, source: str, target: str, port: int) -> bool:
     """Whether policies let pods of one component connect to pods of another."""
     for sender in _of(manifests, source):
@@ -85,7 +120,8 @@ def _allows(manifests: Manifests, owner: Manifest, peer: Manifest, direction: st
 
 
 def _in_namespace(peers: list[Manifest]) -> list[Manifest]:
-    return [each for each in peers if each.keys() == {"podSelector"}]
+    """The peers that pods of the same namespace can be."""
+    return [each for each in peers if "podSelector" in each and not each.get("namespaceSelector")]
 
 
 def _of(manifests: Manifests, component: str) -> list[Manifest]:

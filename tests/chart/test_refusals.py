@@ -83,6 +83,7 @@ VALUES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "pool without name": ({"workers": [{"slots": 3}]}, "name"),
     "pool with a name that no object can have": ({"workers": [{"name": "A_b"}]}, "name"),
+    "pool with a name that is too long": ({"workers": [{"name": "p" * 16}]}, "name"),
     "pool without queues": ({"workers": [{"name": "one", "queues": []}]}, "queues"),
     "queue with a weight of zero": ({"workers": [{"name": "one", "queues": ["a:0"]}]}, "queues"),
     "root": ({"api": {"podSecurityContext": {"runAsUser": 0}}}, "runAsUser"),

@@ -143,9 +143,13 @@ def test_forwarded_port_is_one_of_a_service_of_the_release(config: dict[str, Any
         assert forward["port"] in {each["port"] for each in service["spec"]["ports"]}
 
 
-def test_release_is_verified_by_its_own_test(config: dict[str, Any], helm: Helm) -> None:
-    (hook,) = config["deploy"]["helm"]["hooks"]["after"]
-    (release,) = config["deploy"]["helm"]["releases"]
+@pytest.mark.parametrize("name", [None, "dev", "production"])
+def test_release_is_verified_by_its_own_test(config: dict[str, Any], helm: Helm, name: str | None) -> None:
+    # Skaffold does not merge the two: the helm block of a profile takes the place of the other.
+    chosen = profile(config, name) if name else config
+    deployed = chosen.get("deploy", config["deploy"])["helm"]
+    (hook,) = deployed["hooks"]["after"]
+    (release,) = deployed["releases"]
     assert hook["host"]["command"][:5] == ["helm", "test", release["name"], "--namespace", release["namespace"]]
     assert helm.render(files=[ROOT / each for each in release["valuesFiles"]]).of_kind("Pod")
 

@@ -66,6 +66,9 @@
 {{- $own = printf "%s\n%s" $own (include "taskyard.redisEnv" .root | trim) }}
 {{- end }}
 {{- $own = printf "%s\n%s" $own (include "taskyard.componentEnv" . | trim) }}
+{{- with include "taskyard.tracingEnv" .root | trim }}
+{{- $own = printf "%s\n%s" $own . }}
+{{- end }}
 {{- $names := list }}
 {{- range fromYamlArray $own }}
 {{- $names = append $names .name }}

@@ -52,6 +52,32 @@ spec:
 {{- end -}}
 {{- end -}}
 
+{{/*
+Pods of every release: of a namespace's controllers one leads, and keeps the pools of all releases by their own apis.
+(dict "components" (list "api"))
+*/}}
+{{- define "taskyard.anyonesPeer" -}}
+- podSelector:
+    matchLabels:
+      app.kubernetes.io/part-of: taskyard
+    matchExpressions:
+      - {key: app.kubernetes.io/component, operator: In, values: {{ toJson .components }}}
+{{- end -}}
+
+{{/* What the controller needs beside DNS: the Kubernetes API, and the apis of the pools, wherever these are. */}}
+{{- define "taskyard.controllerEgress" -}}
+{{ include "taskyard.kubernetesEgress" . }}
+- ports:
+    - {port: 8080, protocol: TCP}
+  to: {{- include "taskyard.anyonesPeer" (dict "components" (list "api")) | nindent 4 }}
+      {{- if eq .Values.controller.scope "cluster" }}
+      namespaceSelector: {}
+      {{- end }}
+{{- with .Values.networkPolicy.controllerEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{- define "taskyard.apiEgress" -}}
 - ports:
     - {port: 8080, protocol: TCP}

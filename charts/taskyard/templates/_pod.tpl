@@ -77,6 +77,7 @@ readinessProbe:
 {{- if ne .component "controller" }}
 {{- include "taskyard.redisVolumes" .root }}
 {{- end }}
+{{- include "taskyard.tracingVolumes" .root }}
 {{- with .values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -87,6 +88,7 @@ readinessProbe:
 {{- if ne .component "controller" }}
 {{- include "taskyard.redisVolumeMounts" .root }}
 {{- end }}
+{{- include "taskyard.tracingVolumeMounts" .root }}
 {{- with .values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

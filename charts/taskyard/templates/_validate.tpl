@@ -3,6 +3,11 @@
 {{- define "taskyard.validate" -}}
 {{- include "taskyard.checkStore" . -}}
 {{- include "taskyard.checkPools" . -}}
+{{- with .Values.tracing -}}
+{{- if and .headersSecret (not .endpoint) -}}
+{{- fail "tracing.headersSecret is set, but there is nowhere to send traces: set tracing.endpoint, or leave it out" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.api.autoscaling -}}
 {{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
 {{- fail "api.autoscaling.minReplicas must not be more than maxReplicas" -}}

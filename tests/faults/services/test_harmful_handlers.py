@@ -39,6 +39,53 @@ async def test_task_is_archived_as_poison_when_its_workers_die_twice_in_a_row(ya
     await audit(yard, [poison, *others])
 
 
+async def test_tasks_that_shared_every_death_with_a_poisonous_one_are_completed(yard: Yard, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    others = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(4))
+    (poison,) = await yard.enqueue([work("exiting", fail_times=1000, priority=0)])
+    for _ in range(2):
+        worker = await yard.start_worker()
+        assert await worker.wait() == HARM_EXIT_CODE
+    gate.touch()
+
+    # All five have lost two workers. They run again one after the other, so the next death is that of a single one.
+    worker = await yard.start_worker()
+    assert await worker.wait() == HARM_EXIT_CODE
+    last = await yard.start_worker()
+    await yard.until_ended(5)
+
+    found = await yard.find(poison)
+    assert (found.state, found.reason) == (TaskState.ARCHIVED, ArchiveReason.POISON)
+    assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST] * 3
+    assert {(await yard.find(task)).state for task in others} == {TaskState.COMPLETED}
+    assert not last.ended
+    await audit(yard, [poison, *others])
+
+
+async def test_tasks_beside_a_poisonous_one_do_not_lose_the_attempt(yard: Yard, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    (poison,) = await yard.enqueue([work("exiting", fail_times=1000)])
+    first = await yard.start_worker()
+    assert await first.wait() == HARM_EXIT_CODE
+    await eventually(lambda: _are_pending(yard, 1))
+
+    others = await yard.enqueue(work("coroutine", until=str(gate), priority=9, max_retries=0) for _ in range(5))
+    second = await yard.start_worker()
+    assert await second.wait() == HARM_EXIT_CODE
+    gate.touch()
+    await yard.start_worker()
+    await yard.until_ended(6)
+
+    assert (await yard.find(poison)).reason is ArchiveReason.POISON
+    for task in others:
+        found = await yard.find(task)
+        assert (found.state, found.attempt, found.excused) == (TaskState.COMPLETED, 2, 1)
+        assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.COMPLETED]
+    await audit(yard, [poison, *others])
+
+
 async def test_task_is_run_again_when_it_ended_its_worker_once(yard: Yard) -> None:
     await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
     await yard.start_workers(2)

@@ -84,11 +84,14 @@ class Yard:
 
     async def start_api(self, port: int = 0, **variables: str) -> ServiceProcess:
         """An api that answers, on a free port if none is given."""
-        port = port or find_free_port()
-        api = await self._start("queueapi", TASKYARD_API_PORT=str(port), **variables)
-        async with plain_http(f"http://{HOST}:{port}") as http:
+        api = await self.start_unready_api(port, **variables)
+        async with plain_http(api.url) as http:
             await eventually(lambda: _is_ready(http))
         return api
+
+    async def start_unready_api(self, port: int = 0, **variables: str) -> ServiceProcess:
+        """An api that has yet to find its store."""
+        return await self._start("queueapi", TASKYARD_API_PORT=str(port or find_free_port()), **variables)
 
     async def enqueue(self, tasks: Iterable[Task]) -> list[Task]:
         """Enqueue tasks; the same."""

@@ -15,6 +15,8 @@ from tests.integration.queueapi.api_process import DEMO_SCHEMA, GOOD, running_ap
 
 REQUESTS = [
     ("POST", "/api/v1/tasks", GOOD),
+    # Waits behind the first.
+    ("POST", "/api/v1/tasks", GOOD),
     ("POST", "/api/v1/tasks", {**GOOD, "type": "not.known.yet"}),
     ("POST", "/api/v1/tasks/batch", {"tasks": [GOOD, GOOD]}),
     ("GET", "/api/v1/tasks/x", None),

@@ -20,6 +20,7 @@ class Background:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="test-servers", daemon=True)
         self._runners: list[web.AppRunner] = []
+        self._kept: list[asyncio.Future[None]] = []
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -30,6 +31,10 @@ class Background:
             return work()
 
         return self.run(call())
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` until the servers stop. To be called from the loop."""
+        self._kept.append(asyncio.ensure_future(work))
 
     def serve(self, app: web.Application) -> str:
         """Serve ``app`` on a free port; its URL."""
@@ -49,6 +54,9 @@ class Background:
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
     async def _stop(self) -> None:
+        for work in self._kept:
+            work.cancel()
+        await asyncio.gather(*self._kept, return_exceptions=True)
         for runner in self._runners:
             await runner.cleanup()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

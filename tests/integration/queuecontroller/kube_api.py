@@ -20,11 +20,13 @@ from aiohttp import web
 from tests.integration.queuecontroller import kinds
 from tests.integration.queuecontroller.kinds import Kind
 from tests.integration.queuecontroller.objects import Key, Object, Objects, Refusal, merge, parse_selector
+from tests.integration.queuecontroller.open_api import describe_pools
 from tests.integration.queuecontroller.permissions import Permission, declared_permissions, needed_permission
 from tests.integration.queuecontroller.pool_schema import fill_defaults, find_faults, pool_schema
 
 ADMIN_TOKEN = "admin"
 CONTROLLER_TOKEN = "controller"
+HOME = "default"
 
 _PATH = re.compile(
     r"(?P<root>/api/v1|/apis/[^/]+/[^/]+)(/namespaces/(?P<namespace>[^/]+)(?=/[^/]))?"
@@ -51,12 +53,13 @@ class KubeApi:
     """The server. All its methods run in its own event loop.
 
     Args:
-        clusterwide: whether the controller has a ClusterRole.
+        clusterwide: whether the controller has a ClusterRole; else it has a Role in :data:`HOME`.
     """
 
     def __init__(self, *, clusterwide: bool) -> None:
         self.objects = Objects()
         self.permissions = declared_permissions(clusterwide=clusterwide)
+        self._clusterwide = clusterwide
         self.faults: list[Fault] = []
         self.hidden: set[Kind] = set()
         """Kinds that are not known yet."""
@@ -128,7 +131,7 @@ class KubeApi:
             raise Refusal(401, "Unauthorized", "Unauthorized")
         watch = request.query.get("watch") == "true"
         permission = needed_permission(request.method, key.kind, name=key.name, part=part, watch=watch)
-        if permission not in self.permissions:
+        if permission not in self.permissions or not (self._clusterwide or key.namespace == HOME):
             self.denied.append(permission)
             raise Refusal(403, "Forbidden", f"cannot {permission.verb} {permission.resource} in {key.namespace}")
         for fault in self.faults:
@@ -250,4 +253,4 @@ def _describe_apis() -> dict[str, Any]:
             kind.root, {"kind": "APIResourceList", "groupVersion": kind.api_version, "resources": []}
         )
         answer["resources"] += kind.describe()
-    return answers
+    return answers | describe_pools()

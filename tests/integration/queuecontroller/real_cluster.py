@@ -99,22 +99,23 @@ def _envtest_server(background: Background, url: str, folder: Path) -> KubeServe
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     headers = {"Authorization": "Bearer admin"}
     with httpx.Client(base_url=url, headers=headers, verify=tls, timeout=30) as client:
-        _wait_until_ready(client)
+        _wait_until(client, "/readyz")
         _prepare(client, {"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"})
     mine = write_kubeconfig(folder, url, USER, insecure=True)
     return KubeServer(url, headers, tls, mine, background, None, has_controllers=False)
 
 
-def _wait_until_ready(client: httpx.Client) -> None:
+def _wait_until(client: httpx.Client, path: str) -> None:
+    """Wait until the API server serves a path."""
     give_up_at = time.monotonic() + START_S
-    while not _is_ready(client):
-        assert time.monotonic() < give_up_at, "the API server does not get ready; see envtest.log"
+    while not _serves(client, path):
+        assert time.monotonic() < give_up_at, f"the API server does not serve {path}; see envtest.log where it is ours"
         time.sleep(0.2)
 
 
-def _is_ready(client: httpx.Client) -> bool:
+def _serves(client: httpx.Client, path: str) -> bool:
     try:
-        return client.get("/readyz").is_success
+        return client.get(path).is_success
     except httpx.TransportError:
         return False
 
@@ -124,6 +125,9 @@ def _prepare(client: httpx.Client, subject: dict[str, str]) -> None:
     for path in CRDS.glob("*.yaml"):
         crd = yaml.safe_load(path.read_text())
         _apply(client, crds, crd["apiVersion"], crd["kind"], crd["metadata"]["name"], spec=crd["spec"])
+        # A kind is served a moment after its definition was taken.
+        spec = crd["spec"]
+        _wait_until(client, f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}")
     _apply(client, "/api/v1/namespaces", "v1", "Namespace", HOME)
     rules = json.loads(json.dumps(load_rules()).replace("kopfpeerings", "clusterkopfpeerings"))
     version = "rbac.authorization.k8s.io/v1"

@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from queuecore.testing.collector import http_collector
 from queuecore.testing.waiting import eventually
+from tests.integration.logs.log_lines import read_lines
 from tests.integration.queuecontroller import kinds
 from tests.integration.queuecontroller.cluster import KubeServer, running_stand_in
 from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
@@ -23,9 +25,10 @@ from tests.integration.queuecontroller.yard import Yard
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[KubeServer]:
-    """An API server for one test, whose controllers have a Role in the namespace ``default``."""
+    """An API server for one test, whose controllers have a Role in the namespace ``default``, and must keep to it."""
     with running_stand_in(tmp_path) as server:
         yield server
+        assert server.need_stand_in().denied == []
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ async def test_controller_stops_in_order_when_told(alone: KubeServer, home: Yard
     await home.create_deployment(1)
     home.queues.pending = 20
     await home.create_pool()
-    with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
+    with running_controller(alone.kubeconfig, tmp_path / "log", TASKYARD_LOG_LEVEL="debug") as controller:
         await home.has(2)
         assert [await controller.probe(path) for path in ("/live", "/ready", "/metrics")] == [200, 200, 200]
 
@@ -53,7 +56,31 @@ async def test_controller_stops_in_order_when_told(alone: KubeServer, home: Yard
         assert await controller.wait() == 0
         assert '"event":"controller_stopped"' in controller.log
         assert '"level":"error"' not in controller.log
-    assert alone.need_stand_in().denied == []
+        lines = read_lines(controller.log_path)
+        assert {line.service for line in lines} == {"controller"}
+        assert "pool_scaled" in {line.event for line in lines}
+
+
+async def test_looks_at_a_pool_are_traced_with_all_their_requests(
+    alone: KubeServer, home: Yard, tmp_path: Path
+) -> None:
+    await home.create_deployment(1)
+    home.queues.pending = 20
+    await home.create_pool()
+    with http_collector() as collector:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        with running_controller(alone.kubeconfig, tmp_path / "log", **variables) as controller:
+            await home.has(2)
+            controller.terminate()
+            assert await controller.wait() == 0
+    looks = [span for span in collector.spans if span.name == "keep WorkerPool"]
+    assert {span.service for span in looks} == {"taskyard-controller"}
+    assert looks[0].attributes == {"k8s.namespace.name": "default", "taskyard.workerpool.name": "pool"}
+    asked = [span for span in collector.spans if span.parent_id == looks[0].span_id]
+    assert {span.kind for span in asked} == {"CLIENT"}
+    assert any(span.attributes["url.full"].endswith("/metrics") for span in asked)
+    assert any(span.name == "PATCH" and "/scale" in span.attributes["url.full"] for span in collector.spans)
+    assert not any(span.failed for span in asked)
 
 
 async def test_one_controller_leads_and_another_follows_when_it_is_lost(
@@ -118,6 +145,7 @@ async def test_request_fails_when_the_role_does_not_allow_it(alone: KubeServer, 
         await home.stays("Ready", "Forbidden")
 
     assert set(api.denied) == {missing}
+    api.denied.clear()
     assert await home.replicas() == 2
 
 

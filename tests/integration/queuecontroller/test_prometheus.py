@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +11,9 @@ from queuecontroller.metrics.http import Endpoints
 from queuecontroller.metrics.source import PrometheusMetrics
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
-from queuecore.embedded import find_free_port
 from queuecore.testing.waiting import eventually
 from tests.integration.queuecontroller.queue_api import QueueApi, Queues
+from tests.monitoring.prometheus_server import running_prometheus
 
 REPLICAS = ("replica-a", "replica-b")
 
@@ -23,28 +21,18 @@ REPLICAS = ("replica-a", "replica-b")
 @pytest.fixture
 def prometheus(queue_api: tuple[QueueApi, str], tmp_path: Path) -> Iterator[str]:
     """A real Prometheus that scrapes two replicas of an api; its URL."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("there is no prometheus: its reader is NOT tested against a real one (apt-get install prometheus)")
     api, url = queue_api
-    host = url.removeprefix("http://")
-    jobs = "".join(
-        f"  - {{job_name: {name}, metrics_path: /{name}/metrics, static_configs: [{{targets: ['{host}']}}]}}\n"
-        for name in REPLICAS
-    )
+    targets = [{"targets": [url.removeprefix("http://")]}]
     for name in REPLICAS:
         api.apis[name] = Queues(pending=12, active=3, due=4, ended=100)
-    config = tmp_path / "prometheus.yml"
-    config.write_text(f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs:\n{jobs}")
-    port = find_free_port()
-    arguments = [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}"]
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [binary, *arguments, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log
-        )
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    config = {
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
+        "scrape_configs": [
+            {"job_name": name, "metrics_path": f"/{name}/metrics", "static_configs": targets} for name in REPLICAS
+        ],
+    }
+    with running_prometheus(tmp_path, config) as server:
+        yield server.url
 
 
 async def read(client: httpx.AsyncClient, url: str, **changes: float) -> Reading | None:
@@ -58,9 +46,7 @@ async def read(client: httpx.AsyncClient, url: str, **changes: float) -> Reading
 
 
 async def test_queues_are_read_once_when_prometheus_scrapes_two_replicas(prometheus: str) -> None:
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=20)) as client:
-        await eventually(lambda: _answers(client, prometheus))
-
+    async with httpx.AsyncClient() as client:
         reading = await eventually(lambda: read(client, prometheus))
 
         assert reading is not None
@@ -74,8 +60,7 @@ async def test_queues_are_read_once_when_prometheus_scrapes_two_replicas(prometh
 async def test_queues_are_missing_when_prometheus_scrapes_no_more(
     prometheus: str, queue_api: tuple[QueueApi, str]
 ) -> None:
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=20)) as client:
-        await eventually(lambda: _answers(client, prometheus))
+    async with httpx.AsyncClient() as client:
         await eventually(lambda: read(client, prometheus))
 
         for name in REPLICAS:
@@ -85,10 +70,3 @@ async def test_queues_are_missing_when_prometheus_scrapes_no_more(
             return await read(client, prometheus) is None
 
         await eventually(is_missing)
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(f"{url}/-/ready")).status_code == 200
-    except httpx.TransportError:
-        return False

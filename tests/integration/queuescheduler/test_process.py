@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.embedded import EmbeddedValkey
+from queuecore.observe.metrics import OF_EVERY_PROCESS, OF_SCHEDULER, OF_STORE_CALLS
 from queuecore.store.settle import Success
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
@@ -107,6 +108,8 @@ async def test_scheduler_shows_its_metrics(start_scheduler: StartScheduler) -> N
     assert families["taskyard_scheduler_lateness_seconds"].type == "histogram"
     assert families["taskyard_scheduler_reclaimed"].type == "counter"
     assert families["taskyard_build_info"].samples[0].labels["service"] == "scheduler"
+    exposed = re.findall(r"^# TYPE (taskyard_\w+)", text, re.MULTILINE)
+    assert sorted(exposed) == sorted(each.name for each in (*OF_SCHEDULER, *OF_STORE_CALLS, *OF_EVERY_PROCESS))
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queuescheduler import known_queues, promoter
+from queuescheduler.absence import MOST_GRACE_S
 from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.observation import SchedulerMetrics
 from queuescheduler.promoter import Promoter
-from queuescheduler.reclaimer import INTERVAL_S, MOST_GRACE_S, SHORTEST_PAUSE_S, Reclaimer
+from queuescheduler.reclaimer import INTERVAL_S, SHORTEST_PAUSE_S, Reclaimer
 
 HOUR_MS = 3_600_000
 KEYS = queue_keys("default")

@@ -68,9 +68,9 @@ class ServiceProcess:
         (started,) = self.said(self._started_event)
         return f"http://{HOST}:{started['probe_port']}"
 
-    async def get(self, path: str) -> httpx.Response:
+    async def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            return await client.get(path)
+            return await client.get(path, headers=headers)
 
     async def status(self, path: str) -> int:
         return (await self.get(path)).status_code

@@ -8,8 +8,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from queuecore.domain.state import TaskState
-from queuecore.embedded import EmbeddedValkey
+from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
+from queuecore.observe.metrics import OF_EVERY_PROCESS, OF_STORE_CALLS, OF_WORKER
 from queuecore.testing.store import TestStore
+from tests.integration.open_metrics import read_open_metrics
 from tests.integration.queueworker.conftest import StartService
 from tests.integration.queueworker.expectations import order, until_state
 from tests.integration.queueworker.service_process import ServiceProcess
@@ -77,6 +79,36 @@ async def test_worker_shows_its_metrics(worker: ServiceProcess) -> None:
     assert families["taskyard_worker_stale_settles"].type == "counter"
     assert families["taskyard_build_info"].samples[0].labels["service"] == "worker"
     assert all(family.documentation for family in families.values())
+    exposed = re.findall(r"^# TYPE (taskyard_\w+)", text, re.MULTILINE)
+    assert sorted(exposed) == sorted(each.name for each in (*OF_WORKER, *OF_STORE_CALLS, *OF_EVERY_PROCESS))
+
+
+async def test_worker_names_a_trace_beside_durations_when_it_is_kept(
+    start_worker: StartService, store: TestStore
+) -> None:
+    worker = start_worker(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{HOST}:{find_free_port()}")
+    kept, passed_over = "a" * 32, "b" * 32
+    tasks = [
+        order("async", traceparent=f"00-{kept}-{'1' * 16}-01"),
+        order("number", traceparent=f"00-{passed_over}-{'1' * 16}-00"),
+    ]
+    await store.enqueue(*tasks)
+    for task in tasks:
+        await until_state(store, task, TaskState.COMPLETED)
+
+    text = (await worker.get("/metrics", {"Accept": "application/openmetrics-text;version=1.0.0"})).text
+
+    families = read_open_metrics(text)
+    durations = families["taskyard_worker_task_duration_seconds"].samples
+    assert {sample.labels["type"]: sample.exemplar.labels for sample in durations if sample.exemplar} == {
+        "async": {"trace_id": kept}
+    }
+    counted = [sample for sample in durations if sample.name.endswith("_count")]
+    assert {(sample.labels["queue"], sample.labels["type"], sample.value) for sample in counted} == {
+        ("default", "async", 1),
+        ("default", "number", 1),
+    }
+    assert families["taskyard_store_call_duration_seconds"].samples
 
 
 async def test_worker_is_live_and_ready(worker: ServiceProcess) -> None:

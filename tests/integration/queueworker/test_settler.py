@@ -153,7 +153,7 @@ async def test_settler_drops_and_counts_an_outcome_that_comes_too_late(store: Te
 async def test_settler_puts_away_what_cannot_be_read(store: TestStore, counter: Counter) -> None:
     task = make_task()
     await store.enqueue(task)
-    await store.server.command("SET", f"taskyard:{{default}}:t:{task.id}", b"\x015\xc1")
+    await store.damage(task)
     counter.settler.archive_unreadable((await counter.worker.lease_call()).unreadable)
     await counter.until_idle()
     (stats,) = await store.reader.stats(["default"])

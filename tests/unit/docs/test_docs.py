@@ -7,10 +7,12 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from docs import generate_metrics
 from docs.generate_configuration import SERVICES, TARGET, render
 
 from queuecore.config import describe
 from queuecore.domain.state import TRANSITIONS
+from queuecore.observe.metrics import OF_PROCESS, STORED
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
@@ -18,6 +20,7 @@ PAGES = sorted(
     for path in ROOT.rglob("*.md")
     if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
 )
+OUR_METRICS = re.compile(r"taskyard_[a-z_]*[a-z]")
 OUR_VARIABLES = re.compile(r"TASKYARD_[A-Z][A-Z_]*[A-Z]")
 
 
@@ -47,6 +50,25 @@ def test_configuration_page_is_current() -> None:
     assert TARGET.read_text() == render(), "run `make docs`"
 
 
+def test_metrics_page_is_current() -> None:
+    assert generate_metrics.TARGET.read_text() == generate_metrics.render(), "run `make docs`"
+
+
+def test_metrics_page_has_every_metric_once() -> None:
+    told = [each.name for _, _, definitions in generate_metrics.SECTIONS for each in definitions]
+    assert sorted(told) == sorted(each.name for each in (*STORED, *OF_PROCESS))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_metrics_exist(page: Path) -> None:
+    named = {
+        name
+        for name in OUR_METRICS.findall(page.read_text())
+        if name.endswith(("_total", "_seconds", "_bytes", "_tasks", "_ready", "_unknown"))
+    }
+    assert named <= {each.name for each in (*STORED, *OF_PROCESS)}
+
+
 def test_picture_of_the_states_is_the_table() -> None:
     text = (ROOT / "docs" / "state-machine.md").read_text()
     arrows = re.findall(r"^\s+(\S+) --> (\S+): (.+)$", text, re.MULTILINE)
@@ -56,3 +78,14 @@ def test_picture_of_the_states_is_the_table() -> None:
         (state.value if state else None, event.value): after.value if after else None
         for (state, event), after in TRANSITIONS.items()
     }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_exist(page: Path) -> None:
+    named = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", page.read_text())
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not (ROOT / "tests" / file).is_file() or f"def {name}(" not in (ROOT / "tests" / file).read_text()
+    ]
+    assert missing == []

@@ -11,7 +11,7 @@ from queueapi.settings import ApiSettings
 
 
 async def test_the_document_and_the_routes_name_the_same_operations() -> None:
-    app = create_api(ApiSettings()).asgi._app  # type: ignore[attr-defined]  # the app inside of the monitor
+    app = create_api(ApiSettings()).asgi._app._app._app  # type: ignore[attr-defined]  # inside of monitor, HEAD and OPTIONS
     assert isinstance(app, Litestar)
     routes = {
         (re.sub(r":\w+}", "}", route.path), method.lower())
@@ -32,3 +32,4 @@ def test_every_operation_has_an_id_of_its_own_and_describes_its_path_parameters(
     for path, operation in operations:
         references = [parameter["$ref"].rsplit("/", 1)[1] for parameter in operation.get("parameters", ())]
         assert ("TaskId" in references) == ("{task_id}" in path)
+        assert ("QueueName" in references) == ("{queue}" in path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -11,39 +12,51 @@ from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.batch import Settled
 from queuecore.store.inspect import TaskReader
 from queuecore.store.replies import Reply
-from queuecore.store.upkeep import LapsedLease, Lapses, Reclaim, Upkeep
+from queuecore.store.upkeep import HeldTask, LapsedLease, Lapses, Reclaim, Upkeep
 from queuecore.testing.builders import make_task
+from queuescheduler.absence import MOST_GRACE_S
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.observation import SchedulerMetrics
-from queuescheduler.reclaimer import MOST_GRACE_S, Reclaimer
+from queuescheduler.reclaimer import Reclaimer
 
 AWAY = StoreUnavailable("away")
 
 
 class _Upkeep(Upkeep):
-    """One lapsed lease that never ends, in a store that comes and goes."""
+    """One lapsed lease per queue that never ends, on servers that come and go."""
 
     def __init__(self) -> None:
-        self.away = False
-        self.reclaimed = 0
+        self.away: set[str] = set()
+        self.reclaimed: list[str] = []
 
-    async def find_lapsed(self, queues: Sequence[str]) -> list[Lapses | StoreError]:  # noqa: ARG002 - as the base class
-        task = make_task()
-        attempt = Attempt(number=1, worker="w-1", pod="pod", started_at_ms=0)
-        lapsed = LapsedLease(task.queue, task.id, task, 1, attempt, 0, cancel_requested=False)
-        return [AWAY if self.away else Lapses(1, None, [lapsed], 0, 0)]
+    async def find_lapsed(self, queues: Sequence[str]) -> list[Lapses | StoreError]:
+        return [AWAY if queue in self.away else _lapses(queue) for queue in queues]
+
+    async def find_held(
+        self,
+        queues: Sequence[str],  # noqa: ARG002 - as the base class
+        workers: Sequence[str],  # noqa: ARG002 - as the base class
+    ) -> list[HeldTask | StoreError]:
+        return []
 
     async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Settled]:
-        self.reclaimed += len(reclaims)
+        self.reclaimed += [reclaim.lapsed.queue for reclaim in reclaims]
         return [Reply.DONE] * len(reclaims)
 
 
+def _lapses(queue: str) -> Lapses:
+    task = make_task(queue=queue)
+    attempt = Attempt(number=1, worker="w-1", pod="pod", started_at_ms=0)
+    return Lapses(1, None, [LapsedLease(queue, task.id, task, 1, attempt, 0, cancel_requested=False)], 0, 0)
+
+
 class _Scene:
-    def __init__(self, reader: TaskReader) -> None:
+    def __init__(self, reader: TaskReader, *queues: str) -> None:
         self.now_s = 100.0
         self.upkeep = _Upkeep()
         backoff = Backoff(lambda: 0.0)
         self.queues = KnownQueues(reader=reader, backoff=backoff)
+        self.queues._names = queues
         self.queues.last_error = None
         self._reclaimer = Reclaimer(
             upkeep=self.upkeep,
@@ -54,19 +67,26 @@ class _Scene:
             clock=lambda: self.now_s,
         )
 
-    async def reclaims_at(self, now_s: float, *, away: bool = False) -> bool:
-        self.now_s, self.upkeep.away = now_s, away
-        before = self.upkeep.reclaimed
-        try:
+    async def reclaimed_at(self, now_s: float, *away: str) -> list[str]:
+        """The queues of which leases are reclaimed at a time when the servers of some are away."""
+        self.now_s, self.upkeep.away, self.upkeep.reclaimed = now_s, set(away), []
+        with contextlib.suppress(StoreUnavailable):
             await self._reclaimer.tick()
-        except StoreUnavailable:
-            assert away
-        return self.upkeep.reclaimed > before
+        return self.upkeep.reclaimed
+
+    async def reclaims_at(self, now_s: float, *, away: bool = False) -> bool:
+        return bool(await self.reclaimed_at(now_s, *(self.queues.names if away else ())))
 
 
 @pytest.fixture
 def scene() -> _Scene:
-    return _Scene(TaskReader.__new__(TaskReader))
+    return _Scene(TaskReader.__new__(TaskReader), "default")
+
+
+@pytest.fixture
+def cluster() -> _Scene:
+    """Each queue on a server of its own."""
+    return _Scene(TaskReader.__new__(TaskReader), "a", "b")
 
 
 async def test_lapsed_leases_are_reclaimed_at_once_when_the_store_was_there(scene: _Scene) -> None:
@@ -90,3 +110,32 @@ async def test_workers_get_time_when_the_scheduler_began_while_the_store_was_awa
     await scene.reclaims_at(100.0)
     scene.queues.last_error = None
     assert [await scene.reclaims_at(at_s) for at_s in (102.0, 103.9, 104.0)] == [False, False, True]
+
+
+async def test_workers_get_time_when_their_queue_was_first_heard_of_after_the_store_was_away(scene: _Scene) -> None:
+    scene.queues._names, scene.queues.last_error = (), AWAY
+    await scene.reclaims_at(100.0)
+    scene.queues._names, scene.queues.last_error = ("default",), None
+    assert [await scene.reclaims_at(at_s) for at_s in (102.0, 103.9, 104.0)] == [False, False, True]
+
+
+async def test_nothing_is_reclaimed_by_the_first_role_that_a_store_answers_again(scene: _Scene) -> None:
+    await scene.reclaims_at(101.0, away=True)
+    scene.queues.last_error = AWAY
+    assert not await scene.reclaims_at(102.0)
+    scene.queues.last_error = None
+    assert [await scene.reclaims_at(at_s) for at_s in (103.0, 104.9, 105.0)] == [False, False, True]
+
+
+async def test_queues_of_other_servers_are_reclaimed_when_one_is_away(cluster: _Scene) -> None:
+    assert await cluster.reclaimed_at(101.0, "b") == ["a"]
+    assert await cluster.reclaimed_at(102.0, "b") == ["a"]
+    assert await cluster.reclaimed_at(103.0) == ["a"]
+    assert await cluster.reclaimed_at(105.0) == ["a", "b"]
+
+
+async def test_queues_of_other_servers_are_reclaimed_when_the_one_that_lists_them_is_away(cluster: _Scene) -> None:
+    assert await cluster.reclaimed_at(100.0) == ["a", "b"]
+    cluster.queues.last_error = AWAY
+    await cluster.reclaimed_at(101.0, "b")
+    assert [await cluster.reclaimed_at(at_s, "b") for at_s in (102.0, 102.9, 103.0, 104.0)] == [[], [], ["a"], ["a"]]

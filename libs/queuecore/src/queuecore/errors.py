@@ -10,6 +10,7 @@
     │   └── UnknownEnvelopeVersion     they were written by a newer release
     └── StoreError                 the store did not do what it was asked
         ├── StoreUnavailable           it cannot be reached, or has not answered in time
+        │   └── StoreRefusesLogin          it does not take our user name and password
         ├── StoreNotReady              it answers, but must not be used as it is set up
         ├── StoreFull                  it has reached its memory limit
         ├── TaskNotFound               no task has this id
@@ -69,6 +70,10 @@ class StoreError(TaskyardError):
 
 class StoreUnavailable(StoreError):
     """The store cannot be reached or did not answer in time."""
+
+
+class StoreRefusesLogin(StoreUnavailable):
+    """The store does not take our user name and password (TASKYARD_REDIS_USERNAME, TASKYARD_REDIS_PASSWORD)."""
 
 
 class StoreNotReady(StoreError):

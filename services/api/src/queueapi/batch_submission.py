@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from queueapi.admission import Admission
 from queueapi.coalescer import EnqueueCall
 from queueapi.errors import ApiError, from_store
 from queueapi.idempotency import HEADER, Claims, check_key, fingerprint, item_digest, mismatch
@@ -17,8 +18,9 @@ from queueapi.submission import refusal
 from queueapi.task_building import TaskBuilder
 from queueapi.type_registry import TypeRegistry
 from queuecore.domain.task import Task
-from queuecore.errors import StoreError, StoreFull, StoreUnavailable
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+from queuecore.errors import StoreFull, StoreUnavailable
+from queuecore.observe.tracing_context import TraceTexts
+from queuecore.store.enqueue import Answer, Enqueue, Enqueued
 from queuecore.store.idempotency import key_digest
 
 
@@ -41,15 +43,23 @@ class _Item(NamedTuple):
 
 
 class BatchSubmitter:
-    """Takes batches in; arguments as for :class:`~queueapi.submission.Submitter`."""
+    """Takes batches in; arguments as for :class:`~queueapi.submission.Submitter`, `enqueue` is the store's call."""
 
-    def __init__(self, builder: TaskBuilder, types: TypeRegistry, claims: Claims, enqueue: EnqueueCall) -> None:
+    def __init__(
+        self,
+        builder: TaskBuilder,
+        types: TypeRegistry,
+        claims: Claims,
+        enqueue: EnqueueCall,
+        admission: Admission,
+    ) -> None:
         self._builder = builder
         self._types = types
         self._claims = claims
         self._enqueue = enqueue
+        self._admission = admission
 
-    async def submit(self, body: bytes, idempotency_key: str | None, traceparent: str | None) -> list[BatchResult]:
+    async def submit(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> list[BatchResult]:
         """Take a batch in.
 
         Returns:
@@ -63,7 +73,7 @@ class BatchSubmitter:
         if idempotency_key is not None:
             check_key(idempotency_key, HEADER)
         results: dict[int, BatchResult] = {}
-        drafts = self._draft(raws, traceparent, results)
+        drafts = self._draft(raws, origin, results)
         await self._types.learn({draft.task.type for draft in drafts})
         items = self._admit(drafts, idempotency_key, results)
         if items and idempotency_key is not None:
@@ -73,18 +83,16 @@ class BatchSubmitter:
             outcomes = await self._enqueue([item.enqueue for item in items])
             _check_store(outcomes)
             for item, outcome in zip(items, outcomes, strict=True):
-                results[item.place] = _result(item.enqueue, outcome)
+                results[item.place] = _result(item.enqueue, outcome, self._admission)
         return [results[place] for place in range(len(raws))]
 
-    def _draft(
-        self, raws: Sequence[msgspec.Raw], traceparent: str | None, results: dict[int, BatchResult]
-    ) -> list[_Draft]:
+    def _draft(self, raws: Sequence[msgspec.Raw], origin: TraceTexts, results: dict[int, BatchResult]) -> list[_Draft]:
         """The tasks that are well formed; the results of the others."""
         drafts = []
         for place, raw in enumerate(raws):
             try:
                 request = parse_batch_task(raw)
-                drafts.append(_Draft(place, raw, request, self._builder.build(request, traceparent)))
+                drafts.append(_Draft(place, raw, request, self._builder.build(request, origin)))
             except ApiError as error:
                 results[place] = BatchResult.of_error(error.status, error.body)
         return drafts
@@ -128,14 +136,14 @@ class BatchSubmitter:
         return kept
 
 
-def _check_store(outcomes: Sequence[Enqueued | Duplicate | StoreError]) -> None:
+def _check_store(outcomes: Sequence[Answer]) -> None:
     """Fail as a whole when the store did, so that clients try again as they would with a single task."""
     errors = [outcome for outcome in outcomes if isinstance(outcome, StoreUnavailable | StoreFull)]
     if len(errors) == len(outcomes):
         raise errors[0]
 
 
-def _result(request: Enqueue, outcome: Enqueued | Duplicate | StoreError) -> BatchResult:
+def _result(request: Enqueue, outcome: Answer, admission: Admission) -> BatchResult:
     if isinstance(outcome, Enqueued):
         return BatchResult(
             status_code=201,
@@ -144,6 +152,6 @@ def _result(request: Enqueue, outcome: Enqueued | Duplicate | StoreError) -> Bat
             status=outcome.state.value,  # type: ignore[arg-type]  # an enqueue leads to no other states
             replayed=True if outcome.replayed and request.answer else msgspec.UNSET,
         )
-    error = refusal(outcome)
+    error = refusal(outcome, admission)
     told = error if isinstance(error, ApiError) else from_store(error)
     return BatchResult.of_error(told.status, told.body)

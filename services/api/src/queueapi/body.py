@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from queueapi.errors import ApiError, invalid_request, payload_too_large
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope
+
+
+LINGER_BYTES = 1024**2
+"""How much of a body that is too large is read beyond the limit, for the client's sake."""
+LINGER_S = 1.0
+"""For how long at most."""
 
 
 class BodyReader:
@@ -31,8 +38,6 @@ class BodyReader:
             ApiError: it is too large, did not come in time, or the client went away.
         """
         announced = _announced_length(scope)
-        if announced is not None and announced > self._limit_bytes:
-            raise self._too_large()
         task = asyncio.current_task()
         assert task is not None
         # What asyncio.timeout does, at a third of its cost: this is on the way of every task.
@@ -53,6 +58,10 @@ class BodyReader:
         task.cancel()
 
     async def _receive_all(self, receive: Receive, announced: int | None) -> bytes:
+        if announced is not None and announced > self._limit_bytes:
+            if announced <= self._limit_bytes + LINGER_BYTES:
+                await _discard(receive, announced)
+            raise self._too_large()
         parts: list[bytes] = []
         size = 0
         while True:
@@ -62,6 +71,7 @@ class BodyReader:
             parts.append(message["body"])
             size += len(message["body"])
             if size > self._limit_bytes:
+                await _discard(receive, LINGER_BYTES)
                 raise self._too_large()
             # The server says only in a message of its own that the body has ended; each costs a switch of threads.
             if size == announced or not message["more_body"]:
@@ -69,6 +79,18 @@ class BodyReader:
 
     def _too_large(self) -> ApiError:
         return payload_too_large("the body", self._limit_bytes, "TASKYARD_API_MAX_BODY")
+
+
+async def _discard(receive: Receive, most_bytes: int) -> None:
+    """Read on: a connection that is closed with unread bytes is reset, and the client may never see the answer."""
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while size < most_bytes:
+                message = await receive()
+                if message["type"] != "http.request" or not message["more_body"]:
+                    return
+                size += len(message["body"])
 
 
 def _too_slow() -> ApiError:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import NamedTuple
 
-from queuecore.errors import StoreError, StoreUnavailable
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+from queuecore.errors import StoreUnavailable
+from queuecore.store.enqueue import Answer, Enqueue
 
-EnqueueCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[Enqueued | Duplicate | StoreError]]]
+EnqueueCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[Answer]]]
+SendCall = Callable[[Enqueue], Awaitable[Answer]]
+"""Enqueues one task."""
 
 FLUSH_SIZE = 500
 """Tasks per call."""
@@ -24,7 +27,7 @@ BACKLOG_SIZE = 20_000
 
 class _Waiting(NamedTuple):
     request: Enqueue
-    outcome: asyncio.Future[Enqueued | Duplicate | StoreError]
+    outcome: asyncio.Future[Answer]
 
 
 class EnqueueCoalescer:
@@ -39,7 +42,7 @@ class EnqueueCoalescer:
         self._waiting: deque[_Waiting] = deque()
         self._flushing: asyncio.Task[None] | None = None
 
-    async def enqueue(self, request: Enqueue) -> Enqueued | Duplicate | StoreError:
+    async def enqueue(self, request: Enqueue) -> Answer:
         """Enqueue one task; what the store's call answers for it.
 
         Raises:
@@ -47,10 +50,11 @@ class EnqueueCoalescer:
         """
         if len(self._waiting) >= BACKLOG_SIZE:
             raise StoreUnavailable("too many tasks wait to be enqueued")
-        outcome: asyncio.Future[Enqueued | Duplicate | StoreError] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(request, outcome))
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+            # In a context of its own, and not of the request that happens to be the first.
+            self._flushing = asyncio.create_task(self._flush(), context=Context())
         return await outcome
 
     async def _flush(self) -> None:

@@ -19,6 +19,7 @@ from queuecore.errors import (
     TaskNotCancellable,
     TaskNotFound,
 )
+from queuecore.store.enqueue import QueueFull
 
 RETRY_AFTER_S = 1
 """When a caller may ask again after the store was away or full."""
@@ -103,6 +104,23 @@ def duplicate_task(holder_id: str, by_lock: bool) -> ApiError:
     """A 409 for a task that stands in the way of an enqueue."""
     why = "an equal task holds the unique lock" if by_lock else "a task with this id exists"
     return ApiError(409, "DUPLICATE_TASK", f"{why}: {holder_id}", {"task_id": holder_id})
+
+
+def queue_full(refused: QueueFull, retry_after_s: int) -> ApiError:
+    """A 429 for a queue that is at one of its limits."""
+    return ApiError(
+        429,
+        "QUEUE_FULL",
+        f"queue {refused.queue} is full: its {refused.limit} is {refused.maximum}, it holds {refused.held}",
+        {
+            "queue": refused.queue,
+            "limit": refused.limit,
+            "maximum": refused.maximum,
+            "held": refused.held,
+            "retry_after_s": retry_after_s,
+        },
+        {"Retry-After": str(retry_after_s)},
+    )
 
 
 def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiError:

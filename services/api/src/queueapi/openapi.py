@@ -14,9 +14,10 @@ import msgspec
 
 from queueapi.errors import ErrorBody
 from queueapi.idempotency import REPLAYED_HEADER
-from queueapi.requests import MAX_KEY_LENGTH, BatchTask, CreateBatch, CreateTask
+from queueapi.requests import MAX_KEY_LENGTH, PRINTABLE_PATTERN, BatchTask, CreateBatch, CreateTask, SetLimits
 from queueapi.responses import (
     BatchCreated,
+    LimitsView,
     Message,
     NotReady,
     QueueCounts,
@@ -37,10 +38,12 @@ _STRUCTS = (
     CreateBatch,
     CreateTask,
     ErrorBody,
+    LimitsView,
     Message,
     NotReady,
     QueueCounts,
     RegisteredType,
+    SetLimits,
     Status,
     TaskCreated,
     TaskView,
@@ -98,6 +101,7 @@ def _task_paths() -> Json:
                 {
                     400: _FIELD_CODES,
                     409: ("DUPLICATE_TASK",),
+                    429: ("QUEUE_FULL",),
                     **_ENQUEUE_ERRORS,
                     500: ("INTERNAL_ERROR",),
                     **_STORE_CODES,
@@ -175,6 +179,9 @@ def _queue_paths() -> Json:
                 parameters=[_parameter("Queue")],
             )
         },
+        "/api/v1/queues/{queue}/limits": _limits_path(),
+        "/api/v1/queues/{queue}/pause": _pause_path("pauseQueue", "Hand no more tasks to workers", "Paused."),
+        "/api/v1/queues/{queue}/resume": _pause_path("resumeQueue", "Hand tasks to workers again", "Resumed."),
         "/api/v1/types": {
             "get": _operation(
                 "queues",
@@ -194,6 +201,40 @@ def _queue_paths() -> Json:
             )
         },
     }
+
+
+def _limits_path() -> Json:
+    answers = {200: (LimitsView, "The limits that are now in force.")}
+    errors = {400: ("INVALID_REQUEST",), 500: ("INTERNAL_ERROR",), **_STORE_CODES}
+    body_errors = {408: ("REQUEST_TIMEOUT",), 413: ("PAYLOAD_TOO_LARGE",)}
+    named = [_parameter("QueueName")]
+    return {
+        "get": _operation("queues", "getLimits", "How much a queue takes in", answers, errors, parameters=named),
+        "put": _operation(
+            "queues",
+            "setLimits",
+            "Limit what a queue takes in, in place of the limits that it had",
+            answers,
+            {**errors, **body_errors},
+            parameters=named,
+            body=SetLimits,
+        ),
+        "delete": _operation(
+            "queues",
+            "deleteLimits",
+            "Take a queue's own limits away",
+            answers,
+            errors,
+            parameters=named,
+        ),
+    }
+
+
+def _pause_path(operation_id: str, summary: str, meaning: str) -> Json:
+    errors = {400: ("INVALID_REQUEST",), 500: ("INTERNAL_ERROR",), **_STORE_CODES}
+    answers = {200: (Message, meaning)}
+    operation = _operation("queues", operation_id, summary, answers, errors, parameters=[_parameter("QueueName")])
+    return {"post": operation}
 
 
 def _probe_paths() -> Json:
@@ -235,7 +276,7 @@ def _operation(
 ) -> Json:
     responses = {str(status): _response(meaning, kind, headers) for status, (kind, meaning) in answers.items()}
     for status, codes in sorted(errors.items()):
-        retry = {"Retry-After": "RetryAfter"} if status == 503 else None
+        retry = {"Retry-After": "RetryAfter"} if status in {429, 503} else None
         responses[str(status)] = _response(f"`code` is {' or '.join(codes)}.", ErrorBody, retry)
     operation: Json = {"tags": [tag], "operationId": operation_id, "summary": summary, "responses": responses}
     if parameters:
@@ -259,6 +300,8 @@ def _json_content(kind: object) -> Json:
 
 def _schemas() -> Json:
     _, components = msgspec.json.schema_components(_STRUCTS, ref_template=_REFERENCE)
+    for name in ("CreateTask", "BatchTask"):
+        components[name]["dependentRequired"] = {"unique_key": ["unique"]}
     # Each item is read for itself, so that a bad one harms no other; what it should be is known all the same.
     components["CreateBatch"]["properties"]["tasks"]["items"] = {"$ref": _REFERENCE.format(name="BatchTask")}
     return components
@@ -282,11 +325,18 @@ def _parameters() -> Json:
             "description": "The queue's name. Without it, a task is looked for in `default`, then in all others.",
             "schema": {"type": "string", "pattern": f"^{QUEUE_NAME_PATTERN}$"},
         },
+        "QueueName": {
+            "name": "queue",
+            "in": "path",
+            "required": True,
+            "description": "The queue's name; it need not have had a task yet.",
+            "schema": {"type": "string", "pattern": f"^{QUEUE_NAME_PATTERN}$"},
+        },
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
             "description": "Names this request: sent again within 24 hours, it gets the first answer.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": PRINTABLE_PATTERN},
         },
         "Traceparent": {
             "name": "traceparent",

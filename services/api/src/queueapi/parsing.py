@@ -14,13 +14,14 @@ import jiter
 import msgspec
 
 from queueapi.errors import ApiError, invalid, invalid_request
-from queueapi.requests import BatchTask, CreateBatch, CreateTask
+from queueapi.requests import BatchTask, CreateBatch, CreateTask, SetLimits
 
 R = TypeVar("R")
 
 _task_decoder = msgspec.json.Decoder(CreateTask)
 _batch_decoder = msgspec.json.Decoder(CreateBatch)
 _batch_task_decoder = msgspec.json.Decoder(BatchTask)
+_limits_decoder = msgspec.json.Decoder(SetLimits)
 
 _NAME_LENGTH = 80
 """Characters of an unknown field's name that are shown."""
@@ -71,6 +72,16 @@ def parse_batch_task(item: msgspec.Raw) -> BatchTask:
         ApiError: it is not of the form of a task.
     """
     return _decode(_batch_task_decoder, item)
+
+
+def parse_limits(body: bytes) -> SetLimits:
+    """The body of a request that limits a queue.
+
+    Raises:
+        ApiError: it is not JSON, or not of the form of such a request.
+    """
+    check_json(body)
+    return _decode(_limits_decoder, body)
 
 
 def check_json(body: bytes) -> None:

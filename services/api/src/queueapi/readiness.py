@@ -5,9 +5,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from queueapi.store_deadline import store_deadline
-from queuecore.errors import StoreError, StoreNotReady
+from queuecore.errors import StoreError, StoreNotReady, StoreRefusesLogin
 from queuecore.observe.metrics import STORE_POLICY_UNKNOWN, STORE_READY
-from queuecore.store.readiness import check_readiness
+from queuecore.store.readiness import Readiness, check_readiness
 from queuecore.store.server import Server
 
 STORE_AWAY = "redis connection failed"
@@ -33,17 +33,18 @@ class ReadinessCheck:
 
     async def find_problem(self) -> str | None:
         """Why the api is not ready; ``None`` when it is."""
-        problem = await self._find_store_problem()
-        self._store_ready.set(problem is None)
-        return "shutting down" if self._draining else problem
-
-    async def _find_store_problem(self) -> str | None:
         try:
             async with store_deadline():
-                found = await check_readiness(self._server)
-        except StoreNotReady as error:
-            return str(error)
-        except StoreError:
-            return STORE_AWAY
-        self._policy_unknown.set(not found.policy_known)
-        return None
+                found: Readiness | StoreError = await check_readiness(self._server)
+        except StoreError as error:
+            found = error
+        problem = self.note(found)
+        return "shutting down" if self._draining else problem
+
+    def note(self, found: Readiness | StoreError) -> str | None:
+        """Expose what a look at the store has found; what is wrong with it, ``None`` when nothing is."""
+        self._store_ready.set(isinstance(found, Readiness))
+        if isinstance(found, Readiness):
+            self._policy_unknown.set(not found.policy_known)
+            return None
+        return str(found) if isinstance(found, (StoreNotReady, StoreRefusesLogin)) else STORE_AWAY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from time import perf_counter
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from queuecore.observe.durations import DurationHistogram, current_trace_id
 from queuecore.observe.metrics import HTTP_REQUEST_DURATION, HTTP_REQUESTS
 
 if TYPE_CHECKING:
@@ -25,24 +25,10 @@ UNMATCHED = "unmatched"
 _OTHER_METHOD = "other"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _PARAMETER_TYPE = re.compile(r":\w+}")
-_BUCKETS_S = HTTP_REQUEST_DURATION.buckets_s
-
-
-class _Durations:
-    """How long the requests of one route and method took."""
-
-    __slots__ = ("counts", "sum_s")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_BUCKETS_S) + 1)
-        self.sum_s = 0.0
 
 
 class RequestMonitor(Collector):
     """An ASGI app that watches over the requests of another.
-
-    It keeps plain numbers and makes metrics of them only when it is scraped: the metrics' own objects, with a lock
-    around each number, would cost more than most of a request.
 
     Args:
         app: answers the requests; notes the template of the route that it took in the scope.
@@ -52,7 +38,9 @@ class RequestMonitor(Collector):
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
         self._answers: Counter[tuple[str, str, int]] = Counter()
-        self._durations: dict[tuple[str, str], _Durations] = {}
+        self._durations = DurationHistogram(
+            HTTP_REQUEST_DURATION, registry, labels=lambda key: (route_name(key[0]), key[1])
+        )
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,28 +75,19 @@ class RequestMonitor(Collector):
             self._note(scope.get("path_template") or UNMATCHED, scope["method"], status, perf_counter() - begun_s)
 
     def collect(self) -> Iterable[Metric]:
-        """What is exposed."""
-        requests, durations = HTTP_REQUESTS.family(), HTTP_REQUEST_DURATION.family()
+        """What is exposed beside the durations."""
+        requests = HTTP_REQUESTS.family()
         for (template, method, status), number in self._answers.items():
-            requests.add_metric([_route(template), method, str(status)], number)
-        for (template, method), noted in self._durations.items():
-            buckets, total = [], 0
-            for bound, number in zip([*map(str, map(float, _BUCKETS_S)), "+Inf"], noted.counts, strict=True):
-                total += number
-                buckets.append((bound, total))
-            durations.add_metric([_route(template), method], buckets=buckets, sum_value=noted.sum_s)
-        return requests, durations
+            requests.add_metric([route_name(template), method, str(status)], number)
+        return (requests,)
 
     def _note(self, template: str, method: str, status: int, seconds: float) -> None:
         if method not in _METHODS:
             method = _OTHER_METHOD
         self._answers[template, method, status] += 1
-        noted = self._durations.get((template, method))
-        if noted is None:
-            noted = self._durations[template, method] = _Durations()
-        noted.counts[bisect_left(_BUCKETS_S, seconds)] += 1
-        noted.sum_s += seconds
+        self._durations.note((template, method), seconds, current_trace_id())
 
 
-def _route(template: str) -> str:
+def route_name(template: str) -> str:
+    """A route as metrics and traces name it."""
     return _PARAMETER_TYPE.sub("}", template)

@@ -101,7 +101,8 @@ class TaskView(msgspec.Struct, frozen=True):
     metadata: dict[str, str]
     retention: str
     traceparent: str | None
-    attempt: Annotated[int, Meta(description="Attempts begun so far that count.")]
+    attempt: Annotated[int, Meta(description="Attempts begun so far, but for those that were given back.")]
+    excused: Annotated[int, Meta(description="How many of them do not count: another task took the worker down.")]
     attempts: Annotated[list[AttemptView], Meta(description="The last 20, oldest first.")]
     progress: _AnyJson
     result: _AnyJson
@@ -127,6 +128,17 @@ class QueueCounts(msgspec.Struct, frozen=True):
     retry: int
     archived: int
     completed: int
+
+
+class LimitsView(msgspec.Struct, frozen=True):
+    """What holds for a queue: its limits, what it holds of them, and whether it is paused."""
+
+    queue: str
+    max_depth: Annotated[int | None, Meta(description="Tasks that may wait; null: any number.")]
+    max_bytes: Annotated[int | None, Meta(description="Bytes that all its tasks may take; null: any number.")]
+    waiting: Annotated[int, Meta(description="Tasks that are pending, scheduled or in retry.")]
+    bytes: Annotated[int, Meta(description="Bytes that all its tasks take, ended ones that are kept included.")]
+    paused: Annotated[bool, Meta(description="Whether no tasks of it are handed to workers.")]
 
 
 class RegisteredType(msgspec.Struct, frozen=True):

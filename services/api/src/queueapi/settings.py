@@ -33,6 +33,14 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     max_body_bytes: Annotated[
         SizeBytes, Meta(ge=1024, le=512 * 1024**2, description="The largest request body, a batch included.")
     ] = 16 * 1024**2
+    queue_max_depth: Annotated[
+        Annotated[int, Meta(ge=0, le=2**53 - 1)] | None,
+        Meta(description="The most tasks that may wait in a queue without a limit of its own; without it, no limit."),
+    ] = None
+    queue_max_size_bytes: Annotated[
+        SizeBytes | None,
+        Meta(description="The most bytes that the tasks of a queue without a limit of its own may take together."),
+    ] = None
     timeout_ms: Annotated[DurationMs, Meta(ge=1, description="A task's `timeout` where the caller gives none.")] = (
         DEFAULT_TIMEOUT_MS
     )

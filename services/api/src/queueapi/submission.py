@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from queueapi.coalescer import EnqueueCall, EnqueueCoalescer
+from queueapi.admission import Admission
+from queueapi.coalescer import SendCall
 from queueapi.errors import ApiError, duplicate_task
 from queueapi.idempotency import Claims
 from queueapi.parsing import parse_task
 from queueapi.task_building import TaskBuilder
 from queueapi.type_registry import TypeRegistry
 from queuecore.errors import StoreError
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+from queuecore.observe.tracing_context import TraceTexts
+from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
 
 
 class Submission(NamedTuple):
@@ -28,16 +30,25 @@ class Submitter:
         builder: makes tasks of requests.
         types: knows which are taken.
         claims: claims idempotency keys.
-        enqueue: the store's call; tasks that come at the same time share one.
+        send: hands a task to the store.
+        admission: says when to come again.
     """
 
-    def __init__(self, builder: TaskBuilder, types: TypeRegistry, claims: Claims, enqueue: EnqueueCall) -> None:
+    def __init__(
+        self,
+        builder: TaskBuilder,
+        types: TypeRegistry,
+        claims: Claims,
+        send: SendCall,
+        admission: Admission,
+    ) -> None:
         self._builder = builder
         self._types = types
         self._claims = claims
-        self._coalescer = EnqueueCoalescer(enqueue)
+        self._send = send
+        self._admission = admission
 
-    async def submit(self, body: bytes, idempotency_key: str | None, traceparent: str | None) -> Submission:
+    async def submit(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> Submission:
         """Take one task in.
 
         Raises:
@@ -45,17 +56,22 @@ class Submitter:
             StoreError: the store failed.
         """
         request = parse_task(body)
-        task = self._builder.build(request, traceparent)
+        task = self._builder.build(request, origin)
         if task.type not in self._types:
             await self._types.learn((task.type,))
         self._types.check(task.type, request.payload)
         answer = "" if idempotency_key is None else await self._claims.claim_request(idempotency_key, body)
-        outcome = await self._coalescer.enqueue(Enqueue(task, answer, self._types.label(task.type)))
+        outcome = await self._send(Enqueue(task, answer, self._types.label(task.type)))
         if isinstance(outcome, Enqueued):
             return Submission(task.queue, outcome)
-        raise refusal(outcome)
+        raise refusal(outcome, self._admission)
 
 
-def refusal(outcome: Duplicate | StoreError) -> ApiError | StoreError:
+def refusal(outcome: Duplicate | QueueFull | StoreError, admission: Admission) -> ApiError | StoreError:
     """Why the store took a task not."""
-    return duplicate_task(outcome.task_id, outcome.by_lock) if isinstance(outcome, Duplicate) else outcome
+    match outcome:
+        case Duplicate():
+            return duplicate_task(outcome.task_id, outcome.by_lock)
+        case QueueFull():
+            return admission.refusal(outcome)
+    return outcome

@@ -18,6 +18,7 @@ from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.task import Task, UniqueLock
 from queuecore.domain.timestamp import parse_rfc3339
 from queuecore.errors import InvalidField
+from queuecore.observe.tracing_context import TraceTexts
 
 _CODES = {
     "type": "INVALID_TASK_TYPE",
@@ -31,6 +32,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 _DEFAULT_POLICY = RetryPolicy()
 _NO_METADATA: dict[str, str] = {}
 _REMEMBERED_IDS = 10_000
+_NO_TRACE = TraceTexts()
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -47,18 +49,18 @@ class TaskBuilder:
         self._settings = settings
         self._arrivals: OrderedDict[str, int] = OrderedDict()
 
-    def build(self, request: CreateTask, traceparent: str | None = None) -> Task:
+    def build(self, request: CreateTask, origin: TraceTexts = _NO_TRACE) -> Task:
         """The task that ``request`` asks for.
 
         Raises:
             ApiError: a field has a value that it does not take.
         """
         try:
-            return self._build(request, traceparent)
+            return self._build(request, origin)
         except InvalidField as error:
             raise invalid_field(_CODES.get(error.field, "INVALID_REQUEST"), error) from error
 
-    def _build(self, request: CreateTask, traceparent: str | None) -> Task:
+    def _build(self, request: CreateTask, origin: TraceTexts) -> Task:
         settings, unset = self._settings, msgspec.UNSET
         check_task_type(request.type)
         check_queue_name(request.queue)
@@ -78,7 +80,8 @@ class TaskBuilder:
             unique=_unique_lock(request),
             metadata=_NO_METADATA if request.metadata is unset else _check_metadata(request.metadata),
             retention_ms=settings.retention_ms if retention is unset else parse_duration(retention, "retention"),
-            traceparent=traceparent,
+            traceparent=origin.traceparent,
+            tracestate=origin.tracestate,
         )
 
     def _encode_payload(self, payload: object) -> bytes:

@@ -37,6 +37,7 @@ def view_task(snapshot: TaskSnapshot) -> TaskView:
         retention=format_duration(task.retention_ms),
         traceparent=task.traceparent,
         attempt=snapshot.attempt,
+        excused=snapshot.excused,
         attempts=[_view_attempt(attempt) for attempt in snapshot.attempts],
         progress=_json_or_none(snapshot.progress),
         result=_json_or_none(snapshot.result),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-import httpx
 import structlog
 from prometheus_client import CollectorRegistry
 
@@ -17,13 +18,16 @@ from queuecontroller.metrics.http import Endpoints
 from queuecontroller.observation import ControllerMetrics
 from queuecontroller.reachability import Reachability
 from queuecontroller.settings import ControllerSettings
+from queuecontroller.traced_client import TracedClient
+from queuecontroller.traced_keeper import TracedPoolKeeper
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.observe.tracing import start_tracing
 from queuecore.process import Roles
 
 LOOP_STALL_S = 15.0
 
-_TALKATIVE = ("httpx", "kopf.objects", "kopf.activities")
-"""Loggers that tell of every request and every call of a handler."""
+_TALKATIVE = ("kopf.objects", "kopf.activities")
+"""Loggers that tell of every call of a handler."""
 
 log = structlog.get_logger()
 
@@ -45,10 +49,11 @@ class Controller:
     def __init__(self, settings: ControllerSettings, login: Callable[[], Access], operate: Operate) -> None:
         self._settings = settings
         self._operate = operate
+        self._tracing = start_tracing("controller", settings.trace)
         registry = CollectorRegistry()
         self._metrics = ControllerMetrics(registry)
         self._cluster = Cluster(login)
-        self._http = httpx.AsyncClient(trust_env=False)
+        self._http = TracedClient(trust_env=False)
         self._endpoints = Endpoints(self._http)
         self._applier = Applier(self._cluster, self._endpoints, settings.deletion_cost_wait_ms / 1000)
         self._reachability = Reachability(self._cluster)
@@ -77,11 +82,14 @@ class Controller:
             self._probes.stop()
             await self._http.aclose()
             await self._cluster.close()
+            if self._tracing is not None:
+                await asyncio.to_thread(self._tracing.stop)
             log.info("controller_stopped")
         return 0
 
     def _make_keeper(self, namespace: str, name: str) -> PoolKeeper:
-        return PoolKeeper(
+        make = PoolKeeper if self._tracing is None else partial(TracedPoolKeeper, self._tracing.tracer)
+        return make(
             namespace=namespace,
             name=name,
             cluster=self._cluster,

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from queuecontroller.errors import ClusterError, ClusterForbidden, ClusterUnavailable, ObjectChanged, ObjectMissing
+from queuecontroller.traced_client import TracedClient
 
 TIMEOUT_S = 10.0
 _POOLS = "/apis/taskyard.dev/v1alpha1/namespaces/{}/workerpools"
@@ -128,7 +129,7 @@ class Cluster:
     def _connect(self) -> httpx.AsyncClient:
         if self._client is None:
             access = self._login()
-            self._client = httpx.AsyncClient(
+            self._client = TracedClient(
                 base_url=access.server, headers=access.headers, verify=access.tls, timeout=TIMEOUT_S, trust_env=False
             )
         return self._client

@@ -18,6 +18,7 @@ class ControllerMetrics:
         self._needed_slots = metrics.WORKERPOOL_NEEDED_SLOTS.build(registry)
         self._available = metrics.WORKERPOOL_METRICS_AVAILABLE.build(registry)
         self._limited = metrics.WORKERPOOL_SCALING_LIMITED.build(registry)
+        self._limited_by = metrics.WORKERPOOL_LIMITED_BY.build(registry)
         self._changes = metrics.WORKERPOOL_SCALE_CHANGES.build(registry)
         self._failures = metrics.WORKERPOOL_FAILURES.build(registry)
 
@@ -29,6 +30,9 @@ class ControllerMetrics:
         )
         self._available.labels(namespace, pool).set(decision.load is not None)
         self._limited.labels(namespace, pool).set(bool(decision.limited_by))
+        self._limited_by.remove_by_labels({"namespace": namespace, "pool": pool})
+        for reason in decision.limited_by:
+            self._limited_by.labels(namespace, pool, reason).set(1)
         if decision.demand is not None:
             self._needed_slots.labels(namespace, pool).set(decision.demand.slots)
         if decision.action != "Hold":
@@ -40,5 +44,6 @@ class ControllerMetrics:
 
     def forget(self, namespace: str, pool: str) -> None:
         """Tell no more of a pool: it is gone, or another replica leads."""
-        for gauge in (self._replicas, self._desired, self._needed_slots, self._available, self._limited):
+        gauges = (self._replicas, self._desired, self._needed_slots, self._available, self._limited, self._limited_by)
+        for gauge in gauges:
             gauge.remove_by_labels({"namespace": namespace, "pool": pool})

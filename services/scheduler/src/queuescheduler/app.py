@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 
@@ -9,7 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
+from queuecore.observe.durations import StoreCalls
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.observe.tracing import start_tracing
 from queuecore.process import Roles, StopSignals
 from queuecore.store.connect import connect
 from queuecore.store.inspect import TaskReader
@@ -39,8 +42,10 @@ class Scheduler:
     def __init__(self, settings: SchedulerSettings) -> None:
         self._server = connect(settings.redis)
         upkeep = Upkeep(self._server)
+        self._tracing = start_tracing("scheduler", settings.trace)
         registry = CollectorRegistry()
         metrics = SchedulerMetrics(registry)
+        self._server.watch(StoreCalls(registry).note)
         self._stop = StopSignals()
         self._heartbeat = LoopHeartbeat(time.monotonic)
         self._queues = KnownQueues(reader=TaskReader(self._server), backoff=Backoff(random.random))
@@ -56,6 +61,7 @@ class Scheduler:
             queues=self._queues,
             poison_losses=settings.poison_losses,
             metrics=metrics,
+            tracing=self._tracing,
             backoff=Backoff(random.random),
         )
         self._expirer = Expirer(upkeep=upkeep, queues=self._queues, metrics=metrics, backoff=Backoff(random.random))
@@ -83,6 +89,8 @@ class Scheduler:
         await roles.cancel()
         self._probes.stop()
         await self._server.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
         log.info("scheduler_stopped")
         return 0 if well else 1
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
+from queuecore.observe.tracing import Tracing
 from queuecore.store.replies import Reply
-from queuecore.store.upkeep import Lapses, Reclaim, Upkeep
+from queuecore.store.upkeep import HeldTask, LapsedLease, Lapses, Reclaim, Upkeep
+from queuescheduler.absence import Absences
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.lapse import judge_lapse
+from queuescheduler.lapse import Suspects, judge_lapse
 from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.reclaim_tracing import trace_lost_attempt
 
 INTERVAL_S = 1.0
 """Leases are looked at so often at least, sooner when one may lapse sooner."""
 SHORTEST_PAUSE_S = 0.05
-MOST_GRACE_S = 3.0
-"""What workers get at most, when the store is back, to renew leases that lapsed because nobody could."""
+AWAY_PAUSE_S = 0.5
+"""How often at most, while the server of some queue is away."""
 
 log = structlog.get_logger()
 
@@ -33,6 +36,7 @@ class Reclaimer:
         queues: which queues there are.
         poison_losses: see :func:`~queuescheduler.lapse.judge_lapse`.
         metrics: counts.
+        tracing: tells of lost attempts; ``None`` when tracing is off.
         backoff: for a store that is away.
         clock: the monotonic clock, in seconds.
     """
@@ -44,6 +48,7 @@ class Reclaimer:
         queues: KnownQueues,
         poison_losses: int,
         metrics: SchedulerMetrics,
+        tracing: Tracing | None = None,
         backoff: Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,10 +56,10 @@ class Reclaimer:
         self._queues = queues
         self._poison_losses = poison_losses
         self._metrics = metrics
+        self._tracing = tracing
         self._backoff = backoff
         self._clock = clock
-        self._away_since: float | None = None
-        self._grace_until = clock()
+        self._absences = Absences()
 
     async def run(self) -> None:
         """Reclaim until cancelled."""
@@ -71,34 +76,35 @@ class Reclaimer:
         """Look at all queues once; seconds until the next look.
 
         Raises:
-            StoreError: a queue could not be looked at, or a task not be reclaimed.
+            StoreError: no queue could be looked at, or a task not be reclaimed.
         """
-        pauses_s, reclaims, errors = [INTERVAL_S], [], []
-        for answer in await self._upkeep.find_lapsed(self._queues.names):
-            if isinstance(answer, StoreError):
-                errors.append(answer)
-            else:
-                pauses_s.append(_pause_s(answer))
-                reclaims += [judge_lapse(lapsed, answer.now_ms, self._poison_losses) for lapsed in answer.lapsed]
-        if self._may_reclaim(away=bool(errors or self._queues.last_error)):
-            errors += await self._reclaim(reclaims)
-        if errors:
-            raise errors[0]
-        return min(pauses_s)
-
-    def _may_reclaim(self, *, away: bool) -> bool:
-        """Whether a lapsed lease tells of a lost worker, and not of a store that was away from all.
-
-        Those who hold leases get as much time to renew them as they had none before, up to a limit.
-        """
+        names = self._queues.names
+        answers = dict(zip(names, await self._upkeep.find_lapsed(names), strict=True))
+        lapses = {queue: answer for queue, answer in answers.items() if isinstance(answer, Lapses)}
         now = self._clock()
-        if away and self._away_since is None:
-            self._away_since = now
-        elif not away and self._away_since is not None:
-            self._grace_until = now + min(now - self._away_since, MOST_GRACE_S)
-            self._away_since = None
-        # Of several roles this one may be the first that the store answers again.
-        return self._queues.last_error is None and now >= self._grace_until
+        answered = {queue: queue in lapses for queue in names}
+        self._absences.note(now, answered, registry_away=self._queues.last_error is not None)
+        seen = [
+            (lapsed, found.now_ms)
+            for queue, found in lapses.items()
+            if self._absences.is_over(queue, now)
+            for lapsed in found.lapsed
+        ]
+        failed = await self._reclaim(await self._judge(seen))
+        away = [answer for answer in answers.values() if isinstance(answer, StoreError)]
+        if failed or (away and not lapses):
+            raise (failed + away)[0]
+        pause_s = min(map(_pause_s, lapses.values()), default=INTERVAL_S)
+        if away:
+            log.warning("queues_away", queues=len(away), error=str(away[0]))
+        return min(INTERVAL_S, max(pause_s, AWAY_PAUSE_S if away else 0))
+
+    async def _judge(self, seen: Sequence[tuple[LapsedLease, int]]) -> list[Reclaim]:
+        """What becomes of lapsed leases, each seen at a time by the server's clock."""
+        workers = {lapsed.attempt.worker for lapsed, _ in seen}
+        held = await self._upkeep.find_held(self._queues.names, sorted(workers)) if workers else []
+        suspects = Suspects([each for each in held if isinstance(each, HeldTask)], self._poison_losses)
+        return [judge_lapse(lapsed, now_ms, self._poison_losses, suspects.suspicion(lapsed)) for lapsed, now_ms in seen]
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
         errors = []
@@ -108,10 +114,13 @@ class Reclaimer:
                 errors.append(reply)
             elif reply is not Reply.STALE:
                 self._metrics.reclaimed.inc()
+                if self._tracing is not None:
+                    trace_lost_attempt(self._tracing, reclaim)
                 log.warning(
                     "task_reclaimed",
                     task_id=reclaim.lapsed.task_id,
                     queue=reclaim.lapsed.queue,
+                    type=reclaim.lapsed.task.type if reclaim.lapsed.task else None,
                     attempt=reclaim.lapsed.attempt.number,
                     worker=reclaim.lapsed.attempt.worker,
                     reason=reclaim.reason,

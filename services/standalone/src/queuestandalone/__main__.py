@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 
@@ -20,8 +19,6 @@ def main() -> None:
     try:
         settings = read_settings(os.environ)
         configure_logging("standalone", settings.log.level, settings.log.format)
-        # One line for each look at whether a process is ready.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
         asyncio.run(Standalone(settings, os.environ).run())
     except ConfigError as error:
         exit_with(error)

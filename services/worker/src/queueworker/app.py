@@ -14,7 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import ConfigError
+from queuecore.observe.durations import StoreCalls
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.observe.tracing import start_tracing
 from queuecore.process import Roles, StopSignals
 from queuecore.store.connect import connect
 from queuecore.store.leases import Leases, WorkerIdentity
@@ -22,6 +24,7 @@ from queuecore.store.registry import Registry
 from queuecore.store.settle import Settlements
 from queuecore.store.signals import Signals
 from queueworker import demo
+from queueworker.attempt_tracing import AttemptTracing
 from queueworker.cancels import CancelListener
 from queueworker.draining import Drain
 from queueworker.executors.coroutine import CoroutineExecutor
@@ -69,11 +72,15 @@ class Worker:
         self._executors: dict[Kind, Executor] = {
             Kind.ASYNC: CoroutineExecutor(),
             Kind.THREAD: ThreadExecutor(settings.slots),
-            Kind.PROCESS: ProcessExecutor(settings.processes or os.cpu_count() or 1, settings.handlers, settings.log),
+            Kind.PROCESS: ProcessExecutor(
+                settings.processes or os.cpu_count() or 1, settings.handlers, settings.log, settings.trace
+            ),
         }
         self._heartbeat = LoopHeartbeat(time.monotonic)
+        self._tracing = start_tracing("worker", settings.trace)
         registry = CollectorRegistry()
         metrics = WorkerMetrics(registry, self._slots)
+        self._server.watch(StoreCalls(registry).note)
         self._renewer = Renewer(leases=self._leases, held=self._held, metrics=metrics)
         self._settler = Settler(
             settlements=Settlements(self._server, self._identity),
@@ -113,6 +120,7 @@ class Worker:
             held=self._held,
             settler=self._settler,
             metrics=metrics,
+            tracing=AttemptTracing(self._tracing, self._identity.worker) if self._tracing else None,
             report_progress=self._progress.report,
             random=random.random,
         )
@@ -173,6 +181,8 @@ class Worker:
             await asyncio.to_thread(executor.close)
         self._probes.stop()
         await self._server.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
 
 
 def identify() -> WorkerIdentity:

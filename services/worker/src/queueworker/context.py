@@ -11,6 +11,9 @@ import structlog
 
 from queuecore.domain.task import Task
 
+_TRACE_ID = slice(3, 35)
+"""Of a W3C `traceparent`."""
+
 
 class TaskContext:
     """The second argument of a handler.
@@ -41,9 +44,11 @@ class TaskContext:
 
     @property
     def logger(self) -> Any:
-        """A logger that names the task in each line."""
+        """A logger that names the task in each line, and its caller's trace."""
+        task = self.task
+        trace = {"trace_id": task.traceparent[_TRACE_ID]} if task.traceparent else {}
         return structlog.get_logger().bind(
-            task_id=self.task.id, queue=self.task.queue, type=self.task.type, attempt=self.attempt
+            task_id=task.id, queue=task.queue, type=task.type, attempt=self.attempt, **trace
         )
 
     def progress(self, value: object) -> None:

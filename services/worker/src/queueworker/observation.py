@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from queuecore.observe import metrics
+from queuecore.observe.durations import DurationHistogram
 from queueworker.slots import Slots
 
 
@@ -15,6 +16,7 @@ class WorkerMetrics:
         metrics.register_process(registry, "worker")
         metrics.WORKER_SLOTS.build(registry).set(slots.total)
         metrics.WORKER_BUSY_SLOTS.build(registry).set_function(lambda: slots.busy)
+        self.task_durations = DurationHistogram(metrics.WORKER_TASK_DURATION, registry)
         self.stuck_threads = metrics.WORKER_STUCK_THREADS.build(registry)
         self.leases_lost = metrics.WORKER_LEASES_LOST.build(registry)
         self.settle_retries = metrics.WORKER_SETTLE_RETRIES.build(registry)

@@ -72,7 +72,7 @@ class Renewer:
         elif reply is Reply.STALE and self._held.find(run.lease.task.queue, run.lease.task.id) is run:
             # Not what was settled while the call was under way, which is held no more.
             self._metrics.leases_lost.inc()
-            log.warning("lease_lost", task_id=run.lease.task.id, queue=run.lease.task.queue)
+            run.context.logger.warning("lease_lost")
             self._held.drop(run)
             run.stop(StopReason.LEASE_LOST)
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
+from opentelemetry.trace import Span
+
 from queuecore.store.leases import Lease
 from queueworker.context import TaskContext
 from queueworker.handlers import Handler
@@ -23,7 +25,7 @@ class StopReason(Enum):
 class Run:
     """A leased task, from its lease until it is settled."""
 
-    __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "stopped_by", "work")
+    __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
 
     def __init__(self, lease: Lease, handler: Handler, context: TaskContext) -> None:
         self.lease = lease
@@ -33,6 +35,8 @@ class Run:
         self.stopped_by: StopReason | None = None
         self.begun = False
         """Whether ``work`` has made its first step."""
+        self.span: Span | None = None
+        """Set while the attempt runs, where it is traced."""
         self.slot_taken_until: asyncio.Future[object] | None = None
         """What still runs after the attempt has ended: a thread that cannot be stopped."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -10,9 +11,11 @@ from typing import Protocol
 import structlog
 
 from queuecore.domain.task import ArchiveReason
+from queuecore.observe.durations import current_trace_id
 from queuecore.store.leases import Lease
 from queuecore.store.settle import Failure, Success
 from queueworker.answers import describe_error, encode_result
+from queueworker.attempt_tracing import AttemptTracing, end_completed, end_failed, end_lost, end_released
 from queueworker.context import TaskContext
 from queueworker.errors import DoNotRetry, Retry
 from queueworker.handlers import Handler, Handlers, Kind
@@ -49,6 +52,7 @@ class Runner:
         held: learns of each run.
         settler: takes the outcomes.
         metrics: counts handlers that cannot be stopped.
+        tracing: makes a span of each attempt; ``None`` when tracing is off.
         report_progress: takes what handlers report.
         random: for the jitter of retries.
     """
@@ -62,6 +66,7 @@ class Runner:
         held: HeldRuns,
         settler: Settler,
         metrics: WorkerMetrics,
+        tracing: AttemptTracing | None = None,
         report_progress: Callable[[Lease, bytes], None],
         random: Callable[[], float],
     ) -> None:
@@ -71,8 +76,10 @@ class Runner:
         self._held = held
         self._settler = settler
         self._metrics = metrics
+        self._tracing = tracing
         self._report_progress = report_progress
         self._random = random
+        self._tells_all = log.is_enabled_for(logging.DEBUG)
         self._loop = asyncio.get_running_loop()
 
     def start(self, lease: Lease) -> None:
@@ -97,6 +104,8 @@ class Runner:
             run.stop(reason)
 
     async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
+        if self._tracing is not None:
+            run.span = self._tracing.begin(run.lease)
         began = time.monotonic()
         result: object = None
         error: BaseException | None = None
@@ -111,7 +120,10 @@ class Runner:
             error = raised
         finally:
             timer.cancel()
-        run_ms = round((time.monotonic() - began) * 1000)
+        seconds = time.monotonic() - began
+        trace_id = None if run.span is None else current_trace_id()
+        self._metrics.task_durations.note((run.lease.task.queue, _label(run)), seconds, trace_id)
+        run_ms = round(seconds * 1000)
         self._free_slot(run)
         self._conclude(run, run_ms, result, error)
 
@@ -135,9 +147,13 @@ class Runner:
             self._fail_stopped(run, run_ms, run.stopped_by)
         elif run.stopped_by is StopReason.LEASE_LOST:
             self._held.drop(run)
+            if run.span is not None:
+                end_lost(run.span)
         elif run.stopped_by is None:
             self._fail(run, run_ms, describe_error(error), judge_error(run.lease, error, run_ms, self._random), error)
-        # Stopped by a drain: it stays held, and the drain releases it.
+        elif run.span is not None:
+            # Stopped by a drain: it stays held, and the drain releases it.
+            end_released(run.span)
 
     def _succeed(self, run: Run, run_ms: int, result: object) -> None:
         value = run.context.result if result is None else result
@@ -147,26 +163,33 @@ class Runner:
             self._fail(run, run_ms, describe_error(error), judge_error(run.lease, error, run_ms, self._random), error)
         else:
             self._settler.succeed(run, Success(run.lease, run_ms, encoded))
+            if self._tells_all:
+                run.context.logger.debug("task_completed", duration_ms=run_ms)
+            if run.span is not None:
+                end_completed(run.span)
 
     def _fail_stopped(self, run: Run, run_ms: int, stopped_by: StopReason) -> None:
         self._fail(run, run_ms, stopped_by.value, judge_stop(run.lease, stopped_by, run_ms, self._random), None)
 
     def _fail(self, run: Run, run_ms: int, message: str, verdict: Verdict, error: BaseException | None) -> None:
-        task = run.lease.task
-        label = None if run.handler.function is not _refuse else UNHANDLED_LABEL
-        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, label))
+        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, _label(run)))
         cancelled = verdict.reason is ArchiveReason.CANCELLED
+        log = run.context.logger
         (log.info if cancelled else log.warning)(
             "task_cancelled" if cancelled else "task_failed",
-            task_id=task.id,
-            queue=task.queue,
-            type=task.type,
-            attempt=run.lease.attempt,
             error=message,
+            duration_ms=run_ms,
             retry_in_ms=verdict.retry_in_ms,
             reason=verdict.reason,
             exc_info=error if not isinstance(error, (Retry, DoNotRetry)) else None,
         )
+        if run.span is not None:
+            end_failed(run.span, verdict, message, error, run.stopped_by)
+
+
+def _label(run: Run) -> str:
+    """The type as metrics name it."""
+    return UNHANDLED_LABEL if run.handler.function is _refuse else run.lease.task.type
 
 
 def _time_limit(lease: Lease) -> tuple[int, StopReason]:

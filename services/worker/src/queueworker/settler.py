@@ -136,7 +136,7 @@ class Settler:
             self._held.drop(run)
             if reply is Reply.STALE:
                 self._metrics.stale_settles.inc()
-                log.warning("settle_stale", task_id=run.lease.task.id, queue=run.lease.task.queue)
+                run.context.logger.warning("settle_stale")
         return failed
 
     async def _put_away(self, leases: list[UnreadableLease]) -> StoreError | None:

@@ -39,9 +39,9 @@ def judge_stop(lease: Lease, stopped_by: StopReason, run_ms: int, random: Callab
 
 def _retry_or_archive(lease: Lease, run_ms: int, asked_ms: int | None, random: Callable[[], float]) -> Verdict:
     task = lease.task
-    if not task.allows_retry_after(lease.attempt):
+    if not task.allows_retry_after(lease.counted_attempt):
         return Verdict(None, ArchiveReason.RETRIES_EXHAUSTED)
-    delay_ms = asked_ms if asked_ms is not None else task.retry_policy.delay_ms(lease.attempt, random)
+    delay_ms = asked_ms if asked_ms is not None else task.retry_policy.delay_ms(lease.counted_attempt, random)
     if task.deadline_at_ms is not None and lease.started_at_ms + run_ms + delay_ms >= task.deadline_at_ms:
         return Verdict(None, ArchiveReason.DEADLINE_EXCEEDED)
     return Verdict(delay_ms)

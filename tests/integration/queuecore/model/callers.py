@@ -11,14 +11,18 @@ from hypothesis.stateful import precondition, rule
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
+from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
+from queuecore.store.limits import QueueLimits
 from queuecore.store.replies import Reply
-from tests.integration.queuecore.model.choices import QUEUES, made_tasks, tasks
+from tests.integration.queuecore.model.choices import QUEUES, made_tasks, queues, tasks
 from tests.integration.queuecore.model.driven_store import DrivenStore
 
 ENOUGH_TASKS = 6
 """With so many in the store, it is time for something else than more of them."""
 
+queue_limits = st.builds(
+    QueueLimits, st.sampled_from((None, None, 0, 1, 3)), st.sampled_from((None, None, 0, 100, 250))
+)
 answer_digests = st.sampled_from(("", "", "", "k"))
 
 
@@ -34,6 +38,17 @@ class Callers(DrivenStore):
         right = [self.model.enqueue(request.task, request.answer, now) for request in requests]
         assert [_enqueue_reply(answer) for answer in answers] == right
         self.tasks += [request.task for request in requests]
+
+    @rule(queue=queues, limits=queue_limits)
+    def limit_queue(self, queue: str, limits: QueueLimits) -> None:
+        self.run(self.store.queues.limit(queue, limits))
+        self.model.queues[queue].limits = limits
+
+    @rule(queue=queues, paused=st.sampled_from((False, False, True)))
+    def pause_queue(self, queue: str, paused: bool) -> None:
+        control = self.store.queues
+        self.run(control.pause(queue) if paused else control.resume(queue))
+        self.model.pause(queue, paused=paused)
 
     @precondition(lambda self: bool(self.tasks))
     @rule(verb=st.sampled_from(("cancel", "delete", "run_now", "find", "enqueue_again")), task=tasks)
@@ -69,6 +84,7 @@ class Callers(DrivenStore):
     def count_tasks(self) -> None:
         for stats in self.run(self.store.reader.stats(QUEUES)):
             queue = self.model.queues[stats.queue]
+            assert (stats.limits, stats.bytes, stats.paused) == (queue.limits, max(0, queue.bytes), queue.paused)
             assert stats.counts == {state: len(queue.in_state(state)) for state in TaskState}
             assert stats.totals.orphans == queue.totals["orphans"]
 
@@ -80,6 +96,8 @@ class Callers(DrivenStore):
 def _enqueue_reply(answer: object) -> tuple[Reply, str, TaskState | None]:
     if isinstance(answer, Enqueued):
         return (Reply.REPLAYED if answer.replayed else Reply.DONE, answer.task_id, answer.state)
+    if isinstance(answer, QueueFull):
+        return (Reply.TOO_DEEP if answer.limit == "max_depth" else Reply.TOO_LARGE, "", None)
     assert isinstance(answer, Duplicate), answer
     return (Reply.LOCKED if answer.by_lock else Reply.DUPLICATE_ID, answer.task_id, None)
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import ArchiveReason
-from queuecore.store.upkeep import Lapses, Promotion, Reclaim
-from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, lapses, queues, when_some_are_over
+from queuecore.domain.task import ArchiveReason, Attempt
+from queuecore.store.upkeep import HeldTask, Lapses, Promotion, Reclaim
+from queuecore.testing.model import Held
+from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, lapses, queues, when_some_are_over
 from tests.integration.queuecore.model.driven_store import DrivenStore
 
 
@@ -30,19 +31,40 @@ class Schedulers(DrivenStore):
         assert isinstance(answer, Lapses)
         lapsed, orphans = self.model.find_lapsed(queue)
         assert answer.orphans == orphans
-        seen = {each.task_id: (each.task, each.token, each.losses, each.cancel_requested) for each in answer.lapsed}
+        seen = {
+            each.task_id: (each.task, each.token, each.losses, each.excused, each.cancel_requested)
+            for each in answer.lapsed
+        }
         assert seen == {
-            held.task.id: (held.task, held.record["token"], held.record.get("lost", 0), "cancel" in held.record)
+            held.task.id: (
+                held.task,
+                held.record["token"],
+                held.record.get("lost", 0),
+                held.record.get("excused", 0),
+                "cancel" in held.record,
+            )
             for held in lapsed
         }
         if lapsed:
             self.lapses.append(answer)
 
+    @precondition(lambda self: bool(self.in_state(TaskState.ACTIVE)))
+    @rule(worker=st.sampled_from(WORKERS))
+    def find_held(self, worker: str) -> None:
+        answers = self.run(self.store.upkeep.find_held(QUEUES, [worker]))
+        found = [answer for answer in answers if isinstance(answer, HeldTask)]
+        assert len(found) == len(answers)
+        running = [held for held in self.in_state(TaskState.ACTIVE) if _runner_of(held) == worker]
+        assert sorted(found) == sorted(
+            HeldTask(worker, held.task.queue, held.task.id, held.record.get("lost", 0)) for held in running
+        )
+
     @precondition(lambda self: bool(self.lapses))
-    @rule(seen=lapses, retry_in_ms=st.sampled_from((HOUR_MS, None)))
-    def reclaim(self, seen: Lapses, retry_in_ms: int | None) -> None:
+    @rule(seen=lapses, decision=st.sampled_from(((HOUR_MS, False), (HOUR_MS, True), (None, False))))
+    def reclaim(self, seen: Lapses, decision: tuple[int | None, bool]) -> None:
+        retry_in_ms, excused = decision
         reason = None if retry_in_ms else ArchiveReason.POISON
-        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason) for each in seen.lapsed]
+        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason, excused) for each in seen.lapsed]
         replies, now = self.timed(self.store.upkeep.reclaim(reclaims))
         assert replies == [self.model.reclaim(each, now) for each in reclaims]
 
@@ -51,3 +73,9 @@ class Schedulers(DrivenStore):
     def expire(self) -> None:
         answers = self.run(self.store.upkeep.expire(QUEUES))
         assert answers == [(self.model.expire(queue), False) for queue in QUEUES]
+
+
+def _runner_of(held: Held) -> str:
+    """Whose attempt is under way."""
+    attempt: Attempt = held.record[f"a:{held.record['attempt']}"]
+    return attempt.worker

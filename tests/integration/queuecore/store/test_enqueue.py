@@ -25,6 +25,7 @@ async def test_enqueue_writes_id_envelope_and_totals_and_nothing_more(store: Tes
         QUEUES: {"default"},
         f"taskyard:{{default}}:t:{task.id}": envelope.encode(task),
         "taskyard:{default}:totals": {"enqueued:demo": b"1"},
+        "taskyard:{default}:bytes": str(len(envelope.encode(task))).encode(),
         "taskyard:{default}:wake": [b"1"],
     }
 

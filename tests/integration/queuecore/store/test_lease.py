@@ -89,7 +89,7 @@ async def test_lease_leaves_task_in_place_when_its_version_is_newer(store: TestS
 async def test_unreadable_task_is_archived_when_leased(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
-    await store.server.command("SET", f"taskyard:{{default}}:t:{task.id}", b"\x015\xc1")
+    await store.damage(task)
     worker = store.worker()
     answer = await worker.lease_call()
     assert [each.task_id for each in answer.unreadable] == [task.id]

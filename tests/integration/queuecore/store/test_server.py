@@ -42,9 +42,9 @@ async def test_readiness_is_refused_when_the_server_evicts(store: TestStore, pol
         await store.server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
-async def test_readiness_says_that_policy_is_unknown_when_config_is_forbidden(store: TestStore) -> None:
+async def test_readiness_says_that_policy_is_unknown_when_info_is_forbidden(store: TestStore) -> None:
     await store.server.command(
-        "ACL", "SETUSER", "app", "on", ">secret", "~taskyard:*", "&taskyard:*", "+@all", "-config"
+        "ACL", "SETUSER", "app", "on", ">secret", "~taskyard:*", "resetchannels", "&taskyard:*", "+@all", "-info"
     )
     url = store.server_url.replace("redis://", "redis://app:secret@")
     limited = TestStore(url)
@@ -81,6 +81,23 @@ async def test_calls_say_that_the_store_is_away_when_it_is(tmp_path: Path) -> No
             await check_readiness(store.server)
         with pytest.raises(StoreUnavailable):
             await store.signals.wait_for_work(["default"], 1)
+        await store.close()
+
+
+async def test_calls_are_noted_when_they_are_watched(tmp_path: Path) -> None:
+    noted: list[bool] = []
+    with EmbeddedValkey(tmp_path) as server:
+        store = TestStore(server.url)
+        store.server.watch(lambda seconds, answered: noted.append(answered and seconds > 0))
+        await store.enqueue(make_task())
+        await store.reader.stats(["default", "other"])
+        assert noted
+        assert all(noted)
+        server.stop()
+        noted.clear()
+        with pytest.raises(StoreUnavailable):
+            await store.reader.queues()
+        assert noted == [False]
         await store.close()
 
 

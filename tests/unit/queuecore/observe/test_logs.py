@@ -5,11 +5,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
 import structlog
+from opentelemetry import trace
 
 from queuecore.observe.logs import configure_logging
 from queuecore.variable import Secret
@@ -133,6 +134,38 @@ def test_log_line_shows_no_secret(stream: io.StringIO, value: object) -> None:
     assert "***" in stream.getvalue()
 
 
+@pytest.mark.parametrize("form", ["json", "human"])
+@pytest.mark.parametrize(
+    "url", ["redis://app:hunter2@valkey:6379/0", "rediss+sentinel://:hunter2@a,b/x", "https://hunter2@host"]
+)
+def test_log_line_shows_no_password_of_a_url(stream: io.StringIO, form: Literal["json", "human"], url: str) -> None:
+    configure_logging("worker", form=form, stream=stream)
+    structlog.get_logger().error(f"cannot reach {url}", url=url, exc_info=ConnectionError(f"no route to {url}"))
+    logging.getLogger("library").warning("lost %s", url)
+    assert "hunter2" not in stream.getvalue()
+    assert stream.getvalue().count("://***@") >= 4
+
+
+def test_log_line_keeps_what_only_looks_a_little_like_a_password(stream: io.StringIO) -> None:
+    configure_logging("worker", stream=stream)
+    structlog.get_logger().info("told", url="http://host:8080/a@b", mail="me@example.org")
+    line = only_line_of(stream)
+    assert (line["url"], line["mail"]) == ("http://host:8080/a@b", "me@example.org")
+
+
+def test_log_line_names_trace_and_span_inside_of_a_span(stream: io.StringIO) -> None:
+    configure_logging("worker", stream=stream)
+    place = trace.SpanContext(trace_id=0xA, span_id=0xB, is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(place)):
+        structlog.get_logger().info("inside")
+        logging.getLogger("library").warning("inside too")
+    structlog.get_logger().info("outside")
+    *inside, outside = lines_of(stream)
+    for line in inside:
+        assert (line["trace_id"], line["span_id"]) == (f"{0xA:032x}", f"{0xB:016x}")
+    assert not {"trace_id", "span_id"} & set(outside)
+
+
 @pytest.mark.parametrize("value", ["\ud800", {("a", "b"): 1}, {1, 2}, object(), float("nan"), 2**80])
 def test_log_line_is_written_when_a_value_is_odd(stream: io.StringIO, value: object) -> None:
     configure_logging("worker", stream=stream)
@@ -164,6 +197,13 @@ def test_log_line_of_another_library_tells_its_exception(stream: io.StringIO) ->
 def test_log_line_of_another_library_is_left_out_when_its_level_is_off(stream: io.StringIO) -> None:
     configure_logging("api", "warning", stream=stream)
     logging.getLogger("granian").info("quiet")
+    assert stream.getvalue() == ""
+
+
+def test_log_line_of_a_chatty_library_is_left_out(stream: io.StringIO) -> None:
+    configure_logging("api", "debug", stream=stream)
+    logging.getLogger("httpx").info("HTTP Request: GET https://example.org")
+    logging.getLogger("httpcore.http11").debug("receive_response_headers.complete")
     assert stream.getvalue() == ""
 
 

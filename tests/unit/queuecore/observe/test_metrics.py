@@ -19,7 +19,9 @@ from queuecore.observe.metrics import (
 )
 
 ALL = (*STORED, *OF_PROCESS)
-BOUNDED_LABELS = {"queue", "type", "state", "outcome", "route", "method", "status", "within", "service", "version"}
+BOUNDED_LABELS = {
+    *("queue", "type", "state", "outcome", "reason", "route", "method", "status", "within", "service", "version")
+}
 POOL_LABELS = {"namespace", "pool", "action", "reason"}
 
 

@@ -36,6 +36,7 @@ tasks = st.builds(
     metadata=st.dictionaries(texts, texts, max_size=3),
     retention_ms=moments,
     traceparent=st.none() | texts,
+    tracestate=st.none() | texts,
 )
 
 

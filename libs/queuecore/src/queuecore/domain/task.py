@@ -60,6 +60,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """How long the completed task and its result are kept; 0 forgets it at once."""
     traceparent: str | None = None
     """W3C trace context of the enqueue."""
+    tracestate: str | None = None
+    """What tracing systems of the caller add to it; only beside ``traceparent``."""
 
     @property
     def lock_digest(self) -> str:
@@ -117,7 +119,9 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     state_at_ms: int
     """The state's own time: entry (pending), lease expiry (active), due time (scheduled, retry), expiry (the rest)."""
     attempt: int = 0
-    """Attempts begun so far that count."""
+    """Attempts begun so far, but for those that were given back."""
+    excused: int = 0
+    """How many of them do not count, since another task was to blame for the loss of the worker."""
     retried: int = 0
     """Retries decided so far."""
     last_error: str = ""

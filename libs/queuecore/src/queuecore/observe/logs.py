@@ -2,13 +2,15 @@
 
 Modules log with ``structlog.get_logger()``. What other libraries log with the standard library takes the same form.
 Every line has ``time`` (RFC 3339, UTC), ``level``, ``service`` and ``event``, then what was bound; an exception is told
-in ``error`` and ``traceback``. Payloads do not belong into logs: bytes and structs are named by their type only.
+in ``error`` and ``traceback``; inside of a span there are ``trace_id`` and ``span_id``. Payloads do not belong into
+logs: bytes and structs are named by their type only. Nor do passwords: they are taken out of whatever looks like a URL.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -17,9 +19,13 @@ from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
+from opentelemetry import trace
 from structlog.typing import EventDict, Processor
 
 _FIRST = ("time", "level", "service", "event")
+_CHATTY = ("httpcore", "httpx", "urllib3")
+"""They log each request, some with all headers."""
+_USER_INFO = re.compile(r"://[^\s/@\"']+@")
 _BULKY = (bytes, bytearray, memoryview, msgspec.Struct)
 
 
@@ -42,11 +48,12 @@ def configure_logging(
     is_human = stream.isatty() if form == "auto" else form == "human"
     gathering: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         structlog.stdlib.add_log_level,
         _stamp(service),
         structlog.processors.StackInfoRenderer(),
     ]
-    writing: list[Processor] = [_console(stream)] if is_human else [_tell_error, _to_json]
+    writing: list[Processor] = [*([_console(stream)] if is_human else [_tell_error, _to_json]), _hide_passwords]
     structlog.configure(
         processors=gathering + writing,
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -72,6 +79,8 @@ def _redirect_standard_logging(
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 
@@ -82,6 +91,15 @@ def _stamp(service: str) -> Processor:
         return event
 
     return add_time_and_service
+
+
+def _name_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the ids of the current trace and span, if there is one."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event.setdefault("trace_id", trace.format_trace_id(context.trace_id))
+        event.setdefault("span_id", trace.format_span_id(context.span_id))
+    return event
 
 
 def _console(stream: TextIO) -> Processor:
@@ -118,6 +136,11 @@ def _to_json(_logger: object, _method: str, event: EventDict) -> str:
     except (TypeError, ValueError, RecursionError):
         # Broken surrogates and odd keys. Whatever is logged, logging it must not fail.
         return json.dumps({key: value if isinstance(value, str) else repr(value) for key, value in line.items()})
+
+
+def _hide_passwords(_logger: object, _method: str, line: Any) -> str:
+    """Take user and password out of URLs, whoever put them there: a library's message, or an exception's."""
+    return _USER_INFO.sub("://***@", line) if "@" in line else line
 
 
 def _name(value: object) -> str:

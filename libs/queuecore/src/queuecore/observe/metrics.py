@@ -1,7 +1,7 @@
 """All metrics of the system: names, units, meanings and labels.
 
-Labels are of bounded kinds only: queue, type, state, outcome, route, method, status; of WorkerPools also namespace,
-pool, action and reason.
+Labels are of bounded kinds only: queue, type, state, outcome, reason, route, method, status; of WorkerPools also
+namespace, pool and action.
 
 The totals and gauges of tasks are kept in the store, by its scripts. The api alone exposes them, and any replica gives
 the same answer: it fills a definition's :meth:`~Definition.family` at each scrape. All others count within one process:
@@ -104,6 +104,43 @@ TASK_WAIT = HistogramDefinition(
     "seconds",
     ("queue", "type"),
 )
+TASKS_ARCHIVED = CounterDefinition(
+    "taskyard_tasks_archived_total",
+    "Tasks given up or cancelled, by reason: retries_exhausted, do_not_retry, deadline_exceeded, cancelled, poison, "
+    "unreadable.",
+    "tasks",
+    ("queue", "reason"),
+)
+QUEUE_PAUSED = GaugeDefinition(
+    "taskyard_queue_paused", "1 while no task of the queue is handed to workers, else 0.", "1", ("queue",)
+)
+QUEUE_WORKERS = GaugeDefinition(
+    "taskyard_queue_workers",
+    "Workers that serve the queue: those whose last heartbeat is less than 15 s old.",
+    "workers",
+    ("queue",),
+)
+QUEUE_SLOTS = GaugeDefinition(
+    "taskyard_queue_slots",
+    "Tasks that the workers of the queue can run at once. A worker of several queues counts for each of them.",
+    "slots",
+    ("queue",),
+)
+QUEUE_BYTES = GaugeDefinition(
+    "taskyard_queue_bytes", "Bytes of all tasks of the queue, ended ones that are kept included.", "bytes", ("queue",)
+)
+QUEUE_LIMIT_TASKS = GaugeDefinition(
+    "taskyard_queue_limit_tasks",
+    "Tasks that may wait (pending, scheduled and retry). Missing where there is no limit.",
+    "tasks",
+    ("queue",),
+)
+QUEUE_LIMIT_BYTES = GaugeDefinition(
+    "taskyard_queue_limit_bytes",
+    "Bytes that all tasks of the queue may take. Missing where there is no limit.",
+    "bytes",
+    ("queue",),
+)
 ORPHANS = CounterDefinition(
     "taskyard_orphans_total",
     "Ids without a task that were dropped. Anything above 0 means that the store has lost data.",
@@ -111,6 +148,13 @@ ORPHANS = CounterDefinition(
     ("queue",),
 )
 
+WORKER_TASK_DURATION = HistogramDefinition(
+    "taskyard_worker_task_duration_seconds",
+    "How long attempts ran in this worker, with the trace ids of some where traces are on.",
+    "seconds",
+    ("queue", "type"),
+    buckets_s=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 900),
+)
 WORKER_SLOTS = GaugeDefinition("taskyard_worker_slots", "Tasks that the worker can run at once.", "slots")
 WORKER_BUSY_SLOTS = GaugeDefinition("taskyard_worker_busy_slots", "Slots that are taken.", "slots")
 WORKER_STUCK_THREADS = GaugeDefinition(
@@ -165,6 +209,12 @@ WORKERPOOL_SCALING_LIMITED = GaugeDefinition(
     "1",
     _POOL,
 )
+WORKERPOOL_LIMITED_BY = GaugeDefinition(
+    "taskyard_workerpool_limited_by",
+    "1 for each reason that keeps the pool from what its queues need, in the words of its conditions.",
+    "1",
+    (*_POOL, "reason"),
+)
 WORKERPOOL_SCALE_CHANGES = CounterDefinition(
     "taskyard_workerpool_scale_changes_total",
     "Changes of the number of pods, by action: ScaleOut, ScaleIn.",
@@ -189,6 +239,13 @@ HTTP_REQUEST_DURATION = HistogramDefinition(
     buckets_s=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 
+ENQUEUES_REJECTED = CounterDefinition(
+    "taskyard_enqueues_rejected_total",
+    "Tasks refused because their queue was at a limit, by its name: max_depth, max_bytes.",
+    "tasks",
+    ("queue", "reason"),
+)
+
 STORE_READY = GaugeDefinition(
     "taskyard_store_ready", "1 while the store answers and is set up as it must be, else 0.", "1"
 )
@@ -197,44 +254,86 @@ STORE_POLICY_UNKNOWN = GaugeDefinition(
     "1 when the server does not tell whether it evicts keys, which would lose tasks; else 0.",
     "1",
 )
+STORE_INFO_UNKNOWN = GaugeDefinition(
+    "taskyard_store_info_unknown",
+    "1 when the server does not tell its memory, clients and commands, whose metrics are missing then; else 0.",
+    "1",
+)
+STORE_MEMORY = GaugeDefinition(
+    "taskyard_store_memory_bytes", "Memory that the server uses; of a Cluster, its fullest node.", "bytes"
+)
+STORE_MEMORY_LIMIT = GaugeDefinition(
+    "taskyard_store_memory_limit_bytes", "The most memory that the same server may use; 0: no limit is set.", "bytes"
+)
+STORE_CLIENTS = GaugeDefinition("taskyard_store_connected_clients", "Connections to the server.", "connections")
+STORE_COMMANDS = CounterDefinition("taskyard_store_commands_total", "Commands that the server has run.", "commands")
+STORE_EVICTED_KEYS = CounterDefinition(
+    "taskyard_store_evicted_keys_total",
+    "Keys that the server threw away for want of memory. Anything above 0 means that tasks were lost.",
+    "keys",
+)
+STORE_CALL_DURATION = HistogramDefinition(
+    "taskyard_store_call_duration_seconds",
+    "How long this process waited for answers of the store, failed calls included. Waiting for work is not counted.",
+    "seconds",
+    buckets_s=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+STORE_CALL_FAILURES = CounterDefinition(
+    "taskyard_store_call_failures_total", "Calls of this process that the store did not answer.", "calls"
+)
 BUILD_INFO = GaugeDefinition("taskyard_build_info", "1, with the release.", "1", ("service", "version"))
 
 STORED = (
     QUEUE_TASKS,
     QUEUE_OLDEST_PENDING,
     QUEUE_DUE_TASKS,
+    QUEUE_PAUSED,
+    QUEUE_WORKERS,
+    QUEUE_SLOTS,
+    QUEUE_BYTES,
+    QUEUE_LIMIT_TASKS,
+    QUEUE_LIMIT_BYTES,
     TASKS_ENQUEUED,
     TASKS_PROCESSED,
+    TASKS_ARCHIVED,
     TASK_DURATION,
     TASK_WAIT,
     ORPHANS,
+    STORE_INFO_UNKNOWN,
+    STORE_MEMORY,
+    STORE_MEMORY_LIMIT,
+    STORE_CLIENTS,
+    STORE_COMMANDS,
+    STORE_EVICTED_KEYS,
 )
-"""Kept in the store, exposed by the api."""
+"""Kept in the store or by its server, exposed by the api."""
 
-OF_PROCESS = (
+OF_API = (HTTP_REQUESTS, HTTP_REQUEST_DURATION, ENQUEUES_REJECTED, STORE_READY, STORE_POLICY_UNKNOWN)
+OF_SCHEDULER = (SCHEDULER_LATENESS, SCHEDULER_PROMOTED, SCHEDULER_RECLAIMED, SCHEDULER_EXPIRED)
+OF_WORKER = (
     WORKER_SLOTS,
     WORKER_BUSY_SLOTS,
+    WORKER_TASK_DURATION,
     WORKER_STUCK_THREADS,
     WORKER_LEASES_LOST,
     WORKER_SETTLE_RETRIES,
     WORKER_STALE_SETTLES,
-    SCHEDULER_LATENESS,
-    SCHEDULER_PROMOTED,
-    SCHEDULER_RECLAIMED,
-    SCHEDULER_EXPIRED,
+)
+OF_CONTROLLER = (
     WORKERPOOL_REPLICAS,
     WORKERPOOL_DESIRED_REPLICAS,
     WORKERPOOL_NEEDED_SLOTS,
     WORKERPOOL_METRICS_AVAILABLE,
     WORKERPOOL_SCALING_LIMITED,
+    WORKERPOOL_LIMITED_BY,
     WORKERPOOL_SCALE_CHANGES,
     WORKERPOOL_FAILURES,
-    HTTP_REQUESTS,
-    HTTP_REQUEST_DURATION,
-    STORE_READY,
-    STORE_POLICY_UNKNOWN,
-    BUILD_INFO,
 )
+OF_STORE_CALLS = (STORE_CALL_DURATION, STORE_CALL_FAILURES)
+"""Of every process that talks to the store: api, scheduler, worker."""
+OF_EVERY_PROCESS = (BUILD_INFO,)
+
+OF_PROCESS = (*OF_API, *OF_SCHEDULER, *OF_WORKER, *OF_CONTROLLER, *OF_STORE_CALLS, *OF_EVERY_PROCESS)
 """Counted within one process, exposed by that process."""
 
 

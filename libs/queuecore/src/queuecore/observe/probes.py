@@ -15,9 +15,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry
 
 from queuecore.errors import ConfigError
+from queuecore.observe.metrics_text import write_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -49,7 +50,7 @@ class ProbeServer:
         self._routes: dict[str, WSGIApplication] = {
             "/live": _probe_app(live),
             "/ready": _probe_app(ready),
-            "/metrics": make_wsgi_app(registry),
+            "/metrics": _metrics_app(registry),
         }
 
     @property
@@ -149,6 +150,16 @@ def _probe_app(probe: Probe) -> WSGIApplication:
         if problem is None:
             return _reply(start_response, "200 OK", {"status": "ok"})
         return _reply(start_response, "503 Service Unavailable", {"status": "error", "message": problem})
+
+    return answer
+
+
+def _metrics_app(registry: CollectorRegistry) -> WSGIApplication:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        accept, encoding = environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        body, headers = write_metrics(registry, accept, encoding)
+        start_response("200 OK", [*headers.items(), ("Content-Length", str(len(body)))])
+        return [body]
 
     return answer
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from queuecore.errors import ConfigError
 from queuecore.settings import RedisSettings
+from queuecore.store.cluster_client import ClusterClient
 from queuecore.store.connections import (
     PackedConnection,
     PackedSentinelConnection,
@@ -51,7 +52,7 @@ def _client(settings: RedisSettings, read_timeout_s: float | None) -> Client:
             return Redis.from_pool(pool)
         case ["redis" | "rediss", "cluster"]:
             nodes = [ClusterNode(host, port) for host, port in _addresses(url, DEFAULT_PORT)]
-            return RedisCluster(startup_nodes=nodes, **options)
+            return ClusterClient(startup_nodes=nodes, **options)
         case ["redis" | "rediss", "sentinel"]:
             service, _, database = url.path.strip("/").partition("/")
             if not service:

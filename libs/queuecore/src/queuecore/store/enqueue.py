@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,6 +12,7 @@ from queuecore.domain.task import Task
 from queuecore.errors import StoreError
 from queuecore.store.batch import Item, run_items
 from queuecore.store.keys import QUEUES
+from queuecore.store.limits import QueueLimits, write_limit
 from queuecore.store.replies import Reply
 from queuecore.store.scripts import load_script
 from queuecore.store.server import Server
@@ -19,6 +20,10 @@ from queuecore.wire import envelope
 
 ANSWER_TTL_MS = 24 * 60 * 60_000
 """How long the first answer to an ``Idempotency-Key`` is given again."""
+
+NO_LIMITS = QueueLimits()
+
+_LIMITS: dict[int, Literal["max_depth", "max_bytes"]] = {Reply.TOO_DEEP: "max_depth", Reply.TOO_LARGE: "max_bytes"}
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -49,15 +54,38 @@ class Duplicate(msgspec.Struct, frozen=True):
     """Whether it holds the unique lock; otherwise it has the same id."""
 
 
-class Enqueuer:
-    """Enqueues tasks, many per call."""
+class QueueFull(msgspec.Struct, frozen=True):
+    """The task was refused because its queue is at one of its limits."""
 
-    def __init__(self, server: Server) -> None:
+    queue: str
+    limit: Literal["max_depth", "max_bytes"]
+    maximum: int
+    """What the limit allows."""
+    held: int
+    """What the queue holds of it."""
+    needed: int
+    """What the task needs of it."""
+
+
+Answer = Enqueued | Duplicate | QueueFull | StoreError
+"""What became of one task."""
+
+
+class Enqueuer:
+    """Enqueues tasks, many per call.
+
+    Args:
+        server: the store.
+        limits: for queues that have none of their own.
+    """
+
+    def __init__(self, server: Server, limits: QueueLimits = NO_LIMITS) -> None:
         self._server = server
+        self._limits = (write_limit(limits.max_depth), write_limit(limits.max_bytes))
         self._script = load_script("enqueue")
         self._known_queues: set[str] = set()
 
-    async def enqueue(self, requests: Sequence[Enqueue]) -> list[Enqueued | Duplicate | StoreError]:
+    async def enqueue(self, requests: Sequence[Enqueue]) -> list[Answer]:
         """Enqueue tasks, each for itself: what is wrong with one harms no other.
 
         Safe to repeat with the same requests when the reply was lost.
@@ -68,8 +96,9 @@ class Enqueuer:
         failed = await self._announce_queues({request.task.queue for request in requests})
         if failed:
             return [failed] * len(requests)
-        answers = await run_items(self._server, self._script, [_item(request) for request in requests])
-        return [_read(answer) for answer in answers]
+        items = [_item(request) for request in requests]
+        answers = await run_items(self._server, self._script, items, self._limits)
+        return [_read(item.queue, answer) for item, answer in zip(items, answers, strict=True)]
 
     async def _announce_queues(self, queues: set[str]) -> StoreError | None:
         """Make new queues known before they hold a task, so that the schedulers can never miss one."""
@@ -100,11 +129,14 @@ def _item(request: Enqueue) -> Item:
     )
 
 
-def _read(answer: Any) -> Enqueued | Duplicate | StoreError:
+def _read(queue: str, answer: Any) -> Answer:
     if isinstance(answer, StoreError):
         return answer
     code, text = answer
     if code in (Reply.DONE, Reply.REPLAYED):
         task_id, state = text.decode().split(" ")
         return Enqueued(task_id, TaskState(state), replayed=code == Reply.REPLAYED)
+    if code in _LIMITS:
+        held, maximum, needed = map(int, text.split(b" "))
+        return QueueFull(queue, _LIMITS[code], maximum, held, needed)
     return Duplicate(text.decode(), by_lock=code == Reply.LOCKED)

@@ -11,6 +11,7 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt, TaskSnapshot
 from queuecore.errors import StoreError
 from queuecore.store.keys import QUEUES
+from queuecore.store.limits import QueueLimits, read_limit
 from queuecore.store.scripts import load_script
 from queuecore.store.server import Call, Server
 from queuecore.store.totals import Totals, read_totals
@@ -28,6 +29,8 @@ _STATES_OF_FIND = (
     TaskState.ARCHIVED,
     TaskState.COMPLETED,
 )
+WAITING_STATES = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
+
 _STATES_OF_STATS = (
     TaskState.PENDING,
     TaskState.ACTIVE,
@@ -48,6 +51,16 @@ class QueueStats(msgspec.Struct, frozen=True):
     due: dict[int, int]
     """Scheduled and retry tasks that are due within each of :data:`DUE_WINDOWS_MS`."""
     totals: Totals
+    limits: QueueLimits
+    """The queue's own."""
+    bytes: int
+    """The sizes of all envelopes of the queue."""
+    paused: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """The tasks that a limit of the depth counts: those that have neither begun nor ended."""
+        return sum(self.counts[state] for state in WAITING_STATES)
 
 
 class TaskReader:
@@ -55,7 +68,7 @@ class TaskReader:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._find, self._stats = load_script("find"), load_script("stats")
+        self._find = load_script("find")
 
     async def find(self, task_id: str, queues: Sequence[str]) -> TaskSnapshot | None:
         """The task with this id in the first of ``queues`` that has it; ``None`` when none has."""
@@ -74,20 +87,33 @@ class TaskReader:
 
     async def stats(self, queues: Sequence[str]) -> list[QueueStats]:
         """Count the tasks of each queue, in one round trip."""
-        answers = await self._server.run_all([Call(self._stats, queue, DUE_WINDOWS_MS) for queue in queues])
-        return [_read_stats(queue, answer) for queue, answer in zip(queues, answers, strict=True)]
+        answers = await self._server.run_all([stats_call(queue) for queue in queues])
+        return [read_stats(queue, answer) for queue, answer in zip(queues, answers, strict=True)]
 
 
-def _read_stats(queue: str, answer: Any) -> QueueStats:
+def stats_call(queue: str) -> Call:
+    """The call that counts the tasks of a queue."""
+    return Call(load_script("stats"), queue, DUE_WINDOWS_MS)
+
+
+def read_stats(queue: str, answer: Any) -> QueueStats:
+    """What :func:`stats_call` brought back.
+
+    Raises:
+        StoreError: ``answer`` is one.
+    """
     if isinstance(answer, StoreError):
         raise answer
-    now_ms, counts, oldest, due, totals = answer
+    now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused = answer
     return QueueStats(
         queue=queue,
         counts=dict(zip(_STATES_OF_STATS, counts, strict=True)),
         oldest_pending_ms=max(0, now_ms - oldest) if oldest >= 0 else 0,
         due=dict(zip(DUE_WINDOWS_MS, due, strict=True)),
         totals=read_totals({field.decode(): int(number) for field, number in _pairs(totals).items()}),
+        limits=QueueLimits(read_limit(max_depth), read_limit(max_bytes)),
+        bytes=size,
+        paused=bool(paused),
     )
 
 
@@ -100,6 +126,7 @@ def _read_snapshot(task_id: str, queue: str, answer: list[Any]) -> TaskSnapshot:
         state=_STATES_OF_FIND[place - 1],
         state_at_ms=state_at_ms,
         attempt=int(record.get("attempt", 0)),
+        excused=int(record.get("excused", 0)),
         retried=int(record.get("retried", 0)),
         last_error=record.get("last_error", b"").decode(),
         reason=ArchiveReason(reason.decode()) if reason else None,

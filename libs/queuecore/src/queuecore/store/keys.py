@@ -52,6 +52,12 @@ class QueueKeys(NamedTuple):
     """List of at most one token; idle workers sleep on it."""
     totals: str
     """Hash of counters that only grow, see :mod:`queuecore.store.totals`."""
+    limits: str
+    """Hash of ``max_depth`` and ``max_bytes``, as far as the queue has limits of its own."""
+    bytes: str
+    """Integer: the sizes of all envelopes of the queue, whatever the state of their task."""
+    paused: str
+    """String: exists while the queue is paused."""
 
 
 @lru_cache(maxsize=10_000)

@@ -33,11 +33,18 @@ class Lease(msgspec.Struct, frozen=True):
     token: int
     """Grows with each lease of the task; what is sent with an older one changes nothing."""
     attempt: int
-    """1 for the first attempt that counts."""
+    """Its number, 1 for the first."""
     started_at_ms: int
     """When it was leased, by the server's clock."""
     entered_at_ms: int
     """When the task had become pending, by the server's clock."""
+    excused: int = 0
+    """How many earlier attempts do not count, since another task was to blame for their loss."""
+
+    @property
+    def counted_attempt(self) -> int:
+        """1 for the first attempt that counts."""
+        return self.attempt - self.excused
 
     @property
     def waited_ms(self) -> int:
@@ -168,14 +175,14 @@ def _monotonic_ms() -> float:
 
 def _read(queue: str, now_ms: int, orphans: int, newer: int, flat: list[Any]) -> Leased:
     leased = Leased([], [], orphans, newer)
-    for raw_id, data, token, attempt, entered_at_ms in rows(flat, 5):
+    for raw_id, data, token, attempt, excused, entered_at_ms in rows(flat, 6):
         task_id = raw_id.decode()
         try:
             task = envelope.decode(task_id, queue, data)
         except EnvelopeError as error:
             leased.unreadable.append(UnreadableLease(queue, task_id, token, attempt, now_ms, str(error)))
         else:
-            leased.leases.append(Lease(task, token, attempt, now_ms, entered_at_ms))
+            leased.leases.append(Lease(task, token, attempt, now_ms, entered_at_ms, excused))
     return leased
 
 

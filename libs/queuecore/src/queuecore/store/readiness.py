@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError
 
-from queuecore.errors import StoreNotReady
+from queuecore.errors import StoreError, StoreNotReady, StoreUnavailable
 from queuecore.store.failures import translated
+from queuecore.store.keys import QUEUES
 from queuecore.store.server import Server
 
 _PROBE_SCRIPT = "return redis.call('EXISTS', KEYS[1])"
-_PROBE_KEY = "taskyard:queues"
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -32,37 +32,32 @@ async def check_readiness(server: Server) -> Readiness:
     """
     with translated():
         try:
-            await server.client.execute_command("EVAL", _PROBE_SCRIPT, 1, _PROBE_KEY)
+            await server.client.execute_command("EVAL", _PROBE_SCRIPT, 1, QUEUES)
         except NoPermissionError as error:
             raise StoreNotReady(f"the server does not let this user run scripts: {error}") from error
-        policies = await _eviction_policies(server)
-        if await _is_replica(server):
-            raise StoreNotReady("the server is a read-only replica")
+    return judge_infos(await server.infos())
+
+
+def judge_infos(infos: Sequence[Mapping[str, Any]] | StoreError) -> Readiness:
+    """Whether servers of which INFO tells this take writes and evict no keys.
+
+    Args:
+        infos: of each server; the error where INFO is forbidden.
+
+    Raises:
+        StoreUnavailable: INFO was not answered.
+        StoreNotReady: a server is not set up as it must be; the message says how.
+    """
+    if isinstance(infos, StoreUnavailable):
+        raise infos
+    if isinstance(infos, StoreError):
+        return Readiness(policy_known=False)
+    if any(info.get("role", "master") != "master" for info in infos):
+        raise StoreNotReady("the server is a read-only replica")
+    policies = {str(info["maxmemory_policy"]) for info in infos if "maxmemory_policy" in info}
     if wrong := policies - {"noeviction"}:
         raise StoreNotReady(
             f"the server evicts keys when its memory is full (maxmemory-policy is {', '.join(sorted(wrong))}); "
             "tasks would be lost: set it to noeviction"
         )
     return Readiness(policy_known=bool(policies))
-
-
-async def _eviction_policies(server: Server) -> set[str]:
-    """The policy of each node; empty where the server does not tell (managed services often forbid CONFIG)."""
-    try:
-        if isinstance(server.client, RedisCluster):
-            answers: Any = await server.client.config_get("maxmemory-policy", target_nodes="all")
-            return {str(node["maxmemory-policy"]) for node in answers.values()}
-        _, policy = await server.client.execute_command("CONFIG", "GET", "maxmemory-policy")
-        return {policy.decode()}
-    except ResponseError:
-        return set()
-
-
-async def _is_replica(server: Server) -> bool:
-    """Whether the server only copies another; not asked on a Cluster, which routes writes by itself."""
-    if isinstance(server.client, RedisCluster):
-        return False
-    try:
-        return bool((await server.client.info("replication"))["role"] != "master")
-    except NoPermissionError:
-        return False

@@ -26,3 +26,7 @@ class Reply(IntEnum):
     """Another task holds the unique lock."""
     REPLAYED = 8
     """This enqueue was done before; the first answer is given again."""
+    TOO_DEEP = 9
+    """The queue holds as many waiting tasks as it may."""
+    TOO_LARGE = 10
+    """The queue's tasks would take more bytes than they may."""

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import NoScriptError, RedisError
 
-from queuecore.errors import StoreError
+from queuecore.errors import StoreError, StoreUnavailable
+from queuecore.store.circuit_breaker import CircuitBreaker
 from queuecore.store.failures import translate, translated
 from queuecore.store.keys import QueueKeys, queue_keys
 from queuecore.store.scripts import Argument, Script
+from queuecore.store.spans import call_span
 
 Client = Redis | RedisCluster
+
+
+NoteCall = Callable[[float, bool], None]
+"""Takes how long a call took, in seconds, and whether the store answered."""
 
 
 class Call(NamedTuple):
@@ -24,6 +33,16 @@ class Call(NamedTuple):
     script: Script
     queue: str
     arguments: Sequence[Argument] = ()
+
+
+class Answers(NamedTuple):
+    """What :meth:`Server.ask` brought back."""
+
+    scripts: list[Any]
+    """Per call what its script returned, or the :class:`~queuecore.errors.StoreError` with which it failed."""
+    commands: list[Any]
+    infos: list[dict[str, Any]] | StoreError
+    """What INFO tells of the server, on a Cluster of each node that takes writes."""
 
 
 class Server:
@@ -41,6 +60,20 @@ class Server:
         self.blocking = blocking
         self.timeout_ms = timeout_ms
         self._permits = asyncio.Semaphore(most_calls)
+        self._note_call: NoteCall = _note_nothing
+        self._breaker: CircuitBreaker | None = None
+
+    def watch(self, note_call: NoteCall) -> None:
+        """Have each call noted from now on, but for those that wait for work."""
+        self._note_call = note_call
+
+    def fail_fast(self) -> None:
+        """From now on refuse calls at once while the store is away, see :class:`CircuitBreaker`.
+
+        Not on a Cluster: when one of its nodes is away, the others are not.
+        """
+        if not self.is_cluster:
+            self._breaker = CircuitBreaker()
 
     @property
     def is_cluster(self) -> bool:
@@ -55,14 +88,14 @@ class Server:
         """
         keys = queue_keys(call.queue)
         async with self._permits:
-            with translated():
+            with call_span("EVALSHA", call.script.name), self._called(), translated():
                 try:
                     return await self.client.execute_command(*_evalsha(call, keys))
                 except NoScriptError:
                     return await self.client.execute_command(*_eval(call, keys))
 
     async def run_all(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts in one round trip; on a Cluster side by side.
+        """Run scripts in one round trip; on a Cluster the queues side by side. Calls on one queue keep their order.
 
         Returns:
             Per call what its script returned, or the :class:`~queuecore.errors.StoreError` with which it failed.
@@ -71,7 +104,18 @@ class Server:
             return [await self._run_or_error(calls[0])]
         if isinstance(self.client, Redis):
             return await self._run_pipelined(self.client, calls)
-        return await asyncio.gather(*(self._run_or_error(call) for call in calls))
+        return await self._run_side_by_side(calls)
+
+    async def _run_side_by_side(self, calls: Sequence[Call]) -> list[Any]:
+        answers: list[Any] = [None] * len(calls)
+
+        async def run_in_turn(queue: str) -> None:
+            for place, call in enumerate(calls):
+                if call.queue == queue:
+                    answers[place] = await self._run_or_error(call)
+
+        await asyncio.gather(*(run_in_turn(queue) for queue in {call.queue for call in calls}))
+        return answers
 
     async def _run_pipelined(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
         pipeline = client.pipeline(transaction=False)
@@ -79,7 +123,7 @@ class Server:
             pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
         try:
             async with self._permits:
-                with translated():
+                with call_span("EVALSHA", _names(calls), len(calls)), self._called(), translated():
                     answers = await pipeline.execute(raise_on_error=False)
         except StoreError as error:
             return [error] * len(calls)
@@ -103,7 +147,7 @@ class Server:
             StoreError: see :mod:`queuecore.errors`.
         """
         async with self._permits:
-            with translated():
+            with call_span(str(parts[0])), self._called(), translated():
                 return await self.client.execute_command(*parts)
 
     async def commands(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
@@ -116,13 +160,94 @@ class Server:
         for parts in commands:
             pipeline.execute_command(*parts)
         async with self._permits:
-            with translated():
+            with call_span("PIPELINE", commands=len(commands)), self._called(), translated():
                 return await pipeline.execute()
+
+    async def ask(self, calls: Sequence[Call], commands: Sequence[Sequence[Argument]]) -> Answers:
+        """Run scripts and plain commands, and read INFO, in one round trip; on a Cluster side by side.
+
+        Raises:
+            StoreError: the store did not answer, or refused a plain command.
+        """
+        if not isinstance(self.client, Redis):
+            scripts, plain, infos = await asyncio.gather(
+                self._run_side_by_side(calls), self.commands(commands), self._infos(self.client)
+            )
+            return Answers(scripts, plain, infos)
+        pipeline = self.client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
+        for parts in commands:
+            pipeline.execute_command(*parts)
+        pipeline.execute_command("INFO")
+        async with self._permits:
+            with self._called(), translated():
+                *told, info = await pipeline.execute(raise_on_error=False)
+        scripts = [await self._settled(call, answer) for call, answer in zip(calls, told, strict=False)]
+        plain = told[len(calls) :]
+        for answer in plain:
+            if isinstance(answer, RedisError):
+                raise translate(answer)
+        return Answers(scripts, plain, translate(info) if isinstance(info, RedisError) else [info])
+
+    async def infos(self) -> list[dict[str, Any]] | StoreError:
+        """What INFO tells, see :class:`Answers`; the error where it tells nothing."""
+        if isinstance(self.client, Redis):
+            try:
+                return [await self.command("INFO")]
+            except StoreError as error:
+                return error
+        return await self._infos(self.client)
+
+    async def _infos(self, cluster: RedisCluster) -> list[dict[str, Any]] | StoreError:
+        try:
+            async with self._permits:
+                with self._called(), translated():
+                    answers = await cluster.info(target_nodes="primaries")
+        except StoreError as error:
+            return error
+        return list(answers.values())
+
+    def _called(self) -> _Called:
+        return _Called(self._note_call, self._breaker)
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.client.aclose()
-        await self.blocking.aclose()
+        for client in (self.client, self.blocking):
+            await client.aclose()
+            if isinstance(client, Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
+                for sentinel in client.connection_pool.sentinel_manager.sentinels:
+                    await sentinel.aclose()
+
+
+class _Called:
+    """Notes a call that is made inside, if it may be made."""
+
+    __slots__ = ("_begun_s", "_breaker", "_note")
+
+    def __init__(self, note: NoteCall, breaker: CircuitBreaker | None) -> None:
+        self._note = note
+        self._breaker = breaker
+
+    def __enter__(self) -> None:
+        if self._breaker is not None:
+            self._breaker.admit()
+        self._begun_s = perf_counter()
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if self._breaker is not None:
+            self._breaker.note(error)
+        # Cancelled: whoever called has waited long enough.
+        answered = not isinstance(error, (StoreUnavailable, asyncio.CancelledError))
+        self._note(perf_counter() - self._begun_s, answered)
+
+
+def _names(calls: Sequence[Call]) -> str:
+    return ", ".join({call.script.name for call in calls})
+
+
+def _note_nothing(_seconds: float, _answered: bool) -> None:
+    pass
 
 
 def _evalsha(call: Call, keys: QueueKeys) -> list[Argument]:

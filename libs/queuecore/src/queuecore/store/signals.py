@@ -81,9 +81,11 @@ class Signals:
             yield CancelSignal(queue, task_id)
 
     async def _messages(self, channel: str) -> AsyncGenerator[str, None]:
-        subscription = self._server.blocking.pubsub()
         subscribed = False
         with translated():
+            # Before its first command a Cluster's client does not know its nodes, and a subscription does not ask.
+            client = await self._server.blocking.initialize()
+            subscription = client.pubsub()
             try:
                 await subscription.subscribe(channel)
                 async for message in subscription.listen():

@@ -8,6 +8,7 @@ They live in the store so that they outlive every process and read the same from
 ``run_ms:<label>``        sum of the run times of settled attempts
 ``run:<bucket>:<label>``  settled attempts per bucket of run time (not cumulative)
 ``wait_ms:<label>``, ``wait:<bucket>:<label>``  the same for the time that they were pending before
+``archived:<reason>``     tasks given up or cancelled, by :class:`~queuecore.domain.task.ArchiveReason`
 ``orphans``               ids without an envelope that were dropped
 ========================  =====================================================
 
@@ -81,6 +82,8 @@ class Totals(msgspec.Struct):
     run: dict[str, Histogram]
     wait: dict[str, Histogram]
     orphans: int = 0
+    archived: dict[str, int] = msgspec.field(default_factory=dict)
+    """Keys are reasons."""
 
 
 def read_totals(fields: Mapping[str, int]) -> Totals:
@@ -107,6 +110,8 @@ def read_totals(fields: Mapping[str, int]) -> Totals:
                 bucket, _, label = rest.partition(":")
                 histogram = (totals.run if kind == "run" else totals.wait)[label]
                 histogram.counts[int(bucket)] = number
+            case "archived":
+                totals.archived[rest] = number
             case "orphans":
                 totals.orphans = number
     return totals

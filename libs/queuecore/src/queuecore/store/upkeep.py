@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,8 +43,15 @@ class LapsedLease(msgspec.Struct, frozen=True):
     attempt: Attempt
     """The attempt that was cut off."""
     losses: int
-    """How many attempts in a row were lost before this one."""
+    """How many attempts in a row were lost before this one, but for excused ones."""
     cancel_requested: bool
+    excused: int = 0
+    """How many earlier attempts do not count."""
+
+    @property
+    def counted_attempt(self) -> int:
+        """1 for the first attempt that counts."""
+        return self.attempt.number - self.excused
 
 
 class Lapses(msgspec.Struct, frozen=True):
@@ -59,6 +66,16 @@ class Lapses(msgspec.Struct, frozen=True):
     """Tasks of a newer envelope version: left for a scheduler that reads it."""
 
 
+class HeldTask(NamedTuple):
+    """A task that a worker has leased."""
+
+    worker: str
+    queue: str
+    task_id: str
+    losses: int
+    """How many attempts in a row were lost before this one, but for excused ones."""
+
+
 class Reclaim(msgspec.Struct, frozen=True):
     """What is to become of a task whose lease lapsed."""
 
@@ -68,6 +85,8 @@ class Reclaim(msgspec.Struct, frozen=True):
     retry_in_ms: int | None
     """``None``: the task is archived."""
     reason: ArchiveReason | None = None
+    excused: bool = False
+    """Whether the attempt does not count, since another task is to blame."""
 
 
 class Upkeep:
@@ -75,8 +94,8 @@ class Upkeep:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._promote, self._lapsed, self._reclaim, self._expire = map(
-            load_script, ("promote", "lapsed", "reclaim", "expire")
+        self._promote, self._lapsed, self._held, self._reclaim, self._expire = map(
+            load_script, ("promote", "lapsed", "held", "reclaim", "expire")
         )
 
     async def promote(self, queues: Sequence[str]) -> list[Promotion | StoreError]:
@@ -88,6 +107,20 @@ class Upkeep:
         """Look for lapsed leases, up to :data:`LIMIT` of each queue."""
         answers = await self._server.run_all([Call(self._lapsed, queue, (LIMIT,)) for queue in queues])
         return [_read_lapses(queue, answer) for queue, answer in zip(queues, answers, strict=True)]
+
+    async def find_held(self, queues: Sequence[str], workers: Sequence[str]) -> list[HeldTask | StoreError]:
+        """Look for what these workers hold, up to :data:`LIMIT` leases of each queue, those that lapse first."""
+        answers = await self._server.run_all([Call(self._held, queue, (LIMIT, *workers)) for queue in queues])
+        found: list[HeldTask | StoreError] = []
+        for queue, answer in zip(queues, answers, strict=True):
+            if isinstance(answer, StoreError):
+                found.append(answer)
+            else:
+                found += [
+                    HeldTask(worker.decode(), queue, task_id.decode(), losses)
+                    for worker, task_id, losses in rows(answer, 3)
+                ]
+        return found
 
     async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Settled]:
         """End the attempts of lapsed leases.
@@ -120,7 +153,7 @@ def _read_lapses(queue: str, answer: Any) -> Lapses | StoreError:
         return answer
     now_ms, next_lapse, orphans, flat = answer
     lapsed, newer = [], 0
-    for raw_id, data, token, number, opened, losses, cancel in rows(flat, 7):
+    for raw_id, data, token, number, excused, opened, losses, cancel in rows(flat, 8):
         task_id = raw_id.decode()
         try:
             task = envelope.decode(task_id, queue, data)
@@ -130,7 +163,7 @@ def _read_lapses(queue: str, answer: Any) -> Lapses | StoreError:
         except EnvelopeError:
             task = None
         attempt = _opened(number, opened, now_ms)
-        lapsed.append(LapsedLease(queue, task_id, task, token, attempt, losses, bool(cancel)))
+        lapsed.append(LapsedLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
     return Lapses(now_ms, None if next_lapse < 0 else next_lapse, lapsed, orphans, newer)
 
 
@@ -155,6 +188,7 @@ def _reclaim_item(reclaim: Reclaim) -> Item:
             closed,
             reclaim.error,
             -1 if reclaim.retry_in_ms is None else reclaim.retry_in_ms,
+            int(reclaim.excused),
             reclaim.reason or "",
             ARCHIVE_RETENTION_MS,
             lapsed.task.lock_digest if lapsed.task else "",

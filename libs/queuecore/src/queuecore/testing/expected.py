@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from queuecore.domain.state import TaskState
 from queuecore.store.keys import QUEUES, queue_keys
 from queuecore.testing.model import Between, QueueModel, StoreModel
@@ -47,7 +49,10 @@ def _expected_keys(name: str, queue: QueueModel) -> dict[str, Any]:
         **{f"{keys.prefix}u:{digest}": holder.encode() for digest, holder in queue.locks.items()},
         **{f"{keys.prefix}i:{digest}": " ".join(answer).encode() for digest, answer in queue.answers.items()},
         keys.totals: dict(queue.totals),
+        keys.paused: b"1" if queue.paused else b"",
         keys.wake: [b"1"] if queue.wake else [],
+        keys.bytes: str(queue.bytes).encode() if queue.bytes > 0 else b"",
+        keys.limits: {name: limit for name, limit in msgspec.structs.asdict(queue.limits).items() if limit is not None},
     }
     return {key: value for key, value in content.items() if value}
 
@@ -58,7 +63,7 @@ def _make_readable(prefix: str, actual: dict[str, Any]) -> None:
         suffix = key.removeprefix(prefix)
         if suffix == "pending":
             actual[key] = {task_id: _entered_at_ms(score) for task_id, score in actual[key].items()}
-        elif suffix == "totals" or suffix.startswith("r:"):
+        elif suffix in ("totals", "limits") or suffix.startswith("r:"):
             actual[key] = {name: _read_field(name, value) for name, value in actual[key].items()}
 
 

@@ -71,7 +71,7 @@ def find_contradictions(keyspace: dict[str, Any]) -> list[str]:
     """What must never be in a store, whatever happened: each a sentence.
 
     Every task is in exactly one state; nothing is kept of a task that does not exist; a lock is held by a task that
-    has not ended.
+    has not ended; the sum of the envelopes is right, or too large where some were lost.
     """
     found = []
     for queue in {key.partition("}")[0] + "}:" for key in keyspace if key.startswith("taskyard:{")}:
@@ -82,6 +82,11 @@ def find_contradictions(keyspace: dict[str, Any]) -> list[str]:
         found += [f"{task_id} has no envelope" for task_id in set(ids) - envelopes]
         found += [f"{task_id} has an envelope and no state" for task_id in envelopes - set(ids)]
         found += [f"{task_id} has a record and no state" for task_id in _suffixes(keyspace, queue + "r:") - set(ids)]
+        held = sum(len(keyspace[f"{queue}t:{task_id}"]) for task_id in envelopes)
+        lost_some = "orphans" in keyspace.get(queue + "totals", {})
+        counted = int(keyspace.get(queue + "bytes", 0))
+        if counted < held or (counted > held and not lost_some):
+            found.append(f"{queue} has envelopes of {held} bytes and counts {counted}")
         ended = set(states["archived"]) | set(states["completed"])
         for digest in _suffixes(keyspace, queue + "u:"):
             holder = keyspace[f"{queue}u:{digest}"].decode()

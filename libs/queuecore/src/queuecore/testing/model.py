@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, ArchiveReason, Attempt, Outcome, Task
 from queuecore.store.leases import Lease, WorkerIdentity
+from queuecore.store.limits import QueueLimits
 from queuecore.store.replies import Reply
 from queuecore.store.settle import Failure, Success
 from queuecore.store.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
@@ -68,6 +69,9 @@ class QueueModel:
     answers: dict[str, tuple[str, TaskState]] = field(default_factory=dict)
     totals: Counter[str] = field(default_factory=Counter)
     wake: bool = False
+    limits: QueueLimits = field(default_factory=QueueLimits)
+    bytes: int = 0
+    paused: bool = False
 
     def in_state(self, *states: TaskState) -> list[Held]:
         """The tasks of these states; pending ones in the order in which they are leased."""
@@ -78,6 +82,27 @@ class QueueModel:
         """Free the task's lock if it holds it."""
         if self.locks.get(task.lock_digest) == task.id:
             del self.locks[task.lock_digest]
+
+    def forget(self, task_id: str) -> None:
+        """Forget a task and its bytes; those of a lost envelope stay in the sum."""
+        held = self.tasks.pop(task_id)
+        if not held.orphaned:
+            self.bytes -= len(envelope.encode(held.task))
+
+    def beyond_limits(self, task: Task) -> Reply | None:
+        """Which limit forbids one more task."""
+        if self.limits.max_depth is not None and len(self.in_state(*WAITING)) >= self.limits.max_depth:
+            return Reply.TOO_DEEP
+        held = self.bytes if self.tasks else 0
+        too_large = self.limits.max_bytes is not None and held + len(envelope.encode(task)) > self.limits.max_bytes
+        return Reply.TOO_LARGE if too_large else None
+
+    def add(self, held: Held) -> None:
+        """Add a task and its bytes. The bytes of lost envelopes count until a limit finds the queue empty."""
+        if self.limits.max_bytes is not None and not self.tasks:
+            self.bytes = 0
+        self.tasks[held.task.id] = held
+        self.bytes += len(envelope.encode(held.task))
 
     def drop_orphan(self, task_id: str) -> None:
         """Forget and count an id without an envelope. Its lock, whose name is lost, stays until its window ends."""
@@ -115,13 +140,15 @@ class StoreModel:
         holder = queue.tasks.get(queue.locks.get(task.lock_digest, ""))
         if holder and not holder.orphaned:
             return Reply.LOCKED, holder.task.id, None
+        if beyond := queue.beyond_limits(task):
+            return beyond, "", None
         due = task.process_at_ms or 0
         if due > now.high:
             held = Held(task, TaskState.SCHEDULED, Between(due, due))
         else:
             held = self._entered(Held(task, TaskState.PENDING, now), now)
             queue.wake = True
-        queue.tasks[task.id] = held
+        queue.add(held)
         queue.totals[f"enqueued:{task.type}"] += 1
         if task.lock_digest:
             queue.locks[task.lock_digest] = task.id
@@ -135,6 +162,9 @@ class StoreModel:
         :meth:`begin` then begins each attempt, with what the server's clock made of it.
         """
         queue = self.queues[queue_name]
+        if queue.paused:
+            queue.wake = False
+            return [], 0
         taken: list[Held] = []
         orphans = 0
         for _ in range(LEASE_ROUNDS):
@@ -190,7 +220,7 @@ class StoreModel:
             for name in ("reason", "progress", "cancel"):
                 held.record.pop(name, None)
         else:
-            del queue.tasks[lease.task.id]
+            queue.forget(lease.task.id)
         queue.unlock(lease.task)
         _tally(queue, lease, Outcome.COMPLETED, success.run_ms)
         return Reply.DONE
@@ -248,9 +278,10 @@ class StoreModel:
             return Reply.STALE
         number = lapsed.attempt.number
         held.record[f"a:{number}"] = _closed(lapsed.attempt, reclaim.now_ms, Outcome.LOST, reclaim.error)
-        held.record |= {"last_error": reclaim.error, "lost": held.record.get("lost", 0) + 1}
+        counter = "excused" if reclaim.excused else "lost"
+        held.record |= {"last_error": reclaim.error, counter: held.record.get(counter, 0) + 1}
         queue.totals[f"processed:lost:{held.task.type}"] += 1
-        return self._after_failure(held, reclaim.retry_in_ms, reclaim.reason, now)
+        return self._after_failure(held, reclaim.retry_in_ms, reclaim.reason, now, counts=not reclaim.excused)
 
     def promote(self, queue_name: str, now: Between) -> tuple[int, int]:
         """How many tasks become pending, and how many orphans are dropped."""
@@ -274,7 +305,7 @@ class StoreModel:
         queue = self.queues[queue_name]
         ended = [held for held in queue.in_state(TaskState.ARCHIVED, TaskState.COMPLETED) if held.over]
         for held in ended:
-            del queue.tasks[held.task.id]
+            queue.forget(held.task.id)
         return len(ended)
 
     def cancel(self, task: Task, now: Between) -> Reply:
@@ -298,7 +329,7 @@ class StoreModel:
         if held.state is TaskState.ACTIVE:
             return Reply.ACTIVE
         queue = self.queues[task.queue]
-        del queue.tasks[task.id]
+        queue.forget(task.id)
         queue.unlock(held.task)
         return Reply.DONE
 
@@ -319,6 +350,12 @@ class StoreModel:
         self.queues[task.queue].wake = True
         return Reply.DONE
 
+    def pause(self, queue_name: str, *, paused: bool) -> None:
+        """Pause a queue, or let it go on."""
+        queue = self.queues[queue_name]
+        queue.paused = paused
+        queue.wake |= not paused and bool(queue.in_state(TaskState.PENDING))
+
     def _leased(self, lease: Lease) -> Held | None:
         held = self.find(lease.task)
         current = held is not None and held.state is TaskState.ACTIVE and held.record["token"] == lease.token
@@ -332,8 +369,11 @@ class StoreModel:
         held.state, held.at, held.over = TaskState.ARCHIVED, now.plus(ARCHIVE_RETENTION_MS), False
         held.record |= {"reason": reason or "", "ended_at": now}
         self.queues[held.task.queue].unlock(held.task)
+        self.queues[held.task.queue].totals[f"archived:{reason or ''}"] += 1
 
-    def _after_failure(self, held: Held, retry_in_ms: int | None, reason: ArchiveReason | None, now: Between) -> Reply:
+    def _after_failure(
+        self, held: Held, retry_in_ms: int | None, reason: ArchiveReason | None, now: Between, *, counts: bool = True
+    ) -> Reply:
         if "cancel" in held.record:
             self._archive(held, ArchiveReason.CANCELLED, now)
             return Reply.CANCELLED
@@ -341,7 +381,8 @@ class StoreModel:
             self._archive(held, reason, now)
         else:
             held.state, held.at, held.over = TaskState.RETRY, now.plus(retry_in_ms), retry_in_ms == 0
-            held.record["retried"] = held.record.get("retried", 0) + 1
+            if counts:
+                held.record["retried"] = held.record.get("retried", 0) + 1
         return Reply.DONE
 
 

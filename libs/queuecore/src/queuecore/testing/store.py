@@ -11,7 +11,9 @@ from queuecore.store.control import TaskControl
 from queuecore.store.enqueue import Enqueue, Enqueued, Enqueuer
 from queuecore.store.idempotency import IdempotencyKeys
 from queuecore.store.inspect import TaskReader
+from queuecore.store.keys import envelope_key, queue_keys
 from queuecore.store.leases import Lease, Leased, Leases, WorkerIdentity
+from queuecore.store.queue_control import QueueControl
 from queuecore.store.registry import Registry
 from queuecore.store.settle import Settlements
 from queuecore.store.signals import Signals
@@ -19,17 +21,32 @@ from queuecore.store.upkeep import LapsedLease, Lapses, Reclaim, Upkeep
 
 LEASE_MS = 30_000
 
+_DAMAGED = b"\x015\xc1"
+"""Version 1, priority 5, and then a byte that begins nothing."""
+PATIENCE_MS = 20_000
+
+
+def patient_settings(url: str) -> RedisSettings:
+    """Settings with which no call fails because this machine is busy."""
+    return RedisSettings(url=url, timeout_ms=PATIENCE_MS, connect_timeout_ms=PATIENCE_MS)
+
 
 class TestStore:
-    """A store as a service would put it together, with shortcuts for tests."""
+    """A store as a service would put it together, with shortcuts for tests.
+
+    Args:
+        url: the server.
+        patient: see :func:`patient_settings`.
+    """
 
     __test__ = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patient: bool = False) -> None:
         self.server_url = url
-        self.server = connect(RedisSettings(url=url))
+        self.server = connect(patient_settings(url) if patient else RedisSettings(url=url))
         self.enqueuer = Enqueuer(self.server)
         self.control = TaskControl(self.server)
+        self.queues = QueueControl(self.server)
         self.reader = TaskReader(self.server)
         self.upkeep = Upkeep(self.server)
         self.signals = Signals(self.server)
@@ -55,6 +72,13 @@ class TestStore:
     async def lapse(self, task: Task) -> None:
         """Let the lease of an active task lapse, as if its time were over."""
         await self.server.command("ZADD", f"taskyard:{{{task.queue}}}:active", "XX", 1, task.id)
+
+    async def damage(self, task: Task) -> None:
+        """Make what is kept of a task unreadable, as no script of ours would."""
+        keys = queue_keys(task.queue)
+        lost = await self.server.command("STRLEN", envelope_key(keys, task.id))
+        await self.server.command("SET", envelope_key(keys, task.id), _DAMAGED)
+        await self.server.command("INCRBY", keys.bytes, len(_DAMAGED) - lost)
 
     async def reclaim(self, queue: str = "default") -> list[Settled]:
         """Take all lapsed tasks of a queue back: a retry at once while one is left, else the archive."""
@@ -99,6 +123,6 @@ class TestWorker:
 
 
 def _reclaim(lapsed: LapsedLease, now_ms: int) -> Reclaim:
-    again = lapsed.task is not None and lapsed.task.allows_retry_after(lapsed.attempt.number)
+    again = lapsed.task is not None and lapsed.task.allows_retry_after(lapsed.counted_attempt)
     reason = None if again else ArchiveReason.RETRIES_EXHAUSTED
     return Reclaim(lapsed, now_ms, "the worker was lost", 0 if again else None, reason)

@@ -32,6 +32,7 @@ class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
     metadata: dict[str, str] | None
     retention_ms: int
     traceparent: str | None
+    tracestate: str | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -55,6 +56,7 @@ def encode(task: Task) -> bytes:
         dict(task.metadata) or None,
         task.retention_ms,
         task.traceparent,
+        task.tracestate,
     )
     return b"%c%d%b" % (VERSION, task.priority, _encoder.encode(body))
 
@@ -88,6 +90,7 @@ def decode(task_id: str, queue: str, data: bytes) -> Task:
             metadata=body.metadata or {},
             retention_ms=body.retention_ms,
             traceparent=body.traceparent,
+            tracestate=body.tracestate,
         )
     except msgspec.MsgspecError as error:
         raise EnvelopeError(f"task {task_id}: the envelope is damaged: {error}") from error

@@ -12,7 +12,7 @@ from queueapi.batch_submission import BatchSubmitter
 from queueapi.body import BodyReader
 from queueapi.idempotency import REPLAYED_HEADER
 from queueapi.json_answer import json_answer
-from queueapi.request_headers import idempotency_key, traceparent
+from queueapi.request_headers import idempotency_key, trace_texts
 from queueapi.responses import BatchCreated, BatchResult
 
 
@@ -24,7 +24,7 @@ def batch_routes(bodies: BodyReader, submitter: BatchSubmitter) -> list[HTTPRout
         body = await bodies.read(request.scope, request.receive)
         headers = request.scope["headers"]
         key = idempotency_key(headers)
-        results = await submitter.submit(body, key, traceparent(headers))
+        results = await submitter.submit(body, key, trace_texts(headers))
         created = sum(result.status_code == 201 for result in results)
         replayed = {REPLAYED_HEADER: "true"} if key is not None and _all_replayed(results) else None
         return json_answer(BatchCreated(created, len(results) - created, results), 200, replayed)

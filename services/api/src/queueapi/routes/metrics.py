@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from litestar.types import ASGIApp, Scope
 
 from queueapi.exposition import Exposition
 from queueapi.json_answer import Answer
+from queueapi.request_headers import find_header
+from queuecore.observe.metrics_text import write_metrics
 
 
 def metrics_routes(exposition: Exposition) -> list[HTTPRouteHandler]:
     """The route of metrics."""
 
     @get("/metrics")
-    async def metrics() -> ASGIApp:
-        return Answer(await exposition.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4.encode())
+    async def metrics(scope: Scope) -> ASGIApp:
+        accept, encoding = (find_header(scope["headers"], name) or "" for name in (b"accept", b"accept-encoding"))
+        # A thousand queues take a good part of a second to write: other requests go on meanwhile.
+        body, headers = await asyncio.to_thread(write_metrics, await exposition.read(), accept, encoding)
+        media_type = headers.pop("Content-Type")
+        return Answer(body, headers=headers, media_type=media_type.encode())
 
     return [metrics]

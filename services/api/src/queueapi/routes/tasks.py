@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from queueapi.body import BodyReader
 from queueapi.idempotency import REPLAYED_HEADER
 from queueapi.json_answer import Answer, encode, json_answer
-from queueapi.request_headers import idempotency_key, traceparent
+from queueapi.request_headers import idempotency_key, trace_texts
 from queueapi.responses import Message, TaskCreated
 from queueapi.store_deadline import store_deadline
 from queueapi.submission import Submitter
@@ -40,7 +40,7 @@ def task_routes(
             raise MethodNotAllowedException(headers={"Allow": HttpMethod.POST.value})
         body = await bodies.read(scope, receive)
         key = idempotency_key(scope["headers"])
-        queue, enqueued = await submitter.submit(body, key, traceparent(scope["headers"]))
+        queue, enqueued = await submitter.submit(body, key, trace_texts(scope["headers"]))
         created = TaskCreated(enqueued.task_id, queue, enqueued.state.value)  # type: ignore[arg-type]  # see TaskCreated
         replayed = enqueued.replayed and key is not None
         await Answer(encode(created), 201, _REPLAYED if replayed else None)(scope, receive, send)

@@ -19,6 +19,7 @@ NEEDED = (
     metrics.QUEUE_TASKS.name,
     metrics.QUEUE_OLDEST_PENDING.name,
     metrics.QUEUE_DUE_TASKS.name,
+    metrics.QUEUE_PAUSED.name,
     metrics.TASKS_PROCESSED.name,
     f"{metrics.TASK_DURATION.name}_sum",
     f"{metrics.TASK_DURATION.name}_count",
@@ -41,6 +42,7 @@ class _Queue:
     def __init__(self) -> None:
         self.tasks: dict[str, float] = {}
         self.oldest_pending_s = 0.0
+        self.paused = False
         self.due: dict[float, float] = {}
         self.ended: dict[tuple[str, ...], float] = {}
         self.run_s: dict[tuple[str, ...], float] = {}
@@ -57,6 +59,8 @@ class _Queue:
                 self.oldest_pending_s = value
             case metrics.QUEUE_DUE_TASKS.name:
                 self.due[parse_duration(labels["within"]) / 1000] = value
+            case metrics.QUEUE_PAUSED.name:
+                self.paused = value > 0
             case metrics.TASKS_PROCESSED.name:
                 self.ended[*task_type, labels["outcome"]] = value
             case _ if sample.name.endswith("_sum"):
@@ -80,7 +84,8 @@ class _Queue:
             runs_within=dict(self.runs_within),
         )
         _check_agreement(name, reading)
-        return reading
+        # What waits in a paused queue needs no workers, however long it gets.
+        return msgspec.structs.replace(reading, pending=0, oldest_pending_s=0.0, due={}) if self.paused else reading
 
 
 def read_queues(samples: Iterable[Sample], at_s: float) -> Reading:

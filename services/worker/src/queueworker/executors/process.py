@@ -11,20 +11,24 @@ import multiprocessing
 import pickle
 import socket
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
+from opentelemetry.context import attach, detach
 from pebble import ProcessExpired, ProcessPool
 
 from queuecore.domain.task import Task
 from queuecore.observe.logs import configure_logging
-from queuecore.settings import LogSettings
+from queuecore.observe.tracing import start_tracing
+from queuecore.observe.tracing_context import TraceTexts, read_context, write_current_context
+from queuecore.settings import LogSettings, TraceSettings
 from queueworker.answers import describe_error, encode_result
 from queueworker.context import TaskContext
 from queueworker.handlers import Handlers
 from queueworker.loader import load_handlers
 from queueworker.run import Run
 
+EXPORT_INTERVAL_MS = 500
+"""How often a child sends the spans that its handlers made; those of the last moment are lost when it is killed."""
 MOST_REPORT_BYTES = 64 * 1024
 """What a child can report at once: one datagram."""
 
@@ -51,11 +55,19 @@ class ProcessExecutor:
         processes: how many handlers run at once at most.
         modules: where the children find the handlers, as in ``TASKYARD_WORKER_HANDLERS``.
         log: how the children log.
+        trace: how the children trace what handlers do.
     """
 
-    def __init__(self, processes: int, modules: Sequence[str], log: LogSettings | None = None) -> None:
+    def __init__(
+        self,
+        processes: int,
+        modules: Sequence[str],
+        log: LogSettings | None = None,
+        trace: TraceSettings | None = None,
+    ) -> None:
         self._processes = processes
         self._log = log or LogSettings()
+        self._trace = trace or TraceSettings()
         self._modules = tuple(modules)
         self._pool: ProcessPool | None = None
         self._running: dict[tuple[str, str, int], Run] = {}
@@ -72,7 +84,14 @@ class ProcessExecutor:
         key = (context.task.queue, context.task.id, run.lease.token)
         self._running[key] = run
         future = self._pool.schedule(
-            _run, args=(msgspec.msgpack.encode(context.task), context.attempt, context.deadline_at_ms, key[2])
+            _run,
+            args=(
+                msgspec.msgpack.encode(context.task),
+                context.attempt,
+                context.deadline_at_ms,
+                key[2],
+                tuple(write_current_context()),
+            ),
         )
         try:
             encoded = await asyncio.wrap_future(future)
@@ -95,7 +114,7 @@ class ProcessExecutor:
         return ProcessPool(
             self._processes,
             initializer=_begin_child,
-            initargs=(self._modules, self._reports_of_children, self._log.level, self._log.format),
+            initargs=(self._modules, self._reports_of_children, self._log, self._trace),
             # Not a fork: it would copy the event loop, and locks that threads hold.
             context=multiprocessing.get_context("spawn"),
         )
@@ -107,15 +126,14 @@ class ProcessExecutor:
             run.context.report(progress)
 
 
-def _begin_child(
-    modules: Sequence[str], reports: socket.socket, log_level: str, log_format: Literal["auto", "json", "human"]
-) -> None:
-    configure_logging("worker", log_level, log_format)
+def _begin_child(modules: Sequence[str], reports: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
+    configure_logging("worker", log.level, log.format)
+    start_tracing("worker", trace, EXPORT_INTERVAL_MS)
     _Child.handlers = load_handlers(modules)
     _Child.reports = reports
 
 
-def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int) -> bytes:
+def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: tuple[str | None, str | None]) -> bytes:
     """In the child: run the handler of a task; its result as JSON, empty for none."""
     task = msgspec.msgpack.decode(task_data, type=Task)
     handler = _Child.handlers.get(task.type)
@@ -129,6 +147,7 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int) -> byt
         _Child.reports.send(message)
 
     context = TaskContext(task, attempt, deadline_at_ms, report)
+    token_of_context = attach(read_context(TraceTexts(*span)))
     try:
         result = handler.call(handler.decode(task.payload), context)
         return encode_result(context.result if result is None else result)
@@ -136,6 +155,8 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int) -> byt
         if _can_travel(error):
             raise
         raise HandlerProcessFailed(describe_error(error)) from None
+    finally:
+        detach(token_of_context)
 
 
 def _can_travel(error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from queueworker.run import Run
 
@@ -25,7 +26,8 @@ class ThreadExecutor:
         """Run the handler; cancelling this leaves the thread to itself."""
         handler = run.handler
         payload = handler.decode(run.lease.task.payload)
-        work = self._pool.submit(handler.call, payload, run.context)
+        # The context goes along, and with it the current span.
+        work = self._pool.submit(copy_context().run, handler.call, payload, run.context)
         future = asyncio.wrap_future(work)
         run.slot_taken_until = future
         try:

@@ -7,6 +7,7 @@
 --   4 retry       sorted set of ids
 --   5 archived    sorted set of ids
 --   6 completed   sorted set of ids
+--   7 totals      hash
 -- ARGV
 --   1 prefix      text
 --   2 id          text
@@ -32,6 +33,7 @@ if redis.call('ZSCORE', archived, id) or redis.call('ZSCORE', completed, id) the
 for waiting = 2, 4 do
   if redis.call('ZREM', KEYS[waiting], id) == 1 then
     archive(archived, id, 'cancelled', retention, lock)
+    count_archived(KEYS[7])
     return DONE
   end
 end

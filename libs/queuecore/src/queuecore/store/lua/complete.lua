@@ -8,6 +8,7 @@
 --   4 retry       sorted set of ids
 --   5 archived    sorted set of ids
 --   6 totals      hash
+--   7 bytes       integer
 -- ARGV
 --   1 prefix      text
 --   then per task: id text, token integer, attempt integer, closed bytes, result bytes ('' none), retention integer ms, lock text ('' none), label text, run integer ms, run_bucket integer, wait integer ms, wait_bucket integer
@@ -15,6 +16,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
+-- #include "forget"
 -- #include "lock"
 -- #include "settled"
 local active, completed, pending, retry, archived, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -52,4 +54,5 @@ for first = 2, #ARGV, WIDTH do
   replies[#replies + 1] = reply
 end
 write_tally(totals)
+write_freed(KEYS[7])
 return replies

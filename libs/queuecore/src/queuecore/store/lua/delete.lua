@@ -7,6 +7,7 @@
 --   4 retry       sorted set of ids
 --   5 archived    sorted set of ids
 --   6 completed   sorted set of ids
+--   7 bytes       integer
 -- ARGV
 --   1 prefix      text
 --   2 id          text
@@ -14,12 +15,14 @@
 -- Returns a reply: DONE, ACTIVE (nothing was changed) or NOT_FOUND.
 -- #include "reply"
 -- #include "task"
+-- #include "forget"
 -- #include "lock"
 local id, lock = ARGV[2], ARGV[3]
 
 if redis.call('ZSCORE', KEYS[1], id) then return ACTIVE end
 local found = redis.call('EXISTS', envelope_key(id)) == 1
-for state = 2, #KEYS do redis.call('ZREM', KEYS[state], id) end
+for state = 2, 6 do redis.call('ZREM', KEYS[state], id) end
 forget(id)
+write_freed(KEYS[7])
 unlock(lock, id)
 return found and DONE or NOT_FOUND

@@ -2,12 +2,14 @@
 -- KEYS
 --   1 completed   sorted set of ids
 --   2 archived    sorted set of ids
+--   3 bytes       integer
 -- ARGV
 --   1 prefix      text
 --   2 limit       integer, at most 1000
 -- Returns {number forgotten, 1 when more are due at once}.
 -- #include "now"
 -- #include "task"
+-- #include "forget"
 local limit = tonumber(ARGV[2])
 
 local function expire_from(ended)
@@ -18,4 +20,5 @@ local function expire_from(ended)
 end
 
 local completed, archived = expire_from(KEYS[1]), expire_from(KEYS[2])
+write_freed(KEYS[3])
 return { completed + archived, (completed == limit or archived == limit) and 1 or 0 }

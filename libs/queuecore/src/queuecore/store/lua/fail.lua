@@ -45,4 +45,5 @@ for first = 2, #ARGV, WIDTH do
   replies[#replies + 1] = reply
 end
 write_tally(totals)
+count_archived(totals)
 return replies

@@ -6,7 +6,7 @@
 -- ARGV
 --   1 prefix      text
 --   2 limit       integer, at most 1000
--- Returns {now ms, next lapse ms (-1 none), orphans, {id, envelope, token, attempt, attempt record, losses, cancel 0 or 1, ...}}.
+-- Returns {now ms, next lapse ms (-1 none), orphans, {id, envelope, token, attempt, excused, attempt record, losses, cancel 0 or 1, ...}}.
 -- #include "now"
 -- #include "task"
 -- #include "orphan"
@@ -16,15 +16,16 @@ local found, orphans = {}, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))) do
   local envelope = redis.call('GET', envelope_key(id))
   if envelope then
-    local run = redis.call('HMGET', record_key(id), 'token', 'attempt', 'lost', 'cancel')
+    local run = redis.call('HMGET', record_key(id), 'token', 'attempt', 'excused', 'lost', 'cancel')
     local opened = redis.call('HGET', record_key(id), 'a:' .. (run[2] or ''))
     local at = #found
     found[at + 1], found[at + 2], found[at + 3], found[at + 4] = id, envelope, tonumber(run[1]) or 0, tonumber(run[2]) or 0
-    found[at + 5], found[at + 6], found[at + 7] = opened or '', tonumber(run[3]) or 0, run[4] and 1 or 0
+    found[at + 5], found[at + 6] = tonumber(run[3]) or 0, opened or ''
+    found[at + 7], found[at + 8] = tonumber(run[4]) or 0, run[5] and 1 or 0
   else
     orphans = orphans + 1
     redis.call('ZREM', active, id)
-    forget(id)
+    redis.call('DEL', record_key(id))
   end
 end
 count_orphans(totals, orphans)

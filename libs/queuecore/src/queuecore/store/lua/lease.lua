@@ -2,12 +2,14 @@
 -- Guarantee: a task has one lease at a time. Each lease carries a token that only grows, so what an earlier holder
 -- still sends is known to be stale, also when the task was deleted and its id is in use again. Ids without an envelope
 -- are dropped and counted; envelopes of a newer version stay.
+-- A paused queue gives nothing.
 -- A call that comes too late does nothing: whoever made it waits for its answer no more, and would not know of its leases.
 -- KEYS
 --   1 pending     sorted set of ids
 --   2 active      sorted set of ids
 --   3 wake        list
 --   4 totals      hash
+--   5 paused      exists while the queue is paused
 -- ARGV
 --   1 prefix      text
 --   2 limit       integer, 1 to 1000
@@ -17,7 +19,7 @@
 --   6 newest      integer, the newest envelope version that the worker reads
 --   7 history     integer, how many attempts a record keeps
 --   8 holds_until integer, until when the call holds, ms (0 always)
--- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, entered ms, ...}}, or {now ms} when it
+-- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, excused, entered ms, ...}}, or {now ms} when it
 -- came too late.
 -- #include "now"
 -- #include "task"
@@ -28,6 +30,10 @@ local pending, active, wake, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local limit, lease_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
 local newest, history, holds_until = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if holds_until > 0 and now > holds_until then return { now } end
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  redis.call('DEL', wake)
+  return { now, 0, 0, {} }
+end
 
 local opened = cmsgpack.pack({ ARGV[4], ARGV[5], now })
 local ROUNDS = 10
@@ -36,11 +42,11 @@ local leased, leases, newer, orphans = {}, {}, {}, 0
 
 local function begin_attempt(id)
   local record = record_key(id)
-  local run = redis.call('HMGET', record, 'token', 'attempt')
+  local run = redis.call('HMGET', record, 'token', 'attempt', 'excused')
   local token, attempt = math.max((tonumber(run[1]) or 0) + 1, now_us), (tonumber(run[2]) or 0) + 1
   redis.call('HSET', record, 'token', token, 'attempt', attempt, 'a:' .. attempt, opened)
   if attempt > history then redis.call('HDEL', record, 'a:' .. (attempt - history)) end
-  return token, attempt
+  return token, attempt, tonumber(run[3]) or 0
 end
 
 local function take(id, score, envelope)
@@ -51,12 +57,12 @@ local function take(id, score, envelope)
     newer[#newer + 1] = score
     newer[#newer + 1] = id
   else
-    local token, attempt = begin_attempt(id)
+    local token, attempt, excused = begin_attempt(id)
     leases[#leases + 1] = now + lease_ms
     leases[#leases + 1] = id
     local at = #leased
     leased[at + 1], leased[at + 2], leased[at + 3] = id, envelope, token
-    leased[at + 4], leased[at + 5] = attempt, entered_at(tonumber(score))
+    leased[at + 4], leased[at + 5], leased[at + 6] = attempt, excused, entered_at(tonumber(score))
   end
 end
 

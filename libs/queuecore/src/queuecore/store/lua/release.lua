@@ -7,6 +7,7 @@
 --   3 archived    sorted set of ids
 --   4 wake        list
 --   5 totals      hash
+--   6 bytes       integer
 -- ARGV
 --   1 prefix      text
 --   then per task: id text, token integer, retention integer ms of an archived task, lock text ('' none)
@@ -14,6 +15,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
+-- #include "forget"
 -- #include "entry"
 -- #include "orphan"
 -- #include "lock"
@@ -52,5 +54,7 @@ for first = 2, #ARGV, WIDTH do
   replies[#replies + 1] = reply
 end
 count_orphans(totals, orphans)
+count_archived(totals)
+write_freed(KEYS[6])
 if redis.call('ZCARD', pending) > 0 then wake_one(wake) end
 return replies

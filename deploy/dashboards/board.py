@@ -1,0 +1,100 @@
+"""A dashboard: variables, links to the others, rows of panels."""
+
+from __future__ import annotations
+
+import json
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as of_dashboard
+
+from deploy.dashboards.panel import SOURCE, Panel
+
+TAG = "taskyard"
+_WIDTH = 24
+"""Of Grafana's grid."""
+
+
+class Board:
+    """One dashboard.
+
+    Args:
+        name: of its file; with the tag before it, its uid, which links and bookmarks keep.
+        title: what people see.
+        description: which questions it answers.
+    """
+
+    def __init__(self, name: str, title: str, description: str) -> None:
+        self.name = name
+        self._next_id = 1
+        self._y = 0
+        self._builder = (
+            dashboard.Dashboard(f"Taskyard / {title}")
+            .uid(f"{TAG}-{name}")
+            .description(description)
+            .tags([TAG])
+            .editable()
+            .timezone("browser")
+            .tooltip(of_dashboard.DashboardCursorSync.CROSSHAIR)
+            .refresh("30s")
+            .time("now-1h", "now")
+            .link(
+                dashboard.DashboardLink("Taskyard")
+                .type(of_dashboard.DashboardLinkType.DASHBOARDS)
+                .tags([TAG])
+                .as_dropdown(True)
+                .include_vars(True)
+                .keep_time(True)
+            )
+            .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+        )
+        # Of the pods, and of the pools that a controller elsewhere looks after.
+        told = '{__name__=~"taskyard_build_info|taskyard_workerpool_replicas"}'
+        self.variable("namespace", "Namespace", f"label_values({told}, namespace)")
+
+    def variable(self, name: str, label: str, query: str) -> Board:
+        """Add a variable of which any number of values may be chosen; all, at first."""
+        self._builder.with_variable(
+            dashboard.QueryVariable(name)
+            .label(label)
+            .datasource(SOURCE)
+            .query({"query": query, "refId": name})
+            .refresh(of_dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(of_dashboard.VariableSort.ALPHABETICAL_ASC)
+            .multi(True)
+            .include_all(True)
+            .all_value(".*")
+            .current(of_dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
+        )
+        return self
+
+    def row(self, title: str, *panels: Panel) -> Board:
+        """Add panels under a heading, side by side as long as there is room."""
+        self._builder.with_row(dashboard.Row(title).id(self._take_id()).grid_pos(_position(0, self._y, _WIDTH, 1)))
+        x, y, height = 0, self._y + 1, 0
+        for panel in panels:
+            wanted = panel.build().grid_pos
+            assert wanted is not None, "every kind of panel has a size"
+            if x + wanted.w > _WIDTH:
+                x, y, height = 0, y + height, 0
+            self._builder.with_panel(panel.id(self._take_id()).grid_pos(_position(x, y, wanted.w, wanted.h)))
+            x, height = x + wanted.w, max(height, wanted.h)
+        self._y = y + height
+        return self
+
+    def to_json(self) -> str:
+        """The file's text."""
+        built = json.loads(JSONEncoder().encode(self._builder.build()))
+        for variable in built["templating"]["list"]:
+            # The SDK writes into every variable what only those of intervals have.
+            for key in ("auto", "auto_min", "auto_count"):
+                del variable[key]
+        return json.dumps(built, indent=2, ensure_ascii=False) + "\n"
+
+    def _take_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+
+def _position(x: int, y: int, width: int, height: int) -> of_dashboard.GridPos:
+    return of_dashboard.GridPos(x=x, y=y, w=width, h=height)

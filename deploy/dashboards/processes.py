@@ -1,0 +1,45 @@
+"""Panels about the processes of a service; every dashboard of a service ends with them."""
+
+from __future__ import annotations
+
+from deploy.dashboards.panel import Panel, Query, graph, listing
+from deploy.dashboards.promql import IN_NAMESPACE, RATE, of_service
+
+
+def processes(service: str) -> list[Panel]:
+    """Time, memory, files and releases of a service's pods."""
+
+    def each(expression: str) -> Query:
+        return Query(f"sum by (pod) ({of_service(expression, service)})", "{{pod}}")
+
+    return [
+        graph(
+            "CPU",
+            "Cores that each pod uses. One process uses little more than one.",
+            each(f"rate(process_cpu_seconds_total{{{IN_NAMESPACE}}}{RATE})"),
+        ),
+        graph(
+            "Memory",
+            "Resident memory of each pod.",
+            each(f"process_resident_memory_bytes{{{IN_NAMESPACE}}}"),
+            unit="bytes",
+        ),
+        graph(
+            "Open files",
+            "Files and connections that each pod holds.",
+            each(f"process_open_fds{{{IN_NAMESPACE}}}"),
+        ),
+        graph(
+            "Garbage collections",
+            "Runs of Python's collector per second, all generations.",
+            each(f"sum by (namespace, pod) (rate(python_gc_collections_total{{{IN_NAMESPACE}}}{RATE}))"),
+            unit="ops",
+        ),
+        listing(
+            "Releases",
+            "Pods by release. Two of them outside of a rollout: an upgrade has stopped half-way.",
+            Query(
+                f'count by (namespace, version) (taskyard_build_info{{{IN_NAMESPACE}, service="{service}"}})', "pods"
+            ),
+        ),
+    ]

@@ -1,0 +1,12 @@
+-- Forget tasks, and take their envelopes off the queue's sum of bytes. Needs task.lua.
+local freed = 0
+
+local function forget(id)
+  freed = freed + redis.call('STRLEN', envelope_key(id))
+  redis.call('DEL', envelope_key(id), record_key(id))
+end
+
+-- To be called once, when all is forgotten.
+local function write_freed(bytes)
+  if freed > 0 and redis.call('DECRBY', bytes, freed) <= 0 then redis.call('DEL', bytes) end
+end

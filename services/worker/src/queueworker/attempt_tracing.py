@@ -1,0 +1,120 @@
+"""The consumer's spans: one for each attempt, a child of the span that sent the task, and linked to it."""
+
+from __future__ import annotations
+
+import traceback
+
+from opentelemetry.context import attach
+from opentelemetry.trace import Span, StatusCode
+
+from queuecore.domain.task import ArchiveReason, Outcome
+from queuecore.observe import tracing_names as names
+from queuecore.observe.tracing import Tracing, make_current
+from queuecore.observe.tracing_context import TraceTexts
+from queuecore.store.leases import Lease
+from queueworker.errors import DoNotRetry, Retry
+from queueworker.run import StopReason
+from queueworker.verdict import Verdict
+
+RELEASED = "released"
+MOST_STACKTRACE = 8_192
+"""Characters; the last ones tell most."""
+
+_PROCESS = "process"
+
+
+class AttemptTracing:
+    """Starts and ends the spans of attempts.
+
+    Args:
+        tracing: makes the spans.
+        worker: who runs them.
+    """
+
+    def __init__(self, tracing: Tracing, worker: str) -> None:
+        self._tracing = tracing
+        self._worker = worker
+
+    def begin(self, lease: Lease) -> Span | None:
+        """Make the attempt's span the current one for the rest of the asyncio task.
+
+        Returns:
+            The span if it is recorded; it must be given to one of the functions below.
+        """
+        task = lease.task
+        if (passed_over := self._tracing.passed_over(task.traceparent, task.tracestate)) is not None:
+            attach(passed_over)
+            return None
+        span = self._tracing.start_consumer(
+            f"{_PROCESS} {task.queue}",
+            TraceTexts(task.traceparent, task.tracestate),
+            {
+                names.MESSAGING_SYSTEM: names.SYSTEM,
+                names.MESSAGING_OPERATION_NAME: _PROCESS,
+                names.MESSAGING_OPERATION_TYPE: _PROCESS,
+                names.MESSAGING_DESTINATION: task.queue,
+                names.MESSAGING_MESSAGE_ID: task.id,
+                names.MESSAGING_CLIENT_ID: self._worker,
+                names.TASK_TYPE: task.type,
+                names.TASK_ATTEMPT: lease.attempt,
+                names.TASK_WAITED: lease.waited_ms,
+            },
+        )
+        make_current(span)
+        return span if span.is_recording() else None
+
+
+def end_completed(span: Span) -> None:
+    """The handler returned."""
+    span.set_attribute(names.TASK_OUTCOME, Outcome.COMPLETED)
+    span.end()
+
+
+def end_failed(
+    span: Span, verdict: Verdict, message: str, error: BaseException | None, stopped_by: StopReason | None
+) -> None:
+    """The attempt failed, or was stopped."""
+    archived = verdict.retry_in_ms is None
+    span.set_attribute(names.TASK_OUTCOME, Outcome.ARCHIVED if archived else Outcome.RETRY)
+    if verdict.retry_in_ms is not None:
+        span.set_attribute(names.TASK_RETRY_IN, verdict.retry_in_ms)
+    if verdict.reason is not None:
+        span.set_attribute(names.TASK_REASON, verdict.reason)
+    if verdict.reason is not ArchiveReason.CANCELLED:
+        _fail(span, _error_type(error, stopped_by), message)
+    if error is not None:
+        _tell(span, error, message)
+    span.end()
+
+
+def end_lost(span: Span) -> None:
+    """The lease lapsed while the handler ran, and what it did counts no more."""
+    span.set_attribute(names.TASK_OUTCOME, Outcome.LOST)
+    _fail(span, "lease_lost", StopReason.LEASE_LOST.value)
+    span.end()
+
+
+def end_released(span: Span) -> None:
+    """The worker stops, and gives the task back."""
+    span.set_attribute(names.TASK_OUTCOME, RELEASED)
+    span.end()
+
+
+def _fail(span: Span, error_type: str, message: str) -> None:
+    span.set_attribute(names.ERROR_TYPE, error_type)
+    span.set_status(StatusCode.ERROR, message)
+
+
+def _error_type(error: BaseException | None, stopped_by: StopReason | None) -> str:
+    if error is not None:
+        return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    return stopped_by.name.lower() if stopped_by else "unknown"
+
+
+def _tell(span: Span, error: BaseException, message: str) -> None:
+    """Record an exception. Not by the SDK, which would ask errors for their text that cannot tell it."""
+    attributes = {names.EXCEPTION_TYPE: _error_type(error, None), names.EXCEPTION_MESSAGE: message}
+    if not isinstance(error, (Retry, DoNotRetry)):
+        trace = "".join(traceback.format_exception(error))[-MOST_STACKTRACE:]
+        attributes[names.EXCEPTION_STACKTRACE] = trace.encode(errors="backslashreplace").decode()
+    span.add_event(names.EXCEPTION, attributes)

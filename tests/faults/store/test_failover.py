@@ -1,0 +1,75 @@
+"""The master dies, and the Sentinels make its replica the master.
+
+Replication is asynchronous: what the master acknowledged in its last moments may be missing afterwards. What is
+promised is about all that the replica had received.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from queuecore.domain.state import TaskState
+from queuecore.errors import StoreUnavailable
+from queuecore.store.enqueue import Enqueue, Enqueued
+from queuecore.store.readiness import check_readiness
+from queuecore.store.replies import Reply
+from queuecore.store.settle import Success
+from queuecore.testing.builders import make_task
+from queuecore.testing.keyspace import find_contradictions, read_keyspace
+from queuecore.testing.sentinel import WatchedPair
+from queuecore.testing.store import TestStore
+from queuecore.testing.waiting import eventually
+
+LONG_S = 30.0
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[WatchedPair]:
+    made = WatchedPair(tmp_path)
+    try:
+        await made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(pair: WatchedPair) -> None:
+    store = TestStore(pair.url)
+    tasks = [make_task() for _ in range(50)]
+    await store.enqueue(*tasks)
+    worker = store.worker()
+    leases = await worker.lease(limit=10)
+    sleeper = asyncio.create_task(store.signals.wait_for_work(["empty"], LONG_S))
+    listener = asyncio.ensure_future(anext(store.signals.cancels()))
+    await pair.until_replicated()
+    pair.master.kill()
+    said = await eventually(lambda: _until_taken(store), within_s=30)
+    assert {type(each) for each in said[:-1]} == {StoreUnavailable}
+    # Whoever slept on the dead master is told, and sleeps again on the new one.
+    with pytest.raises(StoreUnavailable):
+        await sleeper
+    with pytest.raises(StoreUnavailable):
+        await listener
+    assert await store.signals.wait_for_work(["default"], LONG_S)
+    assert (await check_readiness(store.server)).policy_known
+    # Leases from before hold: their tokens came along.
+    assert await worker.leases.renew(leases) == [Reply.DONE] * 10
+    assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE] * 10
+    (stats,) = await store.reader.stats(["default"])
+    assert (stats.counts[TaskState.COMPLETED], stats.counts[TaskState.PENDING]) == (10, 41)
+    assert find_contradictions(await read_keyspace(store.server)) == []
+    await store.close()
+
+
+async def _until_taken(store: TestStore) -> list[object]:
+    """What the store says to the same enqueue, again and again, until it takes it."""
+    request = Enqueue(make_task())
+    said: list[object] = []
+    while not (said and isinstance(said[-1], Enqueued)):
+        said += await store.enqueuer.enqueue([request])
+        await asyncio.sleep(0)
+    return said

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from queuecore.store.limits import QueueLimits
+from queuecore.testing.keyspace import read_keyspace
+from queuecore.testing.store import TestStore
+from tests.integration.queueapi.api_process import GOOD
+
+LIMITS = "/api/v1/queues/default/limits"
+
+
+async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
+    client: httpx.AsyncClient, store: TestStore
+) -> None:
+    await store.queues.limit("default", QueueLimits(max_depth=1))
+    first = await client.post("/api/v1/tasks", json=GOOD)
+    assert first.status_code == 201
+    before = await read_keyspace(store.server)
+    refused = await client.post("/api/v1/tasks", json=GOOD)
+    assert refused.status_code == 429
+    body = refused.json()
+    assert body["code"] == "QUEUE_FULL"
+    assert body["details"].pop("retry_after_s") == int(refused.headers["Retry-After"]) >= 1
+    assert body["details"] == {"queue": "default", "limit": "max_depth", "maximum": 1, "held": 1}
+    assert await read_keyspace(store.server) == before
+
+
+async def test_batch_tells_of_each_task_whether_there_was_room(client: httpx.AsyncClient, store: TestStore) -> None:
+    await store.queues.limit("default", QueueLimits(max_depth=1))
+    answer = await client.post("/api/v1/tasks/batch", json={"tasks": [GOOD, GOOD, {**GOOD, "queue": "other"}]})
+    assert [each["status_code"] for each in answer.json()["results"]] == [201, 429, 201]
+    assert answer.json()["results"][1]["details"]["retry_after_s"] >= 1
+
+
+async def test_idempotent_request_is_answered_as_before_when_the_queue_is_full(
+    client: httpx.AsyncClient, store: TestStore
+) -> None:
+    await store.queues.limit("default", QueueLimits(max_depth=1))
+    headers = {"Idempotency-Key": "once"}
+    first = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
+    again = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
+async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient, store: TestStore) -> None:
+    await store.queues.limit("default", QueueLimits(max_bytes=10))
+    answer = await client.post("/api/v1/tasks", json=GOOD)
+    assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.usefixtures("store")
+async def test_limits_are_set_told_and_taken_away(client: httpx.AsyncClient) -> None:
+    none = {"queue": "default", "max_depth": None, "max_bytes": None, "waiting": 0, "bytes": 0, "paused": False}
+    assert (await client.get(LIMITS)).json() == none
+    limited = await client.put(LIMITS, json={"max_depth": 5})
+    assert (limited.status_code, limited.json()) == (200, {**none, "max_depth": 5})
+    replaced = await client.put(LIMITS, json={"max_bytes": 1_000})
+    assert replaced.json() == {**none, "max_bytes": 1_000}
+    await client.post("/api/v1/tasks", json=GOOD)
+    told = (await client.get(LIMITS)).json()
+    assert told["waiting"] == 1
+    assert 0 < told.pop("bytes") < 1_000
+    assert (await client.delete(LIMITS)).json()["max_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (LIMITS, {"max_depth": -1}, "max_depth"),
+        (LIMITS, {"max_depth": "many"}, "max_depth"),
+        (LIMITS, {"max_bytes": 2**53}, "max_bytes"),
+        (LIMITS, {"depth": 1}, "depth"),
+        ("/api/v1/queues/my%20queue/limits", {"max_depth": 1}, "queue"),
+    ],
+    ids=["negative", "text", "beyond-doubles", "unknown", "bad-queue"],
+)
+async def test_wrong_limits_are_refused_and_change_nothing(
+    client: httpx.AsyncClient, store: TestStore, path: str, body: dict[str, Any], field: str
+) -> None:
+    before = await read_keyspace(store.server)
+    answer = await client.put(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert answer.json()["details"]["field"] == field
+    assert await read_keyspace(store.server) == before
+
+
+async def test_paused_queue_takes_tasks_and_hands_none_out(client: httpx.AsyncClient, store: TestStore) -> None:
+    paused = await client.post("/api/v1/queues/default/pause")
+    assert (paused.status_code, paused.json()) == (200, {"message": "queue paused"})
+    task_id = (await client.post("/api/v1/tasks", json=GOOD)).json()["task_id"]
+    assert await store.worker().lease() == []
+    assert (await client.get(LIMITS)).json()["paused"] is True
+    resumed = await client.post("/api/v1/queues/default/resume")
+    assert (resumed.status_code, resumed.json()) == (200, {"message": "queue resumed"})
+    assert [lease.task.id for lease in await store.worker().lease()] == [task_id]
+
+
+async def test_pause_of_a_name_that_no_queue_can_have_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/queues/my%20queue/pause")
+    assert (answer.status_code, answer.json()["details"]["field"]) == (400, "queue")

@@ -1,0 +1,68 @@
+"""What the traced worker runs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from opentelemetry import trace
+
+from queueworker import DoNotRetry, Handlers, TaskContext
+
+handlers = Handlers()
+_tracer = trace.get_tracer("of-a-handler")
+
+
+def _look(context: TaskContext) -> dict[str, str]:
+    """Which span is the current one; and make one of our own."""
+    with _tracer.start_as_current_span("inner"):
+        pass
+    context.logger.info("looked")
+    here = trace.get_current_span().get_span_context()
+    return {"trace": f"{here.trace_id:032x}", "span": f"{here.span_id:016x}"}
+
+
+@handlers.register("look")
+async def look(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+    return _look(context)
+
+
+@handlers.register("look:thread")
+def look_in_thread(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+    return _look(context)
+
+
+@handlers.register("look:process", process=True)
+def look_in_process(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+    return _look(context)
+
+
+@handlers.register("fail:once")
+async def fail_once(_: dict[str, object], context: TaskContext) -> str:
+    if context.attempt == 1:
+        raise ValueError("not yet \udce9")
+    return "done"
+
+
+class Untellable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@handlers.register("fail:untellable")
+async def fail_without_text(_: dict[str, object]) -> None:
+    raise Untellable
+
+
+@handlers.register("refuse")
+async def refuse(_: dict[str, object]) -> None:
+    raise DoNotRetry("the account is closed")
+
+
+@handlers.register("wait")
+async def wait(payload: dict[str, str], context: TaskContext) -> str:
+    """Until there is a file."""
+    context.progress("waiting")
+    while not Path(payload["until"]).exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
+        await asyncio.sleep(0.01)
+    return "waited"

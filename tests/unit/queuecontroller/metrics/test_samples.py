@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
+from queuecontroller.metrics.samples import NEEDED, Sample, read_queues
+
+WELL = [
+    Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 7),
+    Sample("taskyard_queue_tasks", {"queue": "default", "state": "active"}, 2),
+    Sample("taskyard_queue_oldest_pending_seconds", {"queue": "default"}, 1.5),
+    Sample("taskyard_queue_due_tasks", {"queue": "default", "within": "0s"}, 1),
+    Sample("taskyard_queue_due_tasks", {"queue": "default", "within": "60s"}, 4),
+    Sample("taskyard_tasks_processed_total", {"queue": "default", "type": "demo", "outcome": "completed"}, 40),
+    Sample("taskyard_task_duration_seconds_sum", {"queue": "default", "type": "demo"}, 20),
+    Sample("taskyard_task_duration_seconds_count", {"queue": "default", "type": "demo"}, 40),
+    Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "demo", "le": "1.0"}, 30),
+    Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "demo", "le": "+Inf"}, 40),
+    Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "mail", "le": "1.0"}, 3),
+    Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "mail", "le": "+Inf"}, 3),
+    Sample("taskyard_queue_paused", {"queue": "default"}, 0),
+    Sample("process_cpu_seconds_total", {}, math.nan),
+]
+
+
+def changed(name: str, value: float, **labels: str) -> list[Sample]:
+    return [
+        Sample(each.name, each.labels, value) if each.name == name and labels.items() <= each.labels.items() else each
+        for each in WELL
+    ]
+
+
+def test_queues_are_read_when_all_is_well() -> None:
+    queue = read_queues(WELL, 5.0).queue("default")
+
+    assert (queue.pending, queue.active, queue.oldest_pending_s) == (7, 2, 1.5)
+    assert queue.due == {0.0: 1, 60.0: 4}
+    assert queue.ended == {("demo", "completed"): 40}
+    assert (queue.run_s, queue.runs) == ({("demo",): 20}, {("demo",): 40})
+    assert queue.runs_within == {1.0: 33, math.inf: 43}
+
+
+def test_what_waits_in_a_paused_queue_does_not_count() -> None:
+    queue = read_queues(changed("taskyard_queue_paused", 1), 5.0).queue("default")
+
+    assert (queue.pending, queue.active, queue.oldest_pending_s, queue.due) == (0, 2, 0, {})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+@pytest.mark.parametrize("name", NEEDED)
+def test_queues_are_refused_when_a_value_cannot_be_true(name: str, value: Any) -> None:
+    with pytest.raises(MetricsImplausible) as refused:
+        read_queues(changed(name, value), 0.0)
+
+    assert name in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (changed("taskyard_queue_tasks", 0, state="pending"), "no pending task, and one that waits 1.5 s"),
+        (changed("taskyard_queue_due_tasks", 0, within="60s"), "fewer tasks of queue default are due"),
+        (
+            changed("taskyard_task_duration_seconds_bucket", 0, le="+Inf"),
+            "the duration histogram of queue default falls",
+        ),
+        ([*WELL, Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 8)], "has two values"),
+        ([*WELL, Sample("taskyard_queue_due_tasks", {"queue": "default", "within": "soon"}, 8)], "cannot be read"),
+        ([*WELL, Sample("taskyard_queue_tasks", {"state": "pending"}, 8)], "cannot be read"),
+    ],
+)
+def test_queues_are_refused_when_samples_contradict_each_other(samples: list[Sample], message: str) -> None:
+    with pytest.raises(MetricsImplausible) as refused:
+        read_queues(samples, 0.0)
+
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("samples", [[], [WELL[-1]], WELL[1:]], ids=["nothing", "others", "no-pending"])
+def test_queues_are_missing_when_they_are_not_told(samples: list[Sample]) -> None:
+    with pytest.raises(MetricsMissing):
+        read_queues(samples, 0.0)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Sample,
+            name=st.sampled_from(NEEDED),
+            labels=st.dictionaries(
+                st.sampled_from(["queue", "state", "within", "type", "outcome", "le"]), st.text(max_size=5)
+            ),
+            value=st.floats(),
+        )
+    )
+)
+def test_queues_are_read_or_refused_whatever_is_told(samples: list[Sample]) -> None:
+    try:
+        reading = read_queues(samples, 0.0)
+    except ReadingFailed:
+        return
+    assert all(queue.pending >= 0 and queue.active >= 0 for queue in reading.queues.values())

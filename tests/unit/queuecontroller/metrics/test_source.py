@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
+from queuecontroller.metrics.http import MAX_ANSWER_BYTES, Endpoints
+from queuecontroller.metrics.source import ApiMetrics, PrometheusMetrics, make_source
+from queuecontroller.metrics.workers import read_running, workers_url
+from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
+
+URL = "http://api:8080/metrics"
+NOW_S = 1_800_000_000.0
+TEXT = """
+# TYPE taskyard_queue_tasks gauge
+taskyard_queue_tasks{queue="default",state="pending"} 7
+taskyard_queue_tasks{queue="default",state="active"} 2
+# TYPE taskyard_tasks_processed counter
+taskyard_tasks_processed_total{queue="default",type="demo",outcome="completed"} 40
+"""
+PROMETHEUS = MetricsRef(
+    prometheus=PrometheusRef(url="http://prometheus:9090/", selector='namespace="taskyard"'),
+    workers_endpoint="http://api:8080/api/v1/workers",
+)
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def endpoints(answer: Answer) -> Endpoints:
+    return Endpoints(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+
+
+def always(status: int = 200, text: str = "", **headers: str) -> Endpoints:
+    return endpoints(lambda _: httpx.Response(status, text=text, headers=headers))
+
+
+class Prometheus:
+    """Answers queries as a Prometheus that scrapes two replicas of the api."""
+
+    def __init__(self, age_s: float = 10, series: list[dict[str, Any]] | None = None) -> None:
+        self.queries: list[str] = []
+        self._age_s = age_s
+        self._series = series
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        query = request.url.params["query"]
+        self.queries.append(query)
+        if query.startswith("max(timestamp("):
+            result = [] if self._series == [] else [{"metric": {}, "value": [NOW_S, str(NOW_S - self._age_s)]}]
+        else:
+            result = self._series if self._series is not None else [pending("7"), active("2")]
+        return httpx.Response(200, json={"status": "success", "data": {"resultType": "vector", "result": result}})
+
+
+def pending(value: str) -> dict[str, Any]:
+    return {
+        "metric": {"__name__": "taskyard_queue_tasks", "queue": "default", "state": "pending"},
+        "value": [NOW_S, value],
+    }
+
+
+def active(value: str) -> dict[str, Any]:
+    return {
+        "metric": {"__name__": "taskyard_queue_tasks", "queue": "default", "state": "active"},
+        "value": [NOW_S, value],
+    }
+
+
+async def test_api_metrics_are_read_when_all_is_well() -> None:
+    reading = await ApiMetrics(always(text=TEXT), URL, 1, lambda: NOW_S).read()
+
+    assert reading.at_s == NOW_S
+    assert reading.queue("default").pending == 7
+    assert reading.queue("default").ended == {("demo", "completed"): 40}
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "error", "message"),
+    [
+        (500, "", ReadingFailed, "answered 500"),
+        (302, "", ReadingFailed, "answered 302"),
+        (200, "<html>", MetricsImplausible, "does not answer in Prometheus's text format"),
+        (200, 'taskyard_queue_tasks{queue="d"', MetricsImplausible, "does not answer in Prometheus's text format"),
+        (200, "", MetricsMissing, "there are no taskyard_queue_tasks"),
+    ],
+)
+async def test_api_metrics_are_refused_when_the_answer_is_no_use(
+    status: int, text: str, error: type[ReadingFailed], message: str
+) -> None:
+    with pytest.raises(error) as refused:
+        await ApiMetrics(always(status, text, Location="http://elsewhere"), URL, 1).read()
+
+    assert message in str(refused.value)
+
+
+async def test_api_metrics_are_refused_when_they_take_too_long() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b"# a comment\n"
+            await asyncio.sleep(0.005)
+
+    slow = endpoints(lambda _: httpx.Response(200, content=drip()))
+
+    with pytest.raises(ReadingFailed) as refused:
+        await ApiMetrics(slow, URL, 0.05).read()
+
+    assert "did not answer within 0.05 s" in str(refused.value)
+
+
+async def test_api_metrics_are_refused_when_they_never_end() -> None:
+    async def flood() -> AsyncIterator[bytes]:
+        for _ in range(2 + MAX_ANSWER_BYTES // 2**20):
+            yield b"#" * 2**20
+
+    with pytest.raises(ReadingFailed) as refused:
+        await ApiMetrics(endpoints(lambda _: httpx.Response(200, content=flood())), URL, 5).read()
+
+    assert "answered more than" in str(refused.value)
+
+
+async def test_api_metrics_are_refused_when_nobody_listens() -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused")
+
+    with pytest.raises(ReadingFailed, match="connection refused"):
+        await ApiMetrics(endpoints(refuse), URL, 1).read()
+
+
+async def test_prometheus_is_read_without_counting_replicas_twice() -> None:
+    prometheus = Prometheus()
+
+    reading = await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, lambda: NOW_S).read()
+
+    assert reading.at_s == NOW_S - 10
+    assert (reading.queue("default").pending, reading.queue("default").active) == (7, 2)
+    newest, values = prometheus.queries
+    assert values.startswith("max by (__name__, queue, state, within, type, outcome, le) (")
+    assert "sum by" not in values
+    assert 'namespace="taskyard"' in newest
+    assert 'namespace="taskyard"' in values
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "error", "message"),
+    [
+        (Prometheus(age_s=61), MetricsMissing, "are 61 s old"),
+        (Prometheus(age_s=float("nan")), MetricsMissing, "are nan s old"),
+        (Prometheus(series=[]), MetricsMissing, "knows no queue"),
+        (Prometheus(series=[pending("NaN"), active("1")]), MetricsImplausible, "nan"),
+        (Prometheus(series=[pending("-3"), active("1")]), MetricsImplausible, "-3"),
+        (Prometheus(series=[pending("+Inf"), active("1")]), MetricsImplausible, "inf"),
+        (Prometheus(series=[pending("seven"), active("1")]), MetricsImplausible, "seven"),
+        (Prometheus(series=[pending("7")]), MetricsMissing, "does not tell the pending and active tasks"),
+    ],
+)
+async def test_prometheus_is_refused_when_its_answer_is_no_use(
+    prometheus: Prometheus, error: type[ReadingFailed], message: str
+) -> None:
+    with pytest.raises(error) as refused:
+        await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, lambda: NOW_S).read()
+
+    assert message in str(refused.value)
+
+
+async def test_prometheus_is_refused_when_it_is_none() -> None:
+    with pytest.raises(MetricsImplausible, match="does not answer as Prometheus does"):
+        await PrometheusMetrics(always(text="[]"), PROMETHEUS).read()
+
+
+def test_source_is_the_one_that_the_pool_names() -> None:
+    named = always()
+
+    assert isinstance(make_source(named, MetricsRef(endpoint=URL)), ApiMetrics)
+    assert isinstance(make_source(named, PROMETHEUS), PrometheusMetrics)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (MetricsRef(endpoint=URL), "http://api:8080/api/v1/workers"),
+        (MetricsRef(endpoint="https://proxy/taskyard/metrics/"), "https://proxy/taskyard/api/v1/workers"),
+        (MetricsRef(endpoint=URL, workers_endpoint="http://other/w"), "http://other/w"),
+        (PROMETHEUS, "http://api:8080/api/v1/workers"),
+    ],
+)
+def test_workers_are_listed_beside_the_metrics(metrics: MetricsRef, expected: str) -> None:
+    assert workers_url(metrics) == expected
+
+
+async def test_running_tasks_are_added_up_when_a_pod_has_several_workers() -> None:
+    workers = [{"pod": "a", "busy": 1}, {"pod": "b", "busy": 0}, {"pod": "a", "busy": 4, "slots": 10}]
+
+    assert await read_running(always(text=json.dumps(workers)), MetricsRef(endpoint=URL)) == {"a": 5, "b": 0}
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"pod": "a"}]', '[{"pod": "a", "busy": -1}]'])
+async def test_running_tasks_are_refused_when_the_list_cannot_be_true(text: str) -> None:
+    with pytest.raises(MetricsImplausible):
+        await read_running(always(text=text), MetricsRef(endpoint=URL, timeout=Seconds(1)))
+
+
+async def test_running_tasks_are_unknown_when_nobody_says_where_workers_are_listed() -> None:
+    nowhere = MetricsRef(prometheus=PrometheusRef(url="http://prometheus:9090"))
+
+    with pytest.raises(MetricsMissing, match="workersEndpoint is not set"):
+        await read_running(always(), nowhere)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import cel
+import pytest
+import yaml
+from docs import generate_workerpool
+
+from queuecontroller.plan.spec import read_spec
+from tests.integration.queuecontroller.pool_schema import Schema, fill_defaults, find_faults, load_crd, pool_schema
+
+SPEC = {
+    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "taskyard-worker"},
+    "queues": ["critical", "default"],
+    "minReplicas": 0,
+    "maxReplicas": 50,
+    "slotsPerReplica": 100,
+    "target": {"drain": "30s", "tasksPerReplica": 200},
+    "lookAhead": "60s",
+    "behavior": {"scaleUp": {}, "scaleDown": {"stabilizationWindow": "5m"}},
+    "idleAfter": "5m",
+    "paused": False,
+    "metrics": {"endpoint": "http://taskyard-api:8080/metrics"},
+}
+PROMETHEUS = {"prometheus": {"url": "http://prometheus:9090"}, "workersEndpoint": "http://api:8080/api/v1/workers"}
+
+
+def faults(**changes: Any) -> list[str]:
+    schema = pool_schema()
+    pool = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "spec": {**SPEC, **changes}}
+    return find_faults(schema, fill_defaults(schema, pool))
+
+
+def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    yield path, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from fields(inner, f"{path}.{name}")
+    if "items" in schema:
+        yield from fields(schema["items"], f"{path}[]")
+
+
+ALL_FIELDS = dict(fields(pool_schema()))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"target": {"drain": "1h30m"}},
+        {"target": {"tasksPerReplica": 1}},
+        {"metrics": PROMETHEUS},
+        {"minReplicas": 50},
+        {"lookAhead": "0s", "idleAfter": "0s", "tolerance": 0},
+        {"behavior": {"scaleUp": {"policies": []}}},
+    ],
+)
+def test_pool_is_taken_when_it_makes_sense(changes: dict[str, Any]) -> None:
+    assert faults(**changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minReplicas": 51}, "minReplicas must not be more than maxReplicas"),
+        ({"minReplicas": -1}, "minimum"),
+        ({"maxReplicas": 0}, "minimum"),
+        ({"slotsPerReplica": 0}, "minimum"),
+        ({"queues": []}, "has less than 1 item"),
+        ({"queues": ["bad queue"]}, "does not match"),
+        ({"target": {}}, "one of drain and tasksPerReplica must be set"),
+        ({"target": {"drain": "soon"}}, "does not match"),
+        ({"target": {"drain": "500ms"}}, "must be from 1s to 24h"),
+        ({"target": {"drain": "30s", "utilization": 0}}, "minimum"),
+        ({"lookAhead": "6m"}, "must be from 0s to 5m"),
+        ({"tolerance": 1.5}, "maximum"),
+        ({"metrics": {}}, "exactly one of endpoint and prometheus"),
+        ({"metrics": {**PROMETHEUS, "endpoint": "http://a/metrics"}}, "exactly one of endpoint and prometheus"),
+        ({"metrics": {"prometheus": {"url": "http://a"}}}, "workersEndpoint must be set"),
+        ({"metrics": {"endpoint": "ftp://a/metrics"}}, "does not match"),
+        ({"metrics": {"endpoint": "http://user:word@a/metrics"}}, "does not match"),
+        ({"metrics": {"endpoint": "http://a/metrics", "timeout": "2h"}}, "must be from 100ms to 1m"),
+        ({"scaleTargetRef": {"kind": "StatefulSet", "name": "x"}}, "is not one of"),
+        ({"behavior": {"scaleDown": {"stabilizationWindow": "2h"}}}, "must be from 0s to 1h"),
+        ({"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1}]}}}, "required"),
+        (
+            {"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "period": "1h"}]}}},
+            "must be from 1s to 30m",
+        ),
+    ],
+)
+def test_pool_is_refused_when_it_is_nonsense(changes: dict[str, Any], message: str) -> None:
+    assert message in "; ".join(faults(**changes))
+
+
+def test_metadata_is_left_to_kubernetes() -> None:
+    # An API server refuses the definition for anything more, be it only a description.
+    assert ALL_FIELDS[".metadata"] == {"type": "object"}
+
+
+@pytest.mark.parametrize("path", [path for path in ALL_FIELDS if path not in ("", ".metadata")])
+def test_field_is_described(path: str) -> None:
+    description = ALL_FIELDS[path]["description"]
+
+    assert description.rstrip().endswith(".")
+
+
+@pytest.mark.parametrize("path", [path for path, schema in ALL_FIELDS.items() if "default" in schema])
+def test_default_keeps_to_its_own_field(path: str) -> None:
+    schema = ALL_FIELDS[path]
+
+    assert find_faults(schema, fill_defaults(schema, schema["default"])) == []
+
+
+@pytest.mark.parametrize("path", [path for path, schema in ALL_FIELDS.items() if "x-kubernetes-validations" in schema])
+def test_rules_can_be_read_and_say_what_is_wrong(path: str) -> None:
+    for rule in ALL_FIELDS[path]["x-kubernetes-validations"]:
+        cel.compile(rule["rule"])
+        assert rule["message"]
+
+
+@pytest.mark.parametrize("path", ALL_FIELDS)
+def test_schema_is_structural(path: str) -> None:
+    schema = ALL_FIELDS[path]
+
+    assert schema["type"] in {"object", "array", "string", "integer", "number", "boolean"}
+    assert "additionalProperties" not in schema
+    assert ("maxItems" in schema) == (schema["type"] == "array")
+    assert set(schema.get("required", ())) <= set(schema.get("properties", ()))
+    # Kubernetes bounds what rules may cost by the longest text they may meet.
+    assert "maxLength" in schema or schema["type"] != "string" or "x-kubernetes-validations" not in schema
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", generate_workerpool.TARGET.read_text(), re.DOTALL))
+def test_example_of_the_documentation_is_taken(example: str) -> None:
+    schema = pool_schema()
+
+    filled = fill_defaults(schema, yaml.safe_load(example))
+
+    assert find_faults(schema, filled) == []
+    assert read_spec(filled["spec"]).queues
+
+
+def test_documentation_has_all_fields() -> None:
+    assert generate_workerpool.TARGET.read_text() == generate_workerpool.render(), "run `make docs`"
+
+
+def test_columns_read_fields_that_there_are() -> None:
+    version = load_crd()["spec"]["versions"][0]
+    names = {column["name"] for column in version["additionalPrinterColumns"]}
+
+    assert {"Queues", "Pending", "Current", "Desired", "Ready", "Age"} <= names
+    for column in version["additionalPrinterColumns"]:
+        path = column["jsonPath"]
+        assert path in ALL_FIELDS or path.startswith((".metadata.", ".status.conditions[?("))
+    assert version["subresources"] == {"status": {}}
+    assert load_crd()["spec"]["names"]["shortNames"] == ["wp"]
