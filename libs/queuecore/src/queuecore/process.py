@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -103,6 +104,16 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
         _exit(uvloop.run(run(settings)))
     except ConfigError as error:
         exit_with(error)
+
+
+def relax_garbage_collection() -> None:
+    """Let the collector look less often, and never again at what was made until now: it took a tenth of the time.
+
+    For processes that handle many small things, each of which is freed as it ends, without the collector.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def _exit(code: int) -> NoReturn:

@@ -30,10 +30,18 @@ class HeldRuns:
 
     def running(self) -> list[Run]:
         """Those whose handler is not done."""
-        return [run for run in self._runs.values() if run.work is not None and not run.work.done()]
+        return [run for run in self._runs.values() if _is_running(run)]
+
+    def is_running(self, run: Run) -> bool:
+        """Whether it is held and its handler is not done."""
+        return self._runs.get(_key(run)) is run and _is_running(run)
 
     def __len__(self) -> int:
         return len(self._runs)
+
+
+def _is_running(run: Run) -> bool:
+    return run.work is not None and not run.work.done()
 
 
 def _key(run: Run) -> tuple[str, str]:

@@ -69,8 +69,8 @@ class Renewer:
             return reply
         if reply is Reply.CANCELLED:
             run.stop(StopReason.CANCELLED)
-        elif reply is Reply.STALE and self._held.find(run.lease.task.queue, run.lease.task.id) is run:
-            # Not what was settled while the call was under way, which is held no more.
+        elif reply is Reply.STALE and self._held.is_running(run):
+            # Not what has ended: the store may have taken its outcome while this call was under way.
             self._metrics.leases_lost.inc()
             run.context.logger.warning("lease_lost")
             self._held.drop(run)

@@ -6,7 +6,6 @@ whoever makes spans never waits for it.
 
 from __future__ import annotations
 
-import gc
 import platform
 import threading
 from importlib.metadata import version
@@ -140,9 +139,6 @@ def start_tracing(service: str, settings: TraceSettings, export_interval_ms: int
     exporter = make_exporter(settings)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=export_interval_ms))
     trace.set_tracer_provider(provider)
-    # The libraries are many objects, which every collection would look at: it cost a tenth of a worker's time.
-    gc.collect()
-    gc.freeze()
     log.info("tracing_started", endpoint=settings.traces_endpoint or settings.endpoint, sampler=settings.sampler)
     return Tracing(
         provider, ids, obeys_parent=settings.sampler.startswith("parentbased_"), kept_below=_kept_below(settings)

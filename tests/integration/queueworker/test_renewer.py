@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from queuecore.store.leases import Lease
+from queuecore.store.settle import Success
+from queuecore.testing.builders import make_task
+from queuecore.testing.store import TestStore
+from queueworker.context import TaskContext
+from queueworker.handlers import Handler, Kind
+from queueworker.held import HeldRuns
+from queueworker.observation import WorkerMetrics
+from queueworker.renewer import Renewer
+from queueworker.run import Run, StopReason
+from queueworker.slots import Slots
+
+
+class Scene:
+    """A renewer and what it holds."""
+
+    def __init__(self, store: TestStore) -> None:
+        self.worker = store.worker()
+        self.held = HeldRuns()
+        self.registry = CollectorRegistry()
+        metrics = WorkerMetrics(self.registry, Slots(1))
+        self.renewer = Renewer(leases=self.worker.leases, held=self.held, metrics=metrics)
+
+    def hold(self, lease: Lease) -> Run:
+        """A run whose handler waits to be stopped."""
+        handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
+        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
+        run.work = asyncio.ensure_future(asyncio.Event().wait())
+        self.held.add(run)
+        return run
+
+    @property
+    def lost(self) -> float | None:
+        return self.registry.get_sample_value("taskyard_worker_leases_lost_total")
+
+
+@pytest.fixture
+async def scene(store: TestStore) -> Scene:
+    return Scene(store)
+
+
+async def test_run_is_stopped_and_held_no_more_when_its_lease_is_lost(store: TestStore, scene: Scene) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    run = scene.hold(await scene.worker.lease_one(task))
+    await store.lapse(task)
+    await store.reclaim()
+    assert await scene.renewer.renew()
+    assert (scene.lost, run.stopped_by, len(scene.held)) == (1, StopReason.LEASE_LOST, 0)
+
+
+async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_still_under_way(
+    store: TestStore, scene: Scene
+) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    lease = await scene.worker.lease_one(task)
+    run = scene.hold(lease)
+    run.work = asyncio.ensure_future(asyncio.sleep(0, None))
+    await run.work
+    await scene.worker.settlements.complete([Success(lease, 1)])
+    assert await scene.renewer.renew()
+    assert (scene.lost, run.stopped_by, len(scene.held)) == (0, None, 1)
