@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# How many processes run tests side by side.
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,8 +28,8 @@ run: $(VENV)/.run ## Run all of Taskyard on this machine, with an embedded Valke
 	@exec $(BIN)/taskyard-standalone $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest, JOBS=0 runs them one by one
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: test-images
 test-images: $(VENV)/.test ## Build the images and run them; needs podman

@@ -18,6 +18,15 @@ from queueworker.run import Run, StopReason
 from queueworker.slots import Slots
 
 
+async def _nothing() -> None:
+    """A handler that is done at once."""
+
+
+async def _wait() -> None:
+    """A handler that is never done."""
+    await asyncio.Event().wait()
+
+
 class Scene:
     """A renewer and what it holds."""
 
@@ -32,7 +41,7 @@ class Scene:
         """A run whose handler waits to be stopped."""
         handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
         run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
-        run.work = asyncio.ensure_future(asyncio.Event().wait())
+        run.work = asyncio.ensure_future(_wait())
         self.held.add(run)
         return run
 
@@ -63,7 +72,7 @@ async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_sti
     await store.enqueue(task)
     lease = await scene.worker.lease_one(task)
     run = scene.hold(lease)
-    run.work = asyncio.ensure_future(asyncio.sleep(0, None))
+    run.work = asyncio.ensure_future(_nothing())
     await run.work
     await scene.worker.settlements.complete([Success(lease, 1)])
     assert await scene.renewer.renew()
