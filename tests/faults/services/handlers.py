@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import resource
 import signal
@@ -19,8 +20,9 @@ handlers = Handlers()
 
 HARM_EXIT_CODE = 9
 _MEMORY_LIMIT_BYTES = 1024**3
-_PARENT_PID = os.getppid()
-"""In a child of the worker, the worker; asked for early, as it may die first."""
+_PARENT = multiprocessing.parent_process()
+_PARENT_PID = 0 if _PARENT is None else (_PARENT.pid or 0)
+"""In a child of the worker, the worker. The system's own answer would be another once the worker is dead."""
 
 
 class Work(msgspec.Struct, forbid_unknown_fields=True):

@@ -121,3 +121,33 @@ async def test_enqueue_keeps_serving_others_when_a_caller_went_away() -> None:
     store.gate.release()
 
     assert await stays == Enqueued("b", TaskState.PENDING)
+
+
+@pytest.mark.parametrize("raised", [True, False], ids=["whole-call", "its-queue"])
+async def test_who_waits_behind_a_store_that_is_away_is_told_with_the_first(raised: bool) -> None:
+    away, gate = StoreUnavailable(), asyncio.Semaphore(0)
+    calls: list[list[str]] = []
+
+    async def enqueue(requests: Sequence[Enqueue]) -> list[Enqueued | StoreUnavailable]:
+        calls.append([request.task.id for request in requests])
+        await gate.acquire()
+        if raised and requests[0].task.queue == "away":
+            raise away
+        return [
+            away if request.task.queue == "away" else Enqueued(request.task.id, TaskState.PENDING)
+            for request in requests
+        ]
+
+    edge = EnqueueCoalescer(enqueue)
+    first = asyncio.create_task(edge.enqueue(Enqueue(make_task(id="a", queue="away"))))
+    await settle()
+    second = asyncio.create_task(edge.enqueue(Enqueue(make_task(id="b", queue="away"))))
+    other = asyncio.create_task(edge.enqueue(Enqueue(make_task(id="c", queue="there"))))
+    await settle()
+    gate.release()
+    told: list[object] = list(await asyncio.gather(first, second, return_exceptions=True))
+    gate.release()
+
+    assert told == [away, away]
+    assert await other == Enqueued("c", TaskState.PENDING)
+    assert calls == [["a"], ["c"]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from typing import NamedTuple
 
@@ -61,20 +61,36 @@ class EnqueueCoalescer:
         try:
             while self._waiting:
                 members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
-                await self._call(members)
+                if away := await self._call(members):
+                    self._refuse(away)
                 # Lets the answers go out and what has arrived come in, so that the next call is a larger one.
                 await asyncio.sleep(0)
         finally:
             self._flushing = None
 
-    async def _call(self, members: Sequence[_Waiting]) -> None:
+    async def _call(self, members: Sequence[_Waiting]) -> dict[str, StoreUnavailable]:
+        """Enqueue together; the queues whose store did not answer."""
         try:
             outcomes = await self._enqueue([member.request for member in members])
         except Exception as error:  # noqa: BLE001 - each caller is told, and the flush goes on for the others
             for member in members:
                 if not member.outcome.done():
                     member.outcome.set_exception(error)
-            return
+            if isinstance(error, StoreUnavailable):
+                return dict.fromkeys((member.request.task.queue for member in members), error)
+            return {}
         for member, outcome in zip(members, outcomes, strict=True):
             if not member.outcome.done():
                 member.outcome.set_result(outcome)
+        answered = zip(members, outcomes, strict=True)
+        return {member.request.task.queue: each for member, each in answered if isinstance(each, StoreUnavailable)}
+
+    def _refuse(self, away: Mapping[str, StoreUnavailable]) -> None:
+        """Tell those who wait for the same queues: after a call of their own they would have waited twice as long."""
+        waiting, self._waiting = self._waiting, deque()
+        for member in waiting:
+            error = away.get(member.request.task.queue)
+            if error is None:
+                self._waiting.append(member)
+            elif not member.outcome.done():
+                member.outcome.set_result(error)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import traceback
 
-from opentelemetry.context import attach
 from opentelemetry.trace import Span, StatusCode
 
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.observe import tracing_names as names
 from queuecore.observe.tracing import Tracing, make_current
-from queuecore.observe.tracing_context import TraceTexts
+from queuecore.observe.tracing_context import TraceTexts, UnsampledRoot, defer_spans, note_unsampled
 from queuecore.store.leases import Lease
 from queueworker.errors import DoNotRetry, Retry
 from queueworker.run import StopReason
@@ -34,20 +33,23 @@ class AttemptTracing:
     def __init__(self, tracing: Tracing, worker: str) -> None:
         self._tracing = tracing
         self._worker = worker
+        defer_spans()
 
     def begin(self, lease: Lease) -> Span | None:
-        """Make the attempt's span the current one for the rest of the asyncio task.
+        """Make the attempt's span the current one for the rest of the asyncio task, one that this object's maker made.
 
         Returns:
             The span if it is recorded; it must be given to one of the functions below.
         """
         task = lease.task
-        if (passed_over := self._tracing.passed_over(task.traceparent, task.tracestate)) is not None:
-            attach(passed_over)
+        traceparent = task.traceparent
+        if not self._tracing.keeps(traceparent):
+            kept_below = self._tracing.kept_below or 0
+            note_unsampled(UnsampledRoot(kept_below) if traceparent is None else (traceparent, task.tracestate))
             return None
         span = self._tracing.start_consumer(
             f"{_PROCESS} {task.queue}",
-            TraceTexts(task.traceparent, task.tracestate),
+            TraceTexts(traceparent, task.tracestate),
             {
                 names.MESSAGING_SYSTEM: names.SYSTEM,
                 names.MESSAGING_OPERATION_NAME: _PROCESS,

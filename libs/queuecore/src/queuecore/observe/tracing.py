@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 from importlib.metadata import version
+from random import getrandbits
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import uuid4
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 FLUSH_S = 2.0
 """How long the end of the process may wait for the last spans to be sent."""
 SCOPE = "taskyard"
-_RANDOM_PART = (1 << 64) - 1
-"""Of a trace id, what the SDK's sampler of a share looks at."""
 
 log = structlog.get_logger()
 
@@ -66,22 +65,30 @@ class Tracing:
         self._provider = provider
         self._ids = ids
         self._obeys_parent = obeys_parent
-        self._kept_below = kept_below
+        self.kept_below = kept_below
         self.tracer: Tracer = provider.get_tracer(SCOPE, version("queuecore"))
 
-    def passed_over(self, traceparent: str | None, tracestate: str | None) -> Context | None:
-        """The context for what comes from this place in a trace if the trace is not kept, else ``None``.
+    def keeps(self, traceparent: str | None) -> bool:
+        """Whether the trace is kept of what comes from this place; without a place, of the next that begins.
 
         The SDK would say the same, at several times the cost, and most traces are not kept.
         """
-        if traceparent is None:
-            trace_id = self._ids.draw()
-            if self._kept_below is None or trace_id & _RANDOM_PART < self._kept_below:
-                return None
-            return context_of(UnsampledRoot(trace_id))
-        if self._obeys_parent and traceparent[LAST_DIGIT_OF_FLAGS] in UNSAMPLED_DIGITS:
-            return context_of(UnsampledSpan(traceparent, tracestate))
-        return None
+        if traceparent is not None:
+            return not self._obeys_parent or traceparent[LAST_DIGIT_OF_FLAGS] not in UNSAMPLED_DIGITS
+        if self.kept_below is None:
+            return True
+        if getrandbits(64) >= self.kept_below:
+            return False
+        self._ids.draw_below(self.kept_below)
+        return True
+
+    def passed_over(self, traceparent: str | None, tracestate: str | None) -> Context | None:
+        """The context for what comes from this place in a trace if the trace is not kept, else ``None``."""
+        if self.keeps(traceparent):
+            return None
+        return context_of(
+            UnsampledRoot(self.kept_below or 0) if traceparent is None else UnsampledSpan(traceparent, tracestate)
+        )
 
     def start_consumer(
         self, name: str, origin: TraceTexts, attributes: Attributes, started_at_ms: int | None = None

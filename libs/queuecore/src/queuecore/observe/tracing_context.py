@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from random import getrandbits
+from contextvars import ContextVar
+from random import getrandbits, randrange
 from typing import NamedTuple
 
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
+from opentelemetry.context import Context, attach
+from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, NonRecordingSpan, Span, SpanContext
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 LAST_DIGIT_OF_FLAGS = slice(54, 55)
@@ -44,19 +45,49 @@ class UnsampledSpan(NonRecordingSpan):
 
 
 class UnsampledRoot(NonRecordingSpan):
-    """The first span of a trace that is not kept: a trace all the same, which logs and further calls can name."""
+    """The first span of a trace that is not kept: a trace all the same, which logs and further calls can name.
 
-    __slots__ = ("_known", "_trace_id")
+    Args:
+        kept_below: whoever samples by the trace id keeps those whose random part is below this, so it is not.
+    """
 
-    def __init__(self, trace_id: int) -> None:
-        self._trace_id = trace_id
+    __slots__ = ("_kept_below", "_known")
+
+    def __init__(self, kept_below: int) -> None:
+        self._kept_below = kept_below
         self._known: SpanContext | None = None
 
     def get_span_context(self) -> SpanContext:
         """Which span of which trace."""
         if self._known is None:
-            self._known = SpanContext(self._trace_id, getrandbits(64) or 1, is_remote=False)
+            random_part = randrange(self._kept_below, 1 << 64)  # noqa: S311 - guards nothing
+            trace_id = (getrandbits(64) or 1) << 64 | random_part
+            self._known = SpanContext(trace_id, getrandbits(64) or 1, is_remote=False)
         return self._known
+
+
+class _DeferredSpan(NonRecordingSpan):
+    """The current span of whoever has noted an unsampled one: to note it costs less than to make it current."""
+
+    def __init__(self) -> None:
+        """It has no place of its own."""
+
+    def get_span_context(self) -> SpanContext:
+        """Which span of which trace."""
+        noted = _noted.get()
+        if isinstance(noted, UnsampledRoot):
+            return noted.get_span_context()
+        return INVALID_SPAN_CONTEXT if noted is None else UnsampledSpan(*noted).get_span_context()
+
+
+_noted: ContextVar[UnsampledRoot | tuple[str, str | None] | None] = ContextVar("taskyard_unsampled", default=None)
+note_unsampled = _noted.set
+"""Note where in a trace that is not kept this asyncio task is: its root, or the texts that name its parent."""
+
+
+def defer_spans() -> None:
+    """Let what is noted be the current span, here and in all asyncio tasks that are made from here on."""
+    attach(context_of(_DeferredSpan()))
 
 
 def read_context(texts: TraceTexts) -> Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import getrandbits, randrange
 from threading import local
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -13,10 +14,10 @@ class TraceIds(RandomIdGenerator):
     def __init__(self) -> None:
         self._drawn = local()
 
-    def draw(self) -> int:
-        """A new trace id."""
-        drawn = self._drawn.trace_id = super().generate_trace_id()
-        return drawn
+    def draw_below(self, bound: int) -> None:
+        """Draw the next trace id so that its random part, of 64 bits, is below ``bound``."""
+        random_part = randrange(bound)  # noqa: S311 - guards nothing
+        self._drawn.trace_id = (getrandbits(64) or 1) << 64 | random_part
 
     def generate_trace_id(self) -> int:
         """For the SDK: the id that was drawn, or a new one."""
