@@ -219,14 +219,6 @@ def _limits_path() -> Json:
             parameters=named,
             body=SetLimits,
         ),
-        "delete": _operation(
-            "queues",
-            "deleteLimits",
-            "Take a queue's own limits away",
-            answers,
-            errors,
-            parameters=named,
-        ),
     }
 
 

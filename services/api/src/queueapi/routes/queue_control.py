@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, delete, get, post, put
+from litestar import Request, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import ASGIApp
@@ -43,11 +43,6 @@ def queue_control_routes(
             LimitsView(queue, limits.max_depth, limits.max_bytes, stats.waiting, stats.bytes, stats.paused)
         )
 
-    async def change(queue: str, limits: QueueLimits) -> ASGIApp:
-        async with store_deadline():
-            await control.limit(queue, limits)
-            return await answer(queue)
-
     @get(_LIMITS)
     async def get_limits(queue: FromPath[str]) -> ASGIApp:
         async with store_deadline():
@@ -57,11 +52,9 @@ def queue_control_routes(
     async def put_limits(queue: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
         name = checked_queue(queue)
         asked = parse_limits(await bodies.read(request.scope, request.receive))
-        return await change(name, QueueLimits(asked.max_depth, asked.max_bytes))
-
-    @delete(_LIMITS, status_code=200)
-    async def delete_limits(queue: FromPath[str]) -> ASGIApp:
-        return await change(checked_queue(queue), QueueLimits())
+        async with store_deadline():
+            await control.limit(name, QueueLimits(asked.max_depth, asked.max_bytes))
+            return await answer(name)
 
     @post("/api/v1/queues/{queue:str}/pause")
     async def pause_queue(queue: FromPath[str]) -> ASGIApp:
@@ -75,4 +68,4 @@ def queue_control_routes(
             await control.resume(checked_queue(queue))
         return Answer(_RESUMED)
 
-    return [get_limits, put_limits, delete_limits, pause_queue, resume_queue]
+    return [get_limits, put_limits, pause_queue, resume_queue]
