@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 _AT_ONCE = 100
 _DRIP_S = 0.1
+_PART_BYTES = 65_536
 
 
 class Connection(NamedTuple):
@@ -28,10 +29,12 @@ class Connection(NamedTuple):
 
     async def until_cut(self) -> bytes:
         """Wait until the server closes the connection; what it said before."""
-        try:
-            return await self.reader.read()
-        except ConnectionResetError:
-            return b""
+        said = b""
+        # A drop that crosses with the end of the connection makes a reset of it.
+        with suppress(ConnectionResetError):
+            while part := await self.reader.read(_PART_BYTES):
+                said += part
+        return said
 
 
 async def drip(connection: Connection, beginning: bytes, drop: bytes) -> bytes:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,9 @@ class ServiceProcess:
         return [line for line in map(_parse, self.log.splitlines()) if line.get("event") == event]
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
+        """Send it a signal. One that has ended by itself a moment ago, as handlers make workers do, takes none."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """End it at once (SIGKILL), as a lost machine would."""

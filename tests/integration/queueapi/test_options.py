@@ -9,7 +9,7 @@ import pytest
     [
         ("/api/v1/tasks", {"POST"}),
         ("/api/v1/tasks/x", {"GET", "DELETE"}),
-        ("/api/v1/queues/x/limits", {"GET", "PUT", "DELETE"}),
+        ("/api/v1/queues/x/limits", {"GET", "PUT"}),
         ("/live", {"GET"}),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -86,6 +87,37 @@ async def test_a_slow_client_is_cut_off(valkey: EmbeddedValkey, tmp_path: Path) 
             each.close()
 
 
+async def test_a_head_that_never_ends_is_refused(api: ApiProcess) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + 65 * 1024 * b"x")
+
+    status_line, body = await read_answer(reader)
+    writer.close()
+
+    assert status_line == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert body == {"error": "the request's line and headers are larger than 65536 bytes", "code": "INVALID_REQUEST"}
+
+
+async def test_what_is_not_http_is_refused_as_json(api: ApiProcess) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+
+    status_line, body = await read_answer(reader)
+    writer.close()
+
+    assert (status_line, body["code"]) == (b"HTTP/1.1 400 Bad Request", "INVALID_REQUEST")
+
+
+async def test_requests_in_a_row_are_answered_in_order(api: ApiProcess) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    answers = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404"]
+
+
 @pytest.mark.usefixtures("store")
 async def test_an_unknown_type_is_taken_under_a_shared_label_when_told_to(
     valkey: EmbeddedValkey, tmp_path: Path
@@ -97,6 +129,12 @@ async def test_an_unknown_type_is_taken_under_a_shared_label_when_told_to(
 
     assert response.status_code == 201
     assert 'taskyard_tasks_enqueued_total{queue="default",type="unregistered"} 1.0' in metrics
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, dict[str, str]]:
+    """The status line and the JSON of an answer after which the connection is closed."""
+    head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0], json.loads(body)
 
 
 async def wait_for_request(api: ApiProcess) -> None:

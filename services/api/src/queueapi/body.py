@@ -1,21 +1,18 @@
-"""Reading a request's body, bounded in size and in time."""
+"""Reading a request's body, bounded in size and in time.
+
+What a client sends of a body after it was refused, the server reads and forgets for a while: a connection that is
+closed with unread bytes is reset, and the client may never see the answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from queueapi.errors import ApiError, invalid_request, payload_too_large
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope
-
-
-LINGER_BYTES = 1024**2
-"""How much of a body that is too large is read beyond the limit, for the client's sake."""
-LINGER_S = 1.0
-"""For how long at most."""
 
 
 class BodyReader:
@@ -59,8 +56,6 @@ class BodyReader:
 
     async def _receive_all(self, receive: Receive, announced: int | None) -> bytes:
         if announced is not None and announced > self._limit_bytes:
-            if announced <= self._limit_bytes + LINGER_BYTES:
-                await _discard(receive, announced)
             raise self._too_large()
         parts: list[bytes] = []
         size = 0
@@ -71,9 +66,7 @@ class BodyReader:
             parts.append(message["body"])
             size += len(message["body"])
             if size > self._limit_bytes:
-                await _discard(receive, LINGER_BYTES)
                 raise self._too_large()
-            # The server says only in a message of its own that the body has ended; each costs a switch of threads.
             if size == announced or not message["more_body"]:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -81,20 +74,8 @@ class BodyReader:
         return payload_too_large("the body", self._limit_bytes, "TASKYARD_API_MAX_BODY")
 
 
-async def _discard(receive: Receive, most_bytes: int) -> None:
-    """Read on: a connection that is closed with unread bytes is reset, and the client may never see the answer."""
-    size = 0
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_S):
-            while size < most_bytes:
-                message = await receive()
-                if message["type"] != "http.request" or not message["more_body"]:
-                    return
-                size += len(message["body"])
-
-
 def _too_slow() -> ApiError:
-    return ApiError(408, "REQUEST_TIMEOUT", "the body did not arrive in time", headers={"Connection": "close"})
+    return ApiError(408, "REQUEST_TIMEOUT", "the body did not arrive in time")
 
 
 def _announced_length(scope: Scope) -> int | None:

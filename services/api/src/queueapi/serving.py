@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
 
 import structlog
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
+from uvicorn import Config, Server
 
 from queueapi.app import Api
+from queueapi.connection import BoundedConnection, ConnectionLimits, cut_late_ones
 from queueapi.connection_limit import raise_connection_limit
 from queueapi.settings import ApiSettings
 from queuecore.errors import ConfigError
@@ -31,46 +34,44 @@ async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
     Raises:
         ConfigError: the address or the port cannot be had.
     """
-    address = find_address(settings.host, settings.port)
-    server = _server(settings, api, address)
-    serving = asyncio.create_task(server.serve())
+    limits = ConnectionLimits(raise_connection_limit(), settings.header_timeout_ms / 1000)
+    listener = listen(settings.host, settings.port)
+    server = _Server(_config(api, limits))
+    serving = asyncio.create_task(server.serve([listener]))
+    cutting = asyncio.create_task(cut_late_ones(server.server_state.connections, limits.head_timeout_s))  # type: ignore[arg-type]  # all are ours
     stopping = asyncio.create_task(stop.wait())
     log.info("api_started", url=f"http://{settings.host}:{settings.port}")
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([serving, cutting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    cutting.cancel()
     stopping.cancel()
     if not stop.asked:
-        log.error("server_ended", exc_info=serving.exception())
+        log.error("server_ended", exc_info=(serving if serving.done() else cutting).exception())
         return 1
     api.readiness.start_draining()
-    server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation there
-    return await _drain(serving, settings.drain_ms / 1000)
+    return await _drain(server, serving, settings.drain_ms / 1000)
 
 
-def find_address(host: str, port: int) -> str:
-    """The address to listen on.
-
-    The server itself shares a port with any other that is willing to, so a port that is taken must be found out here.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections.
 
     Raises:
         ConfigError: there is no such address here, or the port is taken.
     """
     try:
-        family, _, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
         raise ConfigError(f"TASKYARD_API_HOST: {host} is not an address of this machine ({error.strerror})") from error
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(found)
-            probe.listen()
-        except OSError as error:
-            raise ConfigError(
-                f"TASKYARD_API_PORT: cannot listen on port {port} of {host} ({error.strerror}); it takes a free port"
-            ) from error
-    return str(found[0])
+    dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=dual)
+    except OSError as error:
+        raise ConfigError(
+            f"TASKYARD_API_PORT: cannot listen on port {port} of {host} ({error.strerror}); it takes a free port"
+        ) from error
 
 
-async def _drain(serving: asyncio.Task[None], timeout_s: float) -> int:
+async def _drain(server: Server, serving: asyncio.Task[None], timeout_s: float) -> int:
+    server.should_exit = True
     done, _ = await asyncio.wait([serving], timeout=timeout_s)
     if not done:
         log.warning("drain_cut_off", after_s=timeout_s)
@@ -83,20 +84,29 @@ async def _drain(serving: asyncio.Task[None], timeout_s: float) -> int:
     return 0
 
 
-def _server(settings: ApiSettings, api: Api, address: str) -> Server:
-    server = Server(
+class _Server(Server):
+    """Leaves the process's signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+
+def _config(api: Api, limits: ConnectionLimits) -> Config:
+    # Its notes on the start say what ours say, and its warnings what clients did wrong.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    return Config(
         api.asgi,
-        address=address,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
+        http=partial(BoundedConnection, limits),  # type: ignore[arg-type]  # it is called, and nothing else
+        loop="none",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
         backlog=_BACKLOG,
-        backpressure=raise_connection_limit(),
-        http1_settings=HTTP1Settings(header_read_timeout=settings.header_timeout_ms),
-        log_access=False,
-        log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},
+        timeout_keep_alive=math.ceil(limits.head_timeout_s),
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
     )
-    # Its notes on the start say what ours say; what is left takes the form of all our logs.
-    logging.getLogger("_granian").setLevel(logging.ERROR)
-    return server

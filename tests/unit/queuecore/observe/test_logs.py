@@ -175,12 +175,12 @@ def test_log_line_is_written_when_a_value_is_odd(stream: io.StringIO, value: obj
 
 def test_log_line_of_another_library_has_the_same_form(stream: io.StringIO) -> None:
     configure_logging("api", stream=stream)
-    logging.getLogger("granian").warning("%d workers", 2, extra={"pid": 7})
-    logging.getLogger("granian").info("quiet")
+    logging.getLogger("uvicorn").warning("%d workers", 2, extra={"pid": 7})
+    logging.getLogger("uvicorn").info("quiet")
     first, second = lines_of(stream)
     assert list(first)[:4] == ["time", "level", "service", "event"]
     assert first.pop("time") <= second["time"]
-    assert first == {"level": "warning", "service": "api", "event": "2 workers", "logger": "granian", "pid": 7}
+    assert first == {"level": "warning", "service": "api", "event": "2 workers", "logger": "uvicorn", "pid": 7}
 
 
 def test_log_line_of_another_library_tells_its_exception(stream: io.StringIO) -> None:
@@ -196,7 +196,7 @@ def test_log_line_of_another_library_tells_its_exception(stream: io.StringIO) ->
 
 def test_log_line_of_another_library_is_left_out_when_its_level_is_off(stream: io.StringIO) -> None:
     configure_logging("api", "warning", stream=stream)
-    logging.getLogger("granian").info("quiet")
+    logging.getLogger("uvicorn").info("quiet")
     assert stream.getvalue() == ""
 
 
