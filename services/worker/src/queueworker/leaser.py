@@ -58,13 +58,13 @@ class Leaser:
         self._safety_poll_s = safety_poll_s
         self._backoff = backoff
         self._stopped = False
-        self._wait: asyncio.Future[object] | None = None
+        self._sleeper: asyncio.Task[object] | None = None
 
     def stop(self) -> None:
         """Lease no more. A lease call that is under way is brought to its end: its tasks are ours already."""
         self._stopped = True
-        if self._wait is not None:
-            self._wait.cancel()
+        if self._sleeper is not None:
+            self._sleeper.cancel()
 
     async def run(self) -> None:
         """Lease until stopped."""
@@ -83,18 +83,19 @@ class Leaser:
                 await self._sleep(asyncio.sleep(pause_s))
 
     async def _sleep(self, wait: Awaitable[object]) -> None:
-        """Wait for something, or until stopped."""
-        self._wait = asyncio.ensure_future(wait)
+        """Wait for something, or until stopped. Not in an asyncio task of its own: work is to be begun at once."""
+        self._sleeper = sleeper = asyncio.current_task()
+        assert sleeper is not None
         if self._stopped:
             # It was stopped during a call, when there was nothing to cancel.
-            self._wait.cancel()
+            sleeper.cancel()
         try:
-            await self._wait
+            await wait
         except asyncio.CancelledError:
-            if not self._stopped:
+            if not self._stopped or sleeper.uncancel():
                 raise
         finally:
-            self._wait = None
+            self._sleeper = None
 
     async def fill(self) -> bool:
         """Lease for all free slots.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
@@ -21,6 +21,7 @@ from queuecore.store.connections import (
     PackedSentinelSSLConnection,
     PackedSSLConnection,
 )
+from queuecore.store.lean_client import LeanClient, LeanPool
 from queuecore.store.server import Client, Server
 
 DEFAULT_PORT = 6379
@@ -48,8 +49,9 @@ def _client(settings: RedisSettings, read_timeout_s: float | None) -> Client:
         case ["redis" | "rediss"]:
             host, port = _addresses(url, DEFAULT_PORT)[0]
             kind = PackedSSLConnection if options.pop("ssl", False) else PackedConnection
-            pool = ConnectionPool(connection_class=kind, host=host, port=port, db=_database(url.path), **options)
-            return Redis.from_pool(pool)
+            pool = LeanPool(connection_class=kind, host=host, port=port, db=_database(url.path), **options)
+            client: Redis = LeanClient.from_pool(pool)
+            return client
         case ["redis" | "rediss", "cluster"]:
             nodes = [ClusterNode(host, port) for host, port in _addresses(url, DEFAULT_PORT)]
             return ClusterClient(startup_nodes=nodes, **options)

@@ -46,7 +46,7 @@ class Signals:
         with translated():
             try:
                 async with asyncio.timeout(timeout_s + ANSWER_GRACE_S):
-                    return await self._server.blocking.blpop(list(wakes), timeout=timeout_s) is not None
+                    return await self._server.blocking.execute_command("BLPOP", *wakes, timeout_s) is not None
             except TimeoutError as error:
                 raise StoreUnavailable("a blocking read was not answered") from error
 

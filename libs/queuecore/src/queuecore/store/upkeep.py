@@ -23,8 +23,8 @@ LIMIT = 500
 class Promotion(msgspec.Struct, frozen=True):
     """What one promotion of one queue did."""
 
-    now_ms: int
-    """The server's clock."""
+    now_us: int
+    """The server's clock, Unix time."""
     next_due_at_ms: int | None
     """When the next task is due; in the past when more are due already."""
     late_ms: list[int]
@@ -144,8 +144,8 @@ class Upkeep:
 def _read_promotion(answer: Any) -> Promotion | StoreError:
     if isinstance(answer, StoreError):
         return answer
-    now_ms, next_due, orphans, late_ms = answer
-    return Promotion(now_ms, None if next_due < 0 else next_due, late_ms, orphans)
+    now_us, next_due, orphans, late_ms = answer
+    return Promotion(now_us, None if next_due < 0 else next_due, late_ms, orphans)
 
 
 def _read_lapses(queue: str, answer: Any) -> Lapses | StoreError:

@@ -9,7 +9,7 @@
 -- ARGV
 --   1 prefix      text
 --   2 limit       integer, at most 1000
--- Returns {now ms, next due ms (-1 none), orphans, {how late each promoted task is, ms, ...}}.
+-- Returns {now us, next due ms (-1 none), orphans, {how late each promoted task is, ms, ...}}.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
@@ -47,4 +47,4 @@ for first = 1, #entries, 1000 do
 end
 if #late > 0 then wake_one(wake) end
 count_orphans(totals, orphans)
-return { now, next_due, orphans, late }
+return { now_us, next_due, orphans, late }
