@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+import timeit
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -28,9 +29,14 @@ from queuecore.embedded import find_free_port
 from queuecore.testing.builders import make_task
 from queuecore.testing.collector import Collector, http_collector
 from queuecore.testing.store import TestStore
+from queueworker.run import Run
 
-TASKS = 60_000
+TASKS = 150_000
+WARM_UP = 30_000
+"""Tasks before the measurement begins: the first spans that are sent load libraries and open a connection."""
 ROUNDS = 5
+LOOKS_PER_TASK = 3
+"""How often the worker looks at each task whether it is traced, see `queueworker.runner`."""
 COMPLETED = "taskyard:{default}:completed"
 SCRAPE_INTERVAL_S = 1.0
 
@@ -74,14 +80,28 @@ async def measure(rounds: int) -> None:
         for way in WAYS:
             base, rates = await asyncio.gather(_run(OFF), _run(way))
             bases.append(base)
-            shares[way.name].append(Rates(rates.by_clock / base.by_clock, rates.by_processor / base.by_processor))
+            share = Rates(rates.by_clock / base.by_clock, rates.by_processor / base.by_processor)
+            shares[way.name].append(share)
+            print(f"{way.name}: {share.by_processor:.3f}, {share.by_clock:.3f}", file=sys.stderr)
     print(f"| share of the throughput, {rounds} rounds of {TASKS:,} no-op tasks | by processor time | by the clock |")
     print("|---|---|---|")
     per_second = [f"1 ({statistics.median(each):,.0f} per second)" for each in zip(*bases, strict=True)]
     print(f"| {OFF.name} | {per_second[1]} | {per_second[0]} |")
+    print(f"| the looks whether a task is traced, where none is | {_share_without_looks(bases):.4f} | |")
     for name, found in shares.items():
         by_clock, by_processor = zip(*found, strict=True)
         print(f"| {name} | {_middle(by_processor)} | {_middle(by_clock)} |")
+
+
+def _share_without_looks(bases: Sequence[Rates]) -> float:
+    """What is left of the throughput when each task is looked at, by the processor time that the looks take alone."""
+    run = Run.__new__(Run)
+    run.span = None
+    number = 1_000_000
+    empty_s = min(timeit.repeat("run", globals={"run": run}, number=number))
+    look_s = min(timeit.repeat("run.span is not None", globals={"run": run}, number=number)) - empty_s
+    per_task_s = 1 / statistics.median(base.by_processor for base in bases)
+    return 1 - LOOKS_PER_TASK * look_s / number / per_task_s
 
 
 def _middle(shares: Sequence[float]) -> str:
@@ -103,8 +123,7 @@ async def _run(way: Way) -> Rates:
             variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
         with worker(server.url, logs=subprocess.DEVNULL, **variables) as process:
             scraping = asyncio.create_task(_scrape(variables["TASKYARD_WORKER_PROBE_PORT"])) if way.variables else None
-            # The start of Python is not what is measured.
-            first = await _until(store, 1)
+            first = await _until(store, WARM_UP)
             began, used_s = time.perf_counter(), _processor_s(process.pid)
             await _until(store, TASKS)
             took_s, used_s = time.perf_counter() - began, _processor_s(process.pid) - used_s

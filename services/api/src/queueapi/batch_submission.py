@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +23,7 @@ from queuecore.store.enqueue import Answer, Enqueue, Enqueued
 from queuecore.store.idempotency import key_digest
 
 
-class _Draft(NamedTuple):
+class _Draft(msgspec.Struct, frozen=True):
     """A task that is well formed."""
 
     place: int
@@ -33,7 +32,7 @@ class _Draft(NamedTuple):
     task: Task
 
 
-class _Item(NamedTuple):
+class _Item(msgspec.Struct, frozen=True):
     """A task to enqueue."""
 
     place: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from queuecore.errors import StoreError
 from queuecore.store.replies import Reply
@@ -16,7 +18,7 @@ CHUNK = 200
 Settled = Reply | StoreError
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True):
     """One task's share of a script call."""
 
     queue: str

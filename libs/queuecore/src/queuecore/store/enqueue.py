@@ -23,6 +23,7 @@ ANSWER_TTL_MS = 24 * 60 * 60_000
 
 NO_LIMITS = QueueLimits()
 
+_STATES = {state.value.encode(): state for state in TaskState}
 _LIMITS: dict[int, Literal["max_depth", "max_bytes"]] = {Reply.TOO_DEEP: "max_depth", Reply.TOO_LARGE: "max_bytes"}
 
 
@@ -134,8 +135,8 @@ def _read(queue: str, answer: Any) -> Answer:
         return answer
     code, text = answer
     if code in (Reply.DONE, Reply.REPLAYED):
-        task_id, state = text.decode().split(" ")
-        return Enqueued(task_id, TaskState(state), replayed=code == Reply.REPLAYED)
+        task_id, _, state = text.partition(b" ")
+        return Enqueued(task_id.decode(), _STATES[state], replayed=code == Reply.REPLAYED)
     if code in _LIMITS:
         held, maximum, needed = map(int, text.split(b" "))
         return QueueFull(queue, _LIMITS[code], maximum, held, needed)

@@ -20,13 +20,13 @@ class LeanPool(ConnectionPool):
     The library's holds a lock meanwhile, which single steps of one event loop need not.
     """
 
-    async def get_connection(self, command_name: str | None = None, *_keys: Any, **_options: Any) -> AbstractConnection:
+    async def get_connection(self, *_command: Any, **_options: Any) -> AbstractConnection:
         """A connection that is ready.
 
         Raises:
             redis.exceptions.RedisError: there is none.
         """
-        connection: AbstractConnection = self.get_available_connection()
+        connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
             await self.ensure_connection(connection)
         except BaseException:
@@ -52,7 +52,7 @@ class LeanClient(Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Run one command; what the server answers."""
         if args[0] not in _LEAN:
-            return await super().execute_command(*args, **options)
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         pool = self.connection_pool
         connection = await pool.get_connection()
         try:
