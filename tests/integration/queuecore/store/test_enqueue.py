@@ -123,6 +123,18 @@ async def test_enqueue_judges_each_task_for_itself_when_many_come_at_once(store:
     assert await store.reader.queues() == ["default", "other"]
 
 
+async def test_enqueue_takes_an_id_once_when_it_comes_twice_in_one_call(store: TestStore) -> None:
+    first, other, repeated = make_task(id="a"), make_task(id="a", type="other"), make_task(id="b")
+    answers = await store.enqueuer.enqueue([Enqueue(task) for task in (first, other, repeated, repeated)])
+    assert answers == [
+        Enqueued("a", TaskState.PENDING),
+        Duplicate("a", by_lock=False),
+        Enqueued("b", TaskState.PENDING),
+        Enqueued("b", TaskState.PENDING, replayed=True),
+    ]
+    assert [lease.task for lease in await store.worker().lease()] == [first, repeated]
+
+
 async def test_enqueue_keeps_order_when_a_batch_has_callers_ids(store: TestStore) -> None:
     tasks = [make_task(id=f"task-{9999 - number}") for number in range(450)]
     await store.enqueue(*tasks)

@@ -45,18 +45,23 @@ local function beyond_limits(size)
   if max_bytes >= 0 and held + size > max_bytes then return { TOO_LARGE, held .. ' ' .. max_bytes .. ' ' .. size } end
 end
 
+-- What is there, is read in one call, and what is new, written in one.
+local keys = {}
+for first = 4, #ARGV, WIDTH do keys[#keys + 1] = envelope_key(ARGV[first]) end
+local found = #keys > 0 and redis.call('MGET', unpack(keys))
+local taken, envelopes, entries = {}, {}, {}
+
 -- The id that holds the lock; nil when it is free or its holder is gone.
 local function holder_of(lock)
   local holder = redis.call('GET', prefix .. 'u:' .. lock)
-  if holder and redis.call('EXISTS', envelope_key(holder)) == 1 then return holder end
+  if holder and (taken[holder] or redis.call('EXISTS', envelope_key(holder)) == 1) then return holder end
 end
 
-local function refusal(id, envelope, lock, answer)
+local function refusal(id, envelope, stored, lock, answer)
   if answer ~= '' then
     local first = redis.call('GET', prefix .. 'i:' .. answer)
     if first then return { REPLAYED, first } end
   end
-  local stored = redis.call('GET', envelope_key(id))
   if stored == envelope then
     local state = redis.call('ZSCORE', scheduled, id) and 'scheduled' or 'pending'
     return { REPLAYED, id .. ' ' .. state }
@@ -69,22 +74,23 @@ local function refusal(id, envelope, lock, answer)
   return beyond_limits(#envelope)
 end
 
-local replies, enqueued, entered = {}, {}, false
+local replies, enqueued = {}, {}
 for first = 4, #ARGV, WIDTH do
   local id, envelope = ARGV[first], ARGV[first + 1]
   local priority, due = tonumber(ARGV[first + 2]), tonumber(ARGV[first + 3])
   local lock, window = ARGV[first + 4], tonumber(ARGV[first + 5])
   local answer, answer_ttl = ARGV[first + 6], tonumber(ARGV[first + 7])
   local label = ARGV[first + 8]
-  local reply = refusal(id, envelope, lock, answer)
+  local key = keys[#replies + 1]
+  local reply = refusal(id, envelope, taken[id] or found[#replies + 1], lock, answer)
   if not reply then
     local state = due > now and 'scheduled' or 'pending'
-    redis.call('SET', envelope_key(id), envelope)
+    taken[id] = envelope
+    envelopes[#envelopes + 1], envelopes[#envelopes + 2] = key, envelope
     if state == 'scheduled' then
       wait_until(scheduled, id, due)
     else
-      redis.call('ZADD', pending, entry_score(pending, priority), id)
-      entered = true
+      entries[#entries + 1], entries[#entries + 2] = entry_score(pending, priority), id
     end
     reply = { DONE, id .. ' ' .. state }
     if lock ~= '' then redis.call('SET', prefix .. 'u:' .. lock, id, 'PX', window) end
@@ -95,7 +101,11 @@ for first = 4, #ARGV, WIDTH do
   replies[#replies + 1] = reply
 end
 
-if entered then wake_one(wake) end
+if #envelopes > 0 then redis.call('MSET', unpack(envelopes)) end
+if #entries > 0 then
+  redis.call('ZADD', pending, unpack(entries))
+  wake_one(wake)
+end
 if added > 0 and max_bytes >= 0 then
   redis.call('SET', bytes, held)
 elseif added > 0 then
