@@ -43,7 +43,9 @@ class TestStore:
 
     def __init__(self, url: str, *, patient: bool = False) -> None:
         self.server_url = url
-        self.server = connect(patient_settings(url) if patient else RedisSettings(url=url))
+        self.server = connect(
+            patient_settings(url) if patient else RedisSettings(url=url, connect_timeout_ms=PATIENCE_MS)
+        )
         self.enqueuer = Enqueuer(self.server)
         self.control = TaskControl(self.server)
         self.queues = QueueControl(self.server)
