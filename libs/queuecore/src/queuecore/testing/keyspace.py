@@ -32,8 +32,14 @@ async def read_keyspace(server: Server) -> dict[str, Any]:
     """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets."""
     keys = await on_all_nodes(server, "KEYS", "*")
     kinds = await server.commands([("TYPE", key) for key in keys])
-    values = await server.commands([_read_command(key, kind) for key, kind in zip(keys, kinds, strict=True)])
-    return {key.decode(): _read_value(kind, value) for key, kind, value in zip(keys, kinds, values, strict=True)}
+    # Some keys expire, be it between these calls.
+    known = [(key, kind) for key, kind in zip(keys, kinds, strict=True) if kind != b"none"]
+    values = await server.commands([_read_command(key, kind) for key, kind in known])
+    return {
+        key.decode(): _read_value(kind, value)
+        for (key, kind), value in zip(known, values, strict=True)
+        if value is not None
+    }
 
 
 def _read_command(key: bytes, kind: bytes) -> Sequence[Argument]:
