@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -71,26 +72,34 @@ class Leaser:
         while not self._stopped:
             try:
                 if not await self.fill():
-                    await self._sleep(self._signals.wait_for_work(self._order.queues, self._safety_poll_s))
+                    await self._sleep(self._wait_for_work)
                 elif not self._slots.free:
-                    await self._sleep(self._slots.wait_until_some_free())
-                elif room := self._room():
-                    await self._sleep(room)
+                    await self._sleep(self._slots.wait_until_some_free)
+                elif self._room():
+                    await self._sleep(self._wait_for_room)
                 self._backoff.succeed()
             except StoreError as error:
                 pause_s = self._backoff.fail()
                 log.warning("lease_failed", error=str(error), retry_in_s=round(pause_s, 3))
-                await self._sleep(asyncio.sleep(pause_s))
+                await self._sleep(partial(asyncio.sleep, pause_s))
 
-    async def _sleep(self, wait: Awaitable[object]) -> None:
+    async def _wait_for_work(self) -> None:
+        await self._signals.wait_for_work(self._order.queues, self._safety_poll_s)
+
+    async def _wait_for_room(self) -> None:
+        if room := self._room():
+            await room
+
+    async def _sleep(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Wait for something, or until stopped. Not in an asyncio task of its own: work is to be begun at once."""
+        stopped_during_call = self._stopped
+        if stopped_during_call:
+            # There was nothing to cancel.
+            return
         self._sleeper = sleeper = asyncio.current_task()
         assert sleeper is not None
-        if self._stopped:
-            # It was stopped during a call, when there was nothing to cancel.
-            sleeper.cancel()
         try:
-            await wait
+            await wait()
         except asyncio.CancelledError:
             if not self._stopped or sleeper.uncancel():
                 raise
