@@ -20,7 +20,7 @@ SAFETY_POLL_S = 5.0
 _TIMER_STEP_S = 0.001
 """The event loop's timers are this exact at best. The last step is waited for in turns of the loop."""
 _EXACT_EVERY_S = 0.02
-"""But not more often than this, so that it takes a twentieth of a processor at most."""
+"""But not more often than this, so that it takes a tenth of a processor at most."""
 
 log = structlog.get_logger()
 

@@ -1,8 +1,8 @@
 """The client library's client of a single server, without what it keeps count of.
 
 For every command redis-py notes its time, tells listeners that a connection was given back, and counts connections by
-state; nobody reads that here, and calls of the store have metrics of their own. It is a third of a call's processor
-time, and most of what a script call waits for inside the process. What a call does on the wire stays the same.
+state; nobody reads that here, and calls of the store have metrics of their own. It is a quarter of a
+script call's processor time. What a call does on the wire stays the same.
 """
 
 from __future__ import annotations
