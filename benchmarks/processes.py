@@ -26,8 +26,13 @@ class Child:
         self._log = log
 
     @classmethod
-    async def start(cls, command: Sequence[str], variables: Mapping[str, str], log: Path, **pipes: int) -> Child:
-        """Start a command in the root of the repository; what it says goes to ``log``."""
+    async def start(
+        cls, command: Sequence[str], variables: Mapping[str, str], log: Path, *, piped: bool = False
+    ) -> Child:
+        """Start a command in the root of the repository.
+
+        What it says goes to ``log``; where it is piped, what it says on its standard output goes to :attr:`pipes`.
+        """
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -35,13 +40,15 @@ class Child:
                 cwd=ROOT,
                 start_new_session=True,
                 preexec_fn=bind_to_parent(),
-                **{"stdin": asyncio.subprocess.DEVNULL, "stdout": output, "stderr": output, **pipes},  # type: ignore[arg-type]
+                stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE if piped else output,
+                stderr=output,
             )
         return cls(process, log)
 
     @property
     def pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
-        """Its input and output, where they were asked for."""
+        """Its input and output, where it is piped."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         return self._process.stdin, self._process.stdout

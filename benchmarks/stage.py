@@ -61,9 +61,8 @@ class Stage:
 
     async def agent(self, slots: int | None = None) -> AgentCall:
         """The contender's client, connected."""
-        pipe = asyncio.subprocess.PIPE
         module = ("-m", "benchmarks.peers.agent", self.contender.name)
-        agent = AgentCall(await self._start(module, slots, stdin=pipe, stdout=pipe), self._timeout_s)
+        agent = AgentCall(await self._start(module, slots, piped=True), self._timeout_s)
         await agent.ready()
         return agent
 
@@ -76,7 +75,7 @@ class Stage:
         """The contender's other processes."""
         return [await self._start(arguments, None) for arguments in self.contender.companions]
 
-    async def _start(self, arguments: Arguments, slots: int | None, **pipes: int) -> Child:
+    async def _start(self, arguments: Arguments, slots: int | None, *, piped: bool = False) -> Child:
         variables = {
             "BENCH_REDIS_URL": self.url,
             "BENCH_LEDGER": str(self._ledger.path),
@@ -92,7 +91,7 @@ class Stage:
         }
         log = self.folder / f"{self.contender.name}-{next(self._numbers)}.log"
         command = (str(interpreter(self.contender.name)), *arguments)
-        child = await Child.start(command, variables, log, **pipes)
+        child = await Child.start(command, variables, log, piped=piped)
         self._stack.push_async_callback(child.kill)
         return child
 

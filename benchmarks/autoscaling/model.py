@@ -8,6 +8,7 @@ import random
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 START_S = 20.0
@@ -109,7 +110,7 @@ class World:
         """Let it all happen, until the last task has ended."""
         self._start_pod(ready_at=0.0)
         for task in self.trace.tasks:
-            self._at(task.due_at, lambda task=task: self._arrive(task))  # type: ignore[misc]
+            self._at(task.due_at, partial(self._arrive, task))
         self._at(self._random.random() * self.policy.interval_s, self._tick)
         while self._events:
             self.now, _, happen = heapq.heappop(self._events)
@@ -136,7 +137,7 @@ class World:
             self.waits.append(self.now - task.due_at)
             key = next(self._order)
             pod.running[key] = task
-            self._at(self.now + task.run_s, lambda pod=pod, key=key: self._end(pod, key))  # type: ignore[misc]
+            self._at(self.now + task.run_s, partial(self._end, pod, key))
         if not self.pending and self._waiting_since is not None:
             self.longest_queue_s = max(self.longest_queue_s, self.now - self._waiting_since)
             self._waiting_since = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from benchmarks.growth.curve import Curve
 from benchmarks.growth.ground import PATIENCE_S, Ground, drain_rate, numbered
 from benchmarks.growth.operations import ServerTime, measure_operations
 from benchmarks.growth.sizes import Sizes
+from benchmarks.ledger import Ledger
 from benchmarks.stage import check_each_ran_once, wait_until
+from queuecore.domain.task import Task
 from queuecore.embedded import EmbeddedValkey
 from queuecore.store.leases import Lease
 from queuecore.store.settle import Failure, Success
@@ -82,14 +84,18 @@ async def scheduled(sizes: Sizes) -> list[Curve]:
             worker = await ground.worker()
             due_ms = now_ms() + _LEAD_MS + round(size * _LEAD_PER_TASK_MS)
             due_ns = time.monotonic_ns() + (due_ms - round(time.time() * 1000)) * 1_000_000
-            await ground.fill(size, lambda number, due=due_ms: numbered(number, "stamp", process_at_ms=due))  # type: ignore[misc]
+            await ground.fill(size, partial(numbered, kind="stamp", process_at_ms=due_ms))
             if now_ms() >= due_ms:
                 raise AssertionError(f"{size} tasks could not be scheduled before they were due")
-            await wait_until(lambda ran=ledger: ran.count_ended() == ran.size, PATIENCE_S, [worker], "all ran")  # type: ignore[misc]
+            await wait_until(partial(_all_ended, ledger), PATIENCE_S, [worker], "all ran")
             check_each_ran_once(ledger, size)
             late = sorted((at - due_ns) / 1e6 for at in ledger.begun_ns)
             lateness.add(size, {"first": late[0], "median": statistics.median(late), "last": late[-1]})
     return [lateness]
+
+
+def _all_ended(ledger: Ledger) -> bool:
+    return ledger.count_ended() == ledger.size
 
 
 async def active(sizes: Sizes) -> list[Curve]:
@@ -117,6 +123,11 @@ async def _costs_of_running(ground: Ground, size: int) -> dict[str, float]:
     }
 
 
+def _dealt(queues: Sequence[str], number: int) -> Task:
+    """The queues in turn."""
+    return numbered(number, queue=queues[number % len(queues)])
+
+
 async def queues(sizes: Sizes) -> list[Curve]:
     """Many queues on one server, all served by one worker."""
     processing = Curve("queues-processing", "One worker process over queues", "Queues", "tasks/s")
@@ -126,7 +137,7 @@ async def queues(sizes: Sizes) -> list[Curve]:
         names = [f"queue-{number}" for number in range(size)]
         async with single_server() as ground:
             ledger = ground.ledger(sizes.processed)
-            await ground.fill(sizes.processed, lambda number, of=names: numbered(number, queue=of[number % len(of)]))  # type: ignore[misc]
+            await ground.fill(sizes.processed, partial(_dealt, names))
             began = time.perf_counter()
             await ground.store.reader.stats(names)
             scrape.add(size, {"all queues": (time.perf_counter() - began) * 1000})
@@ -206,7 +217,7 @@ async def payloads(sizes: Sizes) -> list[Curve]:
             ledger = ground.ledger(count)
             empty = await _used_memory(ground)
             began = time.perf_counter()
-            await ground.fill(count, lambda number, of=size: numbered(number, filler=of), size)  # type: ignore[misc]
+            await ground.fill(count, partial(numbered, filler=size), size)
             enqueued = count / (time.perf_counter() - began)
             memory.add(size, {"per task": (await _used_memory(ground) - empty) / count})
             worker = await ground.worker()

@@ -118,7 +118,9 @@ async def test_only_their_own_task_fails_when_children_run_out_of_memory_or_are_
     await audit(yard, [*harmed, *others])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="whether children end was not tested: that needs /proc, which Linux has"
+)
 async def test_children_end_when_their_worker_is_killed(yard: Yard, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     await yard.start_scheduler()
