@@ -1,7 +1,8 @@
 """What telemetry costs: no-op throughput with it, as a share of the throughput without it.
 
-Each way of running is measured at the same time as a worker without telemetry, each with a Valkey of its own, so that
-both meet the machine's moods alike; the figures are medians of the rounds' ratios. Throughput is counted twice: by the
+Each way of running is measured beside a worker without telemetry, one right after the other and in turns first, so that
+neither is in the other's way and both meet the machine's moods alike; the figures are medians of the rounds' ratios.
+Throughput is counted twice: by the
 clock, and by the processor time that the worker took, which holds better on a machine that has other things to do.
 """
 
@@ -76,9 +77,12 @@ async def measure(rounds: int) -> None:
     """Run all rounds and print the figures."""
     shares: dict[str, list[Rates]] = {way.name: [] for way in WAYS}
     bases = []
-    for _ in range(rounds):
+    for number in range(rounds):
         for way in WAYS:
-            base, rates = await asyncio.gather(_run(OFF), _run(way))
+            if number % 2:
+                rates, base = await _run(way), await _run(OFF)
+            else:
+                base, rates = await _run(OFF), await _run(way)
             bases.append(base)
             share = Rates(rates.by_clock / base.by_clock, rates.by_processor / base.by_processor)
             shares[way.name].append(share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 
@@ -18,7 +17,7 @@ from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.task import Task, UniqueLock
 from queuecore.domain.timestamp import parse_rfc3339
 from queuecore.errors import InvalidField
-from queuecore.observe.tracing_context import TraceTexts
+from queuecore.observe.tracing_context import TraceTexts, is_well_formed
 
 _CODES = {
     "type": "INVALID_TASK_TYPE",
@@ -28,7 +27,6 @@ _CODES = {
 }
 """Field -> the code of its errors; INVALID_REQUEST for all others."""
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DEFAULT_POLICY = RetryPolicy()
 _NO_METADATA: dict[str, str] = {}
 _REMEMBERED_IDS = 10_000
@@ -110,7 +108,7 @@ class TaskBuilder:
 
 def read_traceparent(text: str | None) -> str | None:
     """The W3C trace context of a request's header, if it is well formed; the standard says to ignore it otherwise."""
-    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
+    return text if text is not None and is_well_formed(text) else None
 
 
 def _unique_lock(request: CreateTask) -> UniqueLock | None:

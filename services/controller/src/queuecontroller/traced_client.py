@@ -9,7 +9,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from queuecore.observe import tracing_names as names
-from queuecore.observe.tracing import SCOPE
+from queuecore.observe.tracing_names import SCOPE
 
 _tracer = trace.get_tracer(SCOPE)
 

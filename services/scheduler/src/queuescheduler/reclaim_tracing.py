@@ -35,6 +35,8 @@ def trace_lost_attempt(tracing: Tracing, reclaim: Reclaim) -> None:
     }
     if reclaim.reason is not None:
         attributes[names.TASK_REASON] = reclaim.reason
-    span = tracing.start_consumer(f"{_RECLAIM} {task.queue}", origin, attributes, lapsed.attempt.started_at_ms)
+    span = tracing.consumers.start(
+        f"{_RECLAIM} {task.queue}", origin, attributes, lapsed.attempt.started_at_ms * 1_000_000
+    )
     span.set_status(StatusCode.ERROR, reclaim.error)
     span.end(reclaim.now_ms * 1_000_000)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import traceback
+from typing import TYPE_CHECKING
 
-from opentelemetry.trace import Span, StatusCode
+from opentelemetry.trace import Span, SpanContext, StatusCode
 
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.observe import tracing_names as names
 from queuecore.observe.tracing import Tracing, make_current
-from queuecore.observe.tracing_context import TraceTexts, UnsampledRoot, defer_spans, note_unsampled
+from queuecore.observe.tracing_context import (
+    TraceTexts,
+    UnsampledSpan,
+    defer_spans,
+    derive_unsampled_root,
+    note_unsampled,
+)
 from queuecore.store.leases import Lease
 from queueworker.errors import DoNotRetry, Retry
 from queueworker.run import StopReason
 from queueworker.verdict import Verdict
+
+if TYPE_CHECKING:
+    from queuecore.observe.tracing_consumers import LateSpan
 
 RELEASED = "released"
 MOST_STACKTRACE = 8_192
@@ -33,21 +43,20 @@ class AttemptTracing:
     def __init__(self, tracing: Tracing, worker: str) -> None:
         self._tracing = tracing
         self._worker = worker
-        defer_spans()
+        defer_spans(self._place_of)
 
-    def begin(self, lease: Lease) -> Span | None:
+    def begin(self, lease: Lease) -> LateSpan | None:
         """Make the attempt's span the current one for the rest of the asyncio task, one that this object's maker made.
 
         Returns:
-            The span if it is recorded; it must be given to one of the functions below.
+            The span if it is kept; it must be given to one of the functions below.
         """
         task = lease.task
         traceparent = task.traceparent
         if not self._tracing.keeps(traceparent):
-            kept_below = self._tracing.kept_below or 0
-            note_unsampled(UnsampledRoot(kept_below) if traceparent is None else (traceparent, task.tracestate))
+            note_unsampled(lease)
             return None
-        span = self._tracing.start_consumer(
+        span = self._tracing.consumers.begin(
             f"{_PROCESS} {task.queue}",
             TraceTexts(traceparent, task.tracestate),
             {
@@ -63,7 +72,14 @@ class AttemptTracing:
             },
         )
         make_current(span)
-        return span if span.is_recording() else None
+        return span
+
+    def _place_of(self, lease: Lease) -> SpanContext:
+        """Where an attempt is in a trace that is not kept."""
+        task = lease.task
+        if task.traceparent is None:
+            return derive_unsampled_root(f"{task.queue} {task.id} {lease.token}", self._tracing.kept_below or 0)
+        return UnsampledSpan(task.traceparent, task.tracestate).get_span_context()
 
 
 def end_completed(span: Span) -> None:

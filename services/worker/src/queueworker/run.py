@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-
-from opentelemetry.trace import Span
+from typing import TYPE_CHECKING
 
 from queuecore.store.leases import Lease
 from queueworker.context import TaskContext
 from queueworker.handlers import Handler
+
+if TYPE_CHECKING:
+    from queuecore.observe.tracing_consumers import LateSpan
 
 
 class StopReason(Enum):
@@ -35,7 +37,7 @@ class Run:
         self.stopped_by: StopReason | None = None
         self.begun = False
         """Whether ``work`` has made its first step."""
-        self.span: Span | None = None
+        self.span: LateSpan | None = None
         """Set while the attempt runs, where it is traced."""
         self.slot_taken_until: asyncio.Future[object] | None = None
         """What still runs after the attempt has ended: a thread that cannot be stopped."""

@@ -11,7 +11,6 @@ from typing import Protocol
 import structlog
 
 from queuecore.domain.task import ArchiveReason
-from queuecore.observe.durations import current_trace_id
 from queuecore.store.leases import Lease
 from queuecore.store.settle import Failure, Success
 from queueworker.answers import describe_error, encode_result
@@ -121,7 +120,7 @@ class Runner:
         finally:
             timer.cancel()
         seconds = time.monotonic() - began
-        trace_id = None if run.span is None else current_trace_id()
+        trace_id = None if run.span is None else run.span.trace_id
         self._metrics.task_durations.note((run.lease.task.queue, _label(run)), seconds, trace_id)
         run_ms = round(seconds * 1000)
         self._free_slot(run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import threading
 from importlib.metadata import version
-from random import getrandbits
+from random import random
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import uuid4
@@ -18,18 +18,19 @@ import structlog
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace import Span, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from queuecore.observe.tracing_context import (
     LAST_DIGIT_OF_FLAGS,
+    RANDOM_PART,
     UNSAMPLED_DIGITS,
-    TraceTexts,
     UnsampledRoot,
     UnsampledSpan,
     context_of,
-    read_context,
+    is_well_formed,
 )
+from queuecore.observe.tracing_names import SCOPE
 from queuecore.settings import TraceSettings
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from queuecore.observe.tracing_consumers import Consumers
     from queuecore.observe.tracing_ids import TraceIds
 
 FLUSH_S = 2.0
 """How long the end of the process may wait for the last spans to be sent."""
-SCOPE = "taskyard"
 
 log = structlog.get_logger()
 
@@ -53,31 +54,44 @@ class Tracing:
 
     Args:
         provider: the SDK.
-        ids: the source of its trace ids.
+        tracer: of the SDK.
+        consumers: makes the spans of what is done with tasks.
+        ids: the source of trace ids.
         obeys_parent: whether the sampler keeps a span exactly if its parent is kept.
         kept_below: of the spans without a parent, the sampler keeps those whose trace id's random part is below this;
             ``None``: all of them.
     """
 
     def __init__(
-        self, provider: TracerProvider, ids: TraceIds, *, obeys_parent: bool, kept_below: int | None = None
+        self,
+        provider: TracerProvider,
+        tracer: Tracer,
+        consumers: Consumers,
+        ids: TraceIds,
+        *,
+        obeys_parent: bool,
+        kept_below: int | None = None,
     ) -> None:
         self._provider = provider
+        self.tracer = tracer
+        self.consumers = consumers
         self._ids = ids
         self._obeys_parent = obeys_parent
         self.kept_below = kept_below
-        self.tracer: Tracer = provider.get_tracer(SCOPE, version("queuecore"))
+        self._kept_share = 1.0 if kept_below is None else kept_below / (1 << 64)
 
     def keeps(self, traceparent: str | None) -> bool:
         """Whether the trace is kept of what comes from this place; without a place, of the next that begins.
 
         The SDK would say the same, at several times the cost, and most traces are not kept.
         """
-        if traceparent is not None:
-            return not self._obeys_parent or traceparent[LAST_DIGIT_OF_FLAGS] not in UNSAMPLED_DIGITS
+        if traceparent is not None and self._obeys_parent:
+            return traceparent[LAST_DIGIT_OF_FLAGS] not in UNSAMPLED_DIGITS
         if self.kept_below is None:
             return True
-        if getrandbits(64) >= self.kept_below:
+        if traceparent is not None and is_well_formed(traceparent):
+            return int(traceparent[RANDOM_PART], 16) < self.kept_below
+        if random() >= self._kept_share:  # noqa: S311 - guards nothing
             return False
         self._ids.draw_below(self.kept_below)
         return True
@@ -88,21 +102,6 @@ class Tracing:
             return None
         return context_of(
             UnsampledRoot(self.kept_below or 0) if traceparent is None else UnsampledSpan(traceparent, tracestate)
-        )
-
-    def start_consumer(
-        self, name: str, origin: TraceTexts, attributes: Attributes, started_at_ms: int | None = None
-    ) -> Span:
-        """Start the span of what is done with a task: a child of the span that sent the task, and linked to it."""
-        context = read_context(origin)
-        sender = trace.get_current_span(context).get_span_context()
-        return self.tracer.start_span(
-            name,
-            context,
-            SpanKind.CONSUMER,
-            attributes,
-            [Link(sender)] if sender.is_valid else [],
-            None if started_at_ms is None else started_at_ms * 1_000_000,
         )
 
     def stop(self) -> None:
@@ -134,6 +133,7 @@ def start_tracing(service: str, settings: TraceSettings, export_interval_ms: int
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - not loaded when it is off
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
+    from queuecore.observe.tracing_consumers import Consumers  # noqa: PLC0415
     from queuecore.observe.tracing_export import make_exporter, quieten_library  # noqa: PLC0415
     from queuecore.observe.tracing_ids import TraceIds  # noqa: PLC0415
 
@@ -143,12 +143,18 @@ def start_tracing(service: str, settings: TraceSettings, export_interval_ms: int
     provider = TracerProvider(
         _sampler(settings), _resource(service, settings), shutdown_on_exit=False, id_generator=ids
     )
-    exporter = make_exporter(settings)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=export_interval_ms))
+    sending = BatchSpanProcessor(make_exporter(settings), schedule_delay_millis=export_interval_ms)
+    provider.add_span_processor(sending)
     trace.set_tracer_provider(provider)
     log.info("tracing_started", endpoint=settings.traces_endpoint or settings.endpoint, sampler=settings.sampler)
+    tracer = provider.get_tracer(SCOPE, version("queuecore"))
     return Tracing(
-        provider, ids, obeys_parent=settings.sampler.startswith("parentbased_"), kept_below=_kept_below(settings)
+        provider,
+        tracer,
+        Consumers(provider, tracer, ids, sending.on_end),
+        ids,
+        obeys_parent=settings.sampler.startswith("parentbased_"),
+        kept_below=_kept_below(settings),
     )
 
 
@@ -177,6 +183,8 @@ def _kept_below(settings: TraceSettings) -> int | None:
 def _resource(service: str, settings: TraceSettings) -> Resource:
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
 
+    from queuecore.observe.tracing_export import ProcessResource  # noqa: PLC0415
+
     attributes: dict[str, AttributeValue] = {
         "service.name": f"taskyard-{service}",
         "service.version": version("queuecore"),
@@ -186,7 +194,8 @@ def _resource(service: str, settings: TraceSettings) -> Resource:
     attributes |= _parse_attributes(settings.resource_attributes or "")
     if settings.service_name:
         attributes["service.name"] = settings.service_name
-    return Resource.create(attributes)
+    created = Resource.create(attributes)
+    return ProcessResource(created.attributes, created.schema_url)
 
 
 def _parse_attributes(text: str) -> dict[str, AttributeValue]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.util.re import parse_env_headers
 
@@ -18,6 +19,16 @@ LOG_INTERVAL_S = 60.0
 """How often the logs tell of failed exports at most."""
 
 log = structlog.get_logger()
+
+
+class ProcessResource(Resource):
+    """What is said of the process; there is one.
+
+    The exporter looks it up for each span, and the SDK's writes all that it says as JSON for that.
+    """
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
 
 def make_exporter(settings: TraceSettings) -> SpanExporter:

@@ -17,7 +17,11 @@ class TraceIds(RandomIdGenerator):
     def draw_below(self, bound: int) -> None:
         """Draw the next trace id so that its random part, of 64 bits, is below ``bound``."""
         random_part = randrange(bound)  # noqa: S311 - guards nothing
-        self._drawn.trace_id = (getrandbits(64) or 1) << 64 | random_part
+        self.draw((getrandbits(64) or 1) << 64 | random_part)
+
+    def draw(self, trace_id: int) -> None:
+        """Let this be the next trace id."""
+        self._drawn.trace_id = trace_id
 
     def generate_trace_id(self) -> int:
         """For the SDK: the id that was drawn, or a new one."""

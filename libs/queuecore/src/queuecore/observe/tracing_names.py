@@ -7,6 +7,8 @@ from __future__ import annotations
 
 SYSTEM = "taskyard"
 """What `messaging.system` says."""
+SCOPE = "taskyard"
+"""The library that makes the spans."""
 
 MESSAGING_SYSTEM = "messaging.system"
 MESSAGING_OPERATION_NAME = "messaging.operation.name"
