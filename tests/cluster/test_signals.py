@@ -58,6 +58,17 @@ async def test_sleeper_wakes_by_itself_when_nothing_comes(cluster: ValkeyCluster
     assert not await store.signals.wait_for_work(await cluster.queues_apart(), 0.05)
 
 
+async def test_pending_tasks_are_seen_on_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
+    queues = await cluster.queues_apart()
+    assert not await store.signals.any_pending(queues)
+    for queue in queues:
+        task = make_task(queue=queue)
+        await store.enqueue(task)
+        assert await store.signals.any_pending(queues)
+        await store.control.delete(queue, task.id)
+        assert not await store.signals.any_pending(queues)
+
+
 async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing_done(
     cluster: ValkeyCluster, store: TestStore
 ) -> None:

@@ -32,7 +32,7 @@ class Leaser:
         start: begins to run a leased task; takes a slot.
         archive: puts tasks away that cannot be read.
         room: waits until the store has taken enough outcomes for more tasks to be leased.
-        safety_poll_s: how long it sleeps at most when no task is pending.
+        safety_poll_s: how often it looks for pending tasks while nothing wakes it.
         backoff: for a store that is away.
     """
 
@@ -84,7 +84,12 @@ class Leaser:
                 await self._sleep(partial(asyncio.sleep, pause_s))
 
     async def _wait_for_work(self) -> None:
-        await self._signals.wait_for_work(self._order.queues, self._safety_poll_s)
+        queues = self._order.queues
+        woken = False
+        while not woken:
+            # Who was woken may have died of it. To look costs less than to lease from each queue.
+            woken = await self._signals.wait_for_work(queues, self._safety_poll_s)
+            woken = woken or await self._signals.any_pending(queues)
 
     async def _wait_for_room(self) -> None:
         if room := self._room():

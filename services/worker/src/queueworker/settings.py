@@ -67,7 +67,7 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
     ] = 25_000
     safety_poll_ms: Annotated[
         DurationMs,
-        Meta(ge=100, description="How long an idle worker sleeps at most when no notification comes."),
+        Meta(ge=100, description="How often an idle worker looks for tasks of which no notification came."),
     ] = 5_000
     probe_host: Annotated[str, Meta(description="Address for /live, /ready and /metrics.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
     probe_port: Annotated[int, Meta(ge=0, le=65_535, description="Port for them; 0 takes a free one.")] = 9090

@@ -42,6 +42,17 @@ class Signals:
             return await self._first_of(wakes, timeout_s)
         return await self._pop(wakes, timeout_s)
 
+    async def any_pending(self, queues: Sequence[str]) -> bool:
+        """Whether one of ``queues`` has pending tasks, at the cost of one command for all (on a Cluster, one for each).
+
+        Raises:
+            StoreError: see :mod:`queuecore.errors`.
+        """
+        keys = [queue_keys(queue).pending for queue in queues]
+        if self._server.is_cluster:
+            return any(await self._server.commands([("EXISTS", key) for key in keys]))
+        return bool(await self._server.command("EXISTS", *keys))
+
     async def _pop(self, wakes: Sequence[str], timeout_s: float) -> bool:
         with translated():
             try:
