@@ -113,7 +113,7 @@ def relax_garbage_collection() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _exit(code: int) -> NoReturn:
