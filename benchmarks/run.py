@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from benchmarks.figures import Collected
 from benchmarks.measures.crash import crash
@@ -100,13 +101,24 @@ class _Run:
 
     async def _round(self, measure: Measure, number: int) -> None:
         left = [each for each in self._contenders if (measure.name, each.name) not in self._gave_up]
+        self._have_server_answer()
         if measure.together:
             await asyncio.gather(*(self._measure(measure, each, place) for place, each in enumerate(left)))
             return
         # Another one begins each time, so that none is always measured on the warmest machine.
         first = number % max(1, len(left))
         for contender in left[first:] + left[:first]:
+            self._have_server_answer()
             await self._measure(measure, contender, 0)
+
+    def _have_server_answer(self) -> None:
+        """Start the server anew if a contender has left it busy: a script that has written cannot be stopped."""
+        with Redis.from_url(self._server.url) as client:
+            try:
+                client.ping()
+            except ResponseError:
+                self._server.kill()
+                self._server.start()
 
     async def _measure(self, measure: Measure, contender: Contender, database: int) -> None:
         began = time.perf_counter()

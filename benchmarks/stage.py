@@ -51,7 +51,6 @@ class Stage:
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
-        await self.redis.flushdb()
         await self.redis.aclose()
 
     def ledger(self, size: int) -> Ledger:

@@ -188,7 +188,7 @@ async def _sleep_and_lease(store: TestStore, name: str, begun: asyncio.Queue[int
             begun.put_nowait(time.monotonic_ns())
             await worker.settlements.complete([Success(lease, 1) for lease in leases])
         else:
-            await store.signals.wait_for_work(["default"], 5)
+            await store.signals.sleep_until_pending(["default"], 5)
 
 
 async def archived(sizes: Sizes) -> list[Curve]:

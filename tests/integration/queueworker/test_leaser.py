@@ -239,3 +239,27 @@ async def test_leaser_goes_on_when_the_store_comes_back(store: TestStore, valkey
         valkey.start()
         await store.enqueue(make_task())
         await desk.until_started(1)
+
+
+async def test_leaser_is_woken_when_the_server_has_forgotten_its_scripts(store: TestStore) -> None:
+    desk = Desk(store, 5, one_queue())
+    async with desk.leasing():
+        await until_asleep(store)
+        await store.server.client.script_flush()
+        await store.enqueue(make_task())
+        await desk.until_started(1)
+        await until_asleep(store)
+
+
+async def test_leaser_begins_what_it_leases_while_it_is_stopped_asleep(store: TestStore) -> None:
+    for number in range(1, 21):
+        desk = Desk(store, 5, one_queue())
+        async with desk.leasing():
+            await until_asleep(store)
+            arriving = asyncio.create_task(store.enqueue(make_task()))
+            for _ in range(number % 7):
+                await asyncio.sleep(0)
+        await arriving
+        (stats,) = await store.reader.stats(["default"])
+        assert stats.counts[TaskState.ACTIVE] == len(desk.started)
+        await store.server.client.flushdb()

@@ -84,12 +84,7 @@ class Leaser:
                 await self._sleep(partial(asyncio.sleep, pause_s))
 
     async def _wait_for_work(self) -> None:
-        queues = self._order.queues
-        woken = False
-        while not woken:
-            # Who was woken may have died of it. To look costs less than to lease from each queue.
-            woken = await self._signals.wait_for_work(queues, self._safety_poll_s)
-            woken = woken or await self._signals.any_pending(queues)
+        await self._signals.sleep_until_pending(self._order.queues, self._safety_poll_s)
 
     async def _wait_for_room(self) -> None:
         if room := self._room():

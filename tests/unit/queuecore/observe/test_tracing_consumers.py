@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import SpanContext, StatusCode
 
 from queuecore.observe.tracing import Tracing
-from queuecore.observe.tracing_consumers import Consumers
+from queuecore.observe.tracing_consumers import Consumers, LateSpan
 from queuecore.observe.tracing_context import TraceTexts, derive_unsampled_root
 from queuecore.observe.tracing_ids import TraceIds
 from queuecore.observe.tracing_names import SCOPE
@@ -188,3 +190,19 @@ def test_same_attempt_has_the_same_place_and_it_is_not_kept() -> None:
         assert found.is_valid
         assert not found.trace_flags.sampled
         assert bound <= found.trace_id & (1 << 64) - 1 < 1 << 64
+
+
+def test_threads_that_ask_at_once_are_told_of_one_span(bench: Bench) -> None:
+    for _ in range(50):
+        span = bench.consumers.begin("process mail", NOWHERE, {})
+        together = threading.Barrier(4)
+
+        def ask(span: LateSpan = span, together: threading.Barrier = together) -> int:
+            together.wait(10)
+            return span.get_span_context().span_id
+
+        with ThreadPoolExecutor(4) as threads:
+            asked = {each.result() for each in [threads.submit(ask) for _ in range(4)]}
+        span.end()
+        assert asked == {place(bench.exported()).span_id}
+        bench.exporter.clear()

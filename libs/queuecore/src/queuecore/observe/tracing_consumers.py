@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from random import getrandbits
+from threading import Lock
 from time import time_ns
 
 from opentelemetry import trace
@@ -75,14 +76,16 @@ class Consumers:
 class LateSpan(Span):
     """A recorded span. Whoever asks for its id or adds more to it than attributes has the SDK make it."""
 
-    def __init__(self, spans: Consumers, name: str, origin: TraceTexts, attributes: SpanAttributes) -> None:
-        self._spans = spans
+    def __init__(self, consumers: Consumers, name: str, origin: TraceTexts, attributes: SpanAttributes) -> None:
+        self._consumers = consumers
         self._name = name
         self._origin = origin
         self._attributes = attributes
         self._began_at_ns = time_ns()
         self._sender = sender = read_place(origin)
-        self._trace_id = spans.ids.generate_trace_id() if sender is None else sender.trace_id
+        self._trace_id = consumers.ids.generate_trace_id() if sender is None else sender.trace_id
+        # Handlers in threads have it, too.
+        self._lock = Lock()
         self._made: Span | None = None
 
     @property
@@ -92,21 +95,28 @@ class LateSpan(Span):
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set one attribute."""
-        if self._made is None:
-            self._attributes[key] = value
-        else:
-            self._made.set_attribute(key, value)
+        with self._lock:
+            if self._made is None:
+                self._attributes[key] = value
+                return
+        self._made.set_attribute(key, value)
 
     def end(self, end_time: int | None = None) -> None:
         """End it, now or at a time in ns."""
-        if self._made is None:
-            ended = EndedSpan(
-                self._spans, self._name, self._context(), self._sender, self._attributes, self._began_at_ns, end_time
-            )
-            self._made = NonRecordingSpan(ended.context)
-            self._spans.export(ended)
+        with self._lock:
+            made = self._made
+            if made is None:
+                ended = self._ended(end_time)
+                self._made = NonRecordingSpan(ended.context)
+        if made is None:
+            self._consumers.export(ended)
         else:
-            self._made.end(end_time)
+            made.end(end_time)
+
+    def _ended(self, end_time: int | None) -> EndedSpan:
+        return EndedSpan(
+            self._consumers, self._name, self._context(), self._sender, self._attributes, self._began_at_ns, end_time
+        )
 
     def _context(self) -> SpanContext:
         sender = self._sender
@@ -120,11 +130,12 @@ class LateSpan(Span):
         )
 
     def _make(self) -> Span:
-        if self._made is None:
-            if self._sender is None:
-                self._spans.ids.draw(self._trace_id)
-            self._made = self._spans.start(self._name, self._origin, self._attributes, self._began_at_ns)
-        return self._made
+        with self._lock:
+            if self._made is None:
+                if self._sender is None:
+                    self._consumers.ids.draw(self._trace_id)
+                self._made = self._consumers.start(self._name, self._origin, self._attributes, self._began_at_ns)
+            return self._made
 
     def get_span_context(self) -> SpanContext:
         """Which span of which trace."""
@@ -170,7 +181,7 @@ class EndedSpan(ReadableSpan):
 
     def __init__(
         self,
-        spans: Consumers,
+        consumers: Consumers,
         name: str,
         context: SpanContext,
         sender: SpanContext | None,
@@ -182,14 +193,14 @@ class EndedSpan(ReadableSpan):
             name=name,
             context=context,
             parent=sender,
-            resource=spans.resource,
+            resource=consumers.resource,
             attributes=attributes,
             kind=SpanKind.CONSUMER,
             start_time=began_at_ns,
             end_time=ended_at_ns or time_ns(),
-            instrumentation_scope=spans.scope,
+            instrumentation_scope=consumers.scope,
         )
-        self._limits = spans.limits
+        self._limits = consumers.limits
 
     @cached_property
     def attributes(self) -> Attributes:

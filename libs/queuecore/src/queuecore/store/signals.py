@@ -32,7 +32,7 @@ class Signals:
         """Sleep until a task becomes pending in one of ``queues``. One enqueue wakes one sleeper.
 
         Returns:
-            Whether it was woken; ``False`` after ``timeout_s``, which is the safety net under a lost wake-up.
+            Whether it was woken; ``False`` after ``timeout_s``.
 
         Raises:
             StoreUnavailable: the connection was lost.
@@ -41,6 +41,17 @@ class Signals:
         if self._server.is_cluster:
             return await self._first_of(wakes, timeout_s)
         return await self._pop(wakes, timeout_s)
+
+    async def sleep_until_pending(self, queues: Sequence[str], look_s: float) -> None:
+        """Sleep until a task becomes pending in one of ``queues``, or a look every ``look_s`` seconds finds one.
+
+        The look is the safety net: who was woken for a task may have died of it.
+
+        Raises:
+            StoreError: see :mod:`queuecore.errors`.
+        """
+        while not (await self.wait_for_work(queues, look_s) or await self.any_pending(queues)):
+            pass
 
     async def any_pending(self, queues: Sequence[str]) -> bool:
         """Whether one of ``queues`` has pending tasks, at the cost of one command for all (on a Cluster, one for each).
