@@ -16,6 +16,10 @@ from queuecore.store.scripts import load_script
 from queuecore.store.server import Call, Server
 from queuecore.wire import envelope
 
+_HOLDS = 0.75
+"""The part of the time for an answer in which a lease must be done. The rest is for the answer to arrive on a busy
+machine: a lease whose answer comes too late is an attempt that nobody runs."""
+
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
     """Who leases."""
@@ -159,9 +163,9 @@ class Leases:
         return await settle_items(self._server, self._progress, items)
 
     def _holds_until_ms(self, queue: str) -> int:
-        """When we shall have given up waiting for the answer to a call that begins now, by the server's clock."""
+        """Until when a call that begins now is answered before we give up waiting, by the server's clock."""
         ahead_ms = self._ahead_ms.get(queue)
-        return 0 if ahead_ms is None else math.ceil(_monotonic_ms() + ahead_ms + self._server.timeout_ms)
+        return 0 if ahead_ms is None else math.ceil(_monotonic_ms() + ahead_ms + self._server.timeout_ms * _HOLDS)
 
     def _read(self, queue: str, answer: Any) -> Leased | StoreError:
         now_ms, *rest = answer
