@@ -13,7 +13,7 @@ import uvloop
 
 from benchmarks.growth.cluster import cluster
 from benchmarks.growth.curve import Curve, tabulate
-from benchmarks.growth.report import write_curves, write_json
+from benchmarks.growth.report import read_json, write_curves, write_json
 from benchmarks.growth.sizes import FULL, QUICK, Sizes
 from benchmarks.growth.studies import Study, active, archived, payloads, pending, queues, scheduled, workers
 from benchmarks.plan import RESULTS
@@ -33,7 +33,7 @@ STUDIES: dict[str, tuple[str, Study]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the studies; all of them in full go into the documentation, others are printed only.
+    """Make the studies. In full they go into the documentation, where those not made stay as they were.
 
     Returns:
         The exit code: 1 if a study failed.
@@ -51,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         curves = uvloop.run(_make(name, sizes))
         if curves is not None:
             found[name] = curves
-    if not options.quick and len(found) == len(STUDIES):
-        write_json(found, RESULTS / "growth.json")
+    kept = RESULTS / "growth.json"
+    known = read_json(kept) | found
+    if not options.quick and len(known) == len(STUDIES):
+        write_json(known, kept)
         titles = {name: title for name, (title, _) in STUDIES.items()}
-        write_curves(found, titles, _DOCS / "images", _DOCS / "performance.md")
+        write_curves({name: known[name] for name in STUDIES}, titles, _DOCS / "images", _DOCS / "performance.md")
     return int(len(found) < len(chosen))
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
@@ -32,6 +33,19 @@ def write_json(studies: dict[str, Sequence[Curve]], path: Path) -> None:
     """Keep the figures for machines."""
     found = {study: [asdict(curve) for curve in curves] for study, curves in studies.items()}
     path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Sequence[Curve]]:
+    """What :func:`write_json` has kept; nothing where there is no such file."""
+    if not path.exists():
+        return {}
+    kept = json.loads(path.read_text())
+    return {study: [_read_curve(curve) for curve in curves] for study, curves in kept.items()}
+
+
+def _read_curve(kept: dict[str, Any]) -> Curve:
+    lines = {line: {int(size): value for size, value in values.items()} for line, values in kept.pop("lines").items()}
+    return Curve(**kept, lines=lines)
 
 
 def draw(curve: Curve, path: Path) -> None:

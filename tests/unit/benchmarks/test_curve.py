@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks.growth.curve import Curve, tabulate
+from benchmarks.growth.report import read_json, write_json
 
 
 def _curve() -> Curve:
@@ -18,3 +21,13 @@ def test_table_is_ordered_by_size_and_ends_with_the_growth() -> None:
         "| 1,000,000 | 12.0 | 3.0 |",
         "| last to first | 1.20 | 1.00 |",
     ]
+
+
+def test_curves_are_read_as_they_were_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "growth.json"
+    assert read_json(kept) == {}
+    curve = Curve("queues", "Title", "Queues", "us", 2)
+    curve.add(10, {"one": 1.5, "other": 2})
+    curve.add(1_000, {"one": 3})
+    write_json({"queues": [curve]}, kept)
+    assert read_json(kept) == {"queues": [curve]}
