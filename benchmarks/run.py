@@ -101,8 +101,8 @@ class _Run:
 
     async def _round(self, measure: Measure, number: int) -> None:
         left = [each for each in self._contenders if (measure.name, each.name) not in self._gave_up]
-        self._have_server_answer()
         if measure.together:
+            self._have_server_answer()
             await asyncio.gather(*(self._measure(measure, each, place) for place, each in enumerate(left)))
             return
         # Another one begins each time, so that none is always measured on the warmest machine.
