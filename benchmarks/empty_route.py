@@ -6,11 +6,11 @@ from litestar import Litestar, get, post
 from prometheus_client import CollectorRegistry
 
 from queueapi.app import Api
-from queueapi.readiness import ReadinessCheck
-from queueapi.serving import serve
+from queueapi.routes.readiness import ReadinessCheck
+from queueapi.server import serve
 from queueapi.settings import PREFIX, ApiSettings
 from queuecore.process import StopSignals, run_service
-from queuecore.store.connect import connect
+from queuecore.store.client.connect import connect
 
 
 @post("/api/v1/tasks")

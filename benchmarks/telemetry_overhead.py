@@ -30,14 +30,14 @@ from queuecore.embedded import find_free_port
 from queuecore.testing.builders import make_task
 from queuecore.testing.collector import Collector, http_collector
 from queuecore.testing.store import TestStore
-from queueworker.run import Run
+from queueworker.runs.run import Run
 
 TASKS = 150_000
 WARM_UP = 30_000
 """Tasks before the measurement begins: the first spans that are sent load libraries and open a connection."""
 ROUNDS = 5
 LOOKS_PER_TASK = 3
-"""How often the worker looks at each task whether it is traced, see `queueworker.runner`."""
+"""How often the worker looks at each task whether it is traced, see `queueworker.runs.runner`."""
 COMPLETED = "taskyard:{default}:completed"
 SCRAPE_INTERVAL_S = 1.0
 
@@ -134,7 +134,7 @@ async def _run(way: Way) -> Rates:
             if scraping is not None:
                 scraping.cancel()
         _check_spans(way, collector)
-        (stats,) = await store.reader.stats(["default"])
+        (stats,) = await store.queues.stats(["default"])
         if stats.totals.processed != {("completed", "noop"): TASKS}:
             raise AssertionError(f"not every task was run exactly once: {stats.totals.processed}")
         await store.close()

@@ -9,7 +9,7 @@ import msgspec
 
 from queueapi import settings as api
 from queuecontroller import settings as controller
-from queuecore.config import VariableRow, describe
+from queuecore.settings.loader import VariableRow, describe
 from queuescheduler import settings as scheduler
 from queuestandalone import settings as standalone
 from queueworker import settings as worker

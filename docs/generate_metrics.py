@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from queuecore.observe import metrics
-from queuecore.observe.metrics import CounterDefinition, Definition, HistogramDefinition
-from queuecore.store.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
+from queuecore.observe.metrics import definitions as metrics
+from queuecore.observe.metrics.definitions import CounterDefinition, Definition, HistogramDefinition
+from queuecore.store.queues.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
 
 TARGET = Path(__file__).with_name("metrics.md")
 
@@ -34,7 +34,7 @@ the default; OpenMetrics comes to whoever asks for it (`Accept: application/open
   `taskyard_worker_task_duration_seconds` name the latest trace that fell into them and is kept. Only OpenMetrics
   shows them.
 
-`make docs` writes this page from the definitions in `queuecore.observe.metrics`.
+`make docs` writes this page from the definitions in `queuecore.observe.metrics.definitions`.
 """
 
 SECTIONS: list[tuple[str, str, Sequence[Definition]]] = [

@@ -15,8 +15,8 @@ from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.history import History
 from queuecontroller.plan.meter import LoadMeter, QueueReading, Reading
 from queuecontroller.plan.planner import plan, spare
-from queuecontroller.plan.sparing import Pod as KnownPod
-from queuecontroller.plan.sparing import find_removable, may_drain
+from queuecontroller.plan.scale_in import Pod as KnownPod
+from queuecontroller.plan.scale_in import find_removable, may_drain
 from queuecontroller.plan.spec import read_spec
 
 MOST = 100

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.growth.ground import numbered
-from queuecore.store.settle import Success
+from queuecore.store.attempts.settlement import Success
 from queuecore.testing.store import TestStore
 
 _BATCH = 100
@@ -82,7 +82,7 @@ async def _change(change: Callable[[str, str], Awaitable[Any]], ids: list[str]) 
 
 async def _count(store: TestStore, calls: int) -> None:
     for _ in range(calls):
-        await store.reader.stats(["default"])
+        await store.queues.stats(["default"])
 
 
 async def _work(store: TestStore, calls: int, each: int) -> None:

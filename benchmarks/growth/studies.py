@@ -19,8 +19,8 @@ from benchmarks.ledger import Ledger
 from benchmarks.stage import check_each_ran_once, wait_until
 from queuecore.domain.task import Task
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.leases import Lease
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.builders import now_ms
 from queuecore.testing.store import TestStore
 
@@ -139,7 +139,7 @@ async def queues(sizes: Sizes) -> list[Curve]:
             ledger = ground.ledger(sizes.processed)
             await ground.fill(sizes.processed, partial(_dealt, names))
             began = time.perf_counter()
-            await ground.store.reader.stats(names)
+            await ground.store.queues.stats(names)
             scrape.add(size, {"all queues": (time.perf_counter() - began) * 1000})
             worker = await ground.worker(names)
             processing.add(size, {"no-op tasks": await drain_rate(ledger, [worker], sizes.processed)})

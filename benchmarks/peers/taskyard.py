@@ -11,10 +11,10 @@ from benchmarks.peers import work
 from benchmarks.peers.client import Client
 from queuecore.domain.identity import new_task_id
 from queuecore.domain.task import Task
-from queuecore.settings import RedisSettings
-from queuecore.store.connect import connect
-from queuecore.store.enqueue import Enqueue, Enqueued, Enqueuer
-from queuecore.store.keys import queue_keys
+from queuecore.settings.shared import RedisSettings
+from queuecore.store.client.connect import connect
+from queuecore.store.scripts.keys import queue_keys
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued, Enqueuer
 from queueworker import Handlers
 
 handlers = Handlers()

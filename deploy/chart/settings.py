@@ -10,8 +10,8 @@ from queueapi.settings import PREFIX as API_PREFIX
 from queueapi.settings import ApiSettings
 from queuecontroller.settings import PREFIX as CONTROLLER_PREFIX
 from queuecontroller.settings import ControllerSettings
-from queuecore.config import VariableRow, describe
-from queuecore.settings import RedisSettings
+from queuecore.settings.loader import VariableRow, describe
+from queuecore.settings.shared import RedisSettings
 from queuescheduler.settings import PREFIX as SCHEDULER_PREFIX
 from queuescheduler.settings import SchedulerSettings
 from queueworker.settings import PREFIX as WORKER_PREFIX

@@ -9,9 +9,9 @@ import pytest
 
 from queueapi.settings import ApiSettings
 from queuecontroller.settings import ControllerSettings
-from queuecore.config import describe, load
 from queuecore.errors import ConfigError
-from queuecore.settings import ServiceSettings
+from queuecore.settings.loader import describe, load
+from queuecore.settings.shared import ServiceSettings
 from queuescheduler.settings import SchedulerSettings
 from queueworker.settings import WorkerSettings
 from tests.chart.helm import CI_VALUES, Helm

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from queueapi.app import create_api
 from queueapi.settings import ApiSettings
 from queuecore.observe.probes import ProbeServer
-from queuecore.settings import RedisSettings
+from queuecore.settings.shared import RedisSettings
 from tests.chart.helm import CI_VALUES, Helm
 from tests.chart.manifests import (
     Manifest,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from queuecontroller.cluster import Access, Cluster
+from queuecontroller.cluster.client import Access, Cluster
 from queuecontroller.handlers.pools import GROUP, PLURAL, VERSION
 from tests.chart.helm import CHART, Helm
 from tests.chart.manifests import Manifest

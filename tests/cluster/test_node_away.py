@@ -13,14 +13,14 @@ from prometheus_client import CollectorRegistry
 from queuecore.domain.backoff import Backoff
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreUnavailable
-from queuecore.store.enqueue import Enqueue
-from queuecore.store.keys import QUEUES
+from queuecore.store.scripts.keys import QUEUES
+from queuecore.store.tasks.enqueue import Enqueue
 from queuecore.testing.builders import make_task
 from queuecore.testing.cluster import NODES, SLOTS, ClusterNode, ValkeyCluster
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.reclaimer import Reclaimer
 from tests.cluster.conftest import running_cluster
 
@@ -48,7 +48,7 @@ async def test_leases_on_other_nodes_are_reclaimed_when_the_node_that_lists_the_
     await store.enqueue(*tasks)
     for task in tasks:
         await store.worker().lease_one(task)
-    known = KnownQueues(reader=store.reader, backoff=Backoff(lambda: 0.0))
+    known = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
     reclaimer = Reclaimer(
         upkeep=store.upkeep,
         queues=known,

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from queuecore.store.overview import OverviewReader
-from queuecore.store.readiness import Readiness
-from queuecore.store.registry import WorkerStatus
+from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.queues.overview import OverviewReader
+from queuecore.store.queues.readiness import Readiness
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 

@@ -6,11 +6,11 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreNotReady
-from queuecore.store.batch import CHUNK
-from queuecore.store.readiness import check_readiness
-from queuecore.store.registry import WorkerStatus
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Success
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.client.batch import CHUNK
+from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.queues.readiness import check_readiness
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuecore.testing.cluster import ValkeyCluster
 from queuecore.testing.keyspace import on_all_nodes
@@ -26,7 +26,7 @@ async def test_one_lease_call_brings_tasks_of_all_nodes(cluster: ValkeyCluster, 
     leases = [lease for answer in answers for lease in answer.leases]  # type: ignore[union-attr]
     assert [lease.task for lease in leases] == tasks
     assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE] * len(tasks)
-    stats = await store.reader.stats(queues)
+    stats = await store.queues.stats(queues)
     assert [each.counts[TaskState.COMPLETED] for each in stats] == [2, 2, 2]
 
 
@@ -43,7 +43,7 @@ async def test_no_call_goes_astray_when_many_are_the_first(cluster: ValkeyCluste
     queues = await cluster.queues_apart()
     before = await redirections(cluster)
     fresh = TestStore(cluster.url, patient=True)
-    await asyncio.gather(*(fresh.reader.stats([queue]) for queue in queues for _ in range(5)))
+    await asyncio.gather(*(fresh.queues.stats([queue]) for queue in queues for _ in range(5)))
     await fresh.close()
     assert await redirections(cluster) == before
 
@@ -61,7 +61,7 @@ async def test_scripts_are_sent_again_when_one_node_has_forgotten_them(
     await store.enqueue(*(make_task(queue=queue) for queue in queues))
     await cluster.nodes[1].command("SCRIPT", "FLUSH")
     await store.enqueue(*(make_task(queue=queue) for queue in queues))
-    stats = await store.reader.stats(queues)
+    stats = await store.queues.stats(queues)
     assert [each.counts[TaskState.PENDING] for each in stats] == [2, 2, 2]
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from queuecore.store.signals import CancelSignal
+from queuecore.store.attempts.notifications import CancelRequest
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.cluster import ValkeyCluster
 from queuecore.testing.store import TestStore
@@ -91,7 +91,7 @@ async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing
 
 
 async def test_cancel_signal_comes_from_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
-    heard: list[CancelSignal] = []
+    heard: list[CancelRequest] = []
     listening = asyncio.create_task(_collect(store.signals.cancels(), heard))
     for queue in await cluster.queues_apart():
         task = make_task(queue=queue)
@@ -101,7 +101,7 @@ async def test_cancel_signal_comes_from_every_node(cluster: ValkeyCluster, store
         async def is_heard(queue: str = queue, task_id: str = task.id) -> bool:
             # It is told again with each cancel: the first ones may come before we listen.
             await store.control.cancel(queue, task_id)
-            return CancelSignal(queue, task_id) in heard
+            return CancelRequest(queue, task_id) in heard
 
         await eventually(is_heard)
     listening.cancel()

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from tests.integration.queuecore.store import (
     test_control,
+    test_directory,
     test_enqueue,
     test_entry,
-    test_inspect,
     test_lease,
-    test_registry,
-    test_settle,
+    test_maintenance,
+    test_reader,
+    test_settlement,
     test_transitions,
-    test_upkeep,
 )
 
 for _module in (
     test_control,
     test_enqueue,
     test_entry,
-    test_inspect,
+    test_reader,
     test_lease,
-    test_registry,
-    test_settle,
+    test_directory,
+    test_settlement,
     test_transitions,
-    test_upkeep,
+    test_maintenance,
 ):
     globals().update(
         {name: each for name, each in vars(_module).items() if name.startswith("test_") or name == "worker"}

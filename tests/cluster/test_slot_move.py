@@ -10,10 +10,10 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreError, StoreUnavailable
-from queuecore.store.enqueue import Enqueue, Enqueued
-from queuecore.store.leases import Lease, Leased
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Success
+from queuecore.store.attempts.leases import Lease, Leased
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.cluster import SlotMove, ValkeyCluster
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
@@ -62,7 +62,7 @@ async def test_nothing_is_lost_while_the_slot_of_a_queue_in_use_moves(
     await move.finish()
     await user.settle_all()
     assert find_contradictions(await read_keyspace(store.server)) == []
-    (stats,) = await store.reader.stats([queue])
+    (stats,) = await store.queues.stats([queue])
     assert stats.totals.orphans == 0
     assert stats.counts[TaskState.COMPLETED] == len(user.acknowledged)
     assert user.told_stale == []

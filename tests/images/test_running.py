@@ -102,7 +102,7 @@ def test_dev_image_starts_again_when_its_sources_change(
     # As in development: the sources of the container may be written.
     with podman.container(dev_image, environ, ["--read-only=false"]) as name:
         _wait_until(lambda: _starts(podman, name) == 1 or None, podman, name)
-        target = f"{name}:/opt/taskyard/site/queueworker/demo.py"
+        target = f"{name}:/opt/taskyard/site/queueworker/handlers/demo.py"
         changed = tmp_path / "demo.py"
         podman("cp", target, str(changed))
         changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")

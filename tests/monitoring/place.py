@@ -172,5 +172,5 @@ def _post(http: httpx.Client, task: dict[str, Any]) -> str:
 
 
 async def _counts(store: TestStore, queue: str) -> dict[TaskState, int]:
-    (stats,) = await store.reader.stats([queue])
+    (stats,) = await store.queues.stats([queue])
     return dict(stats.counts)

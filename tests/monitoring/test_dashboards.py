@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.dashboards.__main__ import find_stale
 from deploy.dashboards.panel import RUNBOOKS as RUNBOOK_URL
-from queuecore.observe import metrics
+from queuecore.observe.metrics import definitions as metrics
 from tests.monitoring.files import (
     DASHBOARDS,
     RUNBOOKS,

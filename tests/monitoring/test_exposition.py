@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from queuecore.observe import metrics
+from queuecore.observe.metrics import definitions as metrics
 from tests.monitoring.place import Place
 from tests.monitoring.promtool import promtool
 

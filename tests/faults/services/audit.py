@@ -24,7 +24,7 @@ import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import HISTORY_LENGTH, Attempt, Outcome, Task, TaskSnapshot
-from queuecore.store.inspect import QueueStats
+from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
 from tests.faults.services.journal import Entry
 from tests.faults.services.yard import Yard

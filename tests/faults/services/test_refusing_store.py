@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from queuecore.embedded import HOST
-from queuecore.settings import RedisSettings
-from queuecore.store.connect import connect
-from queuecore.store.scripts import Argument
+from queuecore.settings.shared import RedisSettings
+from queuecore.settings.variable import Secret
+from queuecore.store.client.connect import connect
+from queuecore.store.scripts.loader import Argument
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.waiting import eventually
-from queuecore.variable import Secret
 from tests.faults.services.audit import audit
 from tests.faults.services.posting import Posting
 from tests.faults.services.service_process import ServiceProcess, plain_http

@@ -18,7 +18,7 @@ from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task, TaskSnapshot
 from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
-from queuecore.store.inspect import QueueStats
+from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
@@ -102,7 +102,7 @@ class Yard:
 
     async def stats(self) -> QueueStats:
         """The counts of the queue."""
-        (stats,) = await self.store.reader.stats([QUEUE])
+        (stats,) = await self.store.queues.stats([QUEUE])
         return stats
 
     async def count_ended(self) -> int:

@@ -14,10 +14,10 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreUnavailable
-from queuecore.store.enqueue import Enqueue, Enqueued
-from queuecore.store.readiness import check_readiness
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Success
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.queues.readiness import check_readiness
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued
 from queuecore.testing.builders import make_task
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
 from queuecore.testing.sentinel import WatchedPair
@@ -59,7 +59,7 @@ async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(
     # Leases from before hold: their tokens came along.
     assert await worker.leases.renew(leases) == [Reply.DONE] * 10
     assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE] * 10
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert (stats.counts[TaskState.COMPLETED], stats.counts[TaskState.PENDING]) == (10, 41)
     assert find_contradictions(await read_keyspace(store.server)) == []
     await store.close()

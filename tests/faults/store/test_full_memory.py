@@ -4,10 +4,10 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreFull
-from queuecore.store.enqueue import Enqueue, Enqueued
-from queuecore.store.leases import Leased
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.leases import Leased
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued
 from queuecore.testing.builders import make_task
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
@@ -78,7 +78,7 @@ async def test_enqueue_says_full_and_changes_nothing_when_memory_is_full(store: 
     await store.enqueue(make_task())
     await fill(store)
     before = await read_keyspace(store.server)
-    (answer,) = await store.enqueuer.enqueue([Enqueue(make_task(queue=queue), answer="key")])
+    (answer,) = await store.enqueuer.enqueue([Enqueue(make_task(queue=queue), idempotency_digest="key")])
     assert isinstance(answer, StoreFull)
     assert await read_keyspace(store.server) == before
     await make_room(store)

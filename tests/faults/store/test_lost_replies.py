@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreUnavailable
-from queuecore.store.enqueue import Enqueue, Enqueued
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued
 from queuecore.testing.builders import make_task
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.store import LEASE_MS, TestStore
@@ -32,7 +32,7 @@ async def test_enqueue_exists_once_when_its_reply_was_lost_and_the_client_repeat
     proxy.cut_replies_to(b"EVALSHA")
     task = make_task()
     assert await far_store.enqueuer.enqueue([Enqueue(task)]) == [Enqueued(task.id, TaskState.PENDING, replayed=True)]
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert (stats.counts[TaskState.PENDING], stats.totals.enqueued) == (1, {"demo": 1})
 
 
@@ -42,12 +42,12 @@ async def test_enqueue_exists_once_when_every_reply_was_lost_and_the_caller_repe
     await warm(far_store)
     proxy.cut_replies_to(b"EVALSHA", times=EVERY_TRY)
     task = make_task()
-    first_id, again = Enqueue(task, answer="key"), Enqueue(make_task(), answer="key")
+    first_id, again = Enqueue(task, idempotency_digest="key"), Enqueue(make_task(), idempotency_digest="key")
     (lost,) = await far_store.enqueuer.enqueue([first_id])
     assert isinstance(lost, StoreUnavailable)
     # The caller cannot know the id that it was given, so the second request has another: the key tells.
     assert await far_store.enqueuer.enqueue([again]) == [Enqueued(task.id, TaskState.PENDING, replayed=True)]
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.PENDING] == 1
 
 
@@ -81,7 +81,7 @@ async def test_success_counts_once_when_its_reply_was_lost(
     (lost,) = await worker.settlements.complete([Success(lease, 5, b'"done"')])
     assert isinstance(lost, StoreUnavailable)
     assert await worker.settlements.complete([Success(lease, 5, b'"done"')]) == [Reply.DONE]
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.totals.processed == {("completed", "demo"): 1}
     assert stats.totals.run["demo"].sum_ms == 5
 
@@ -99,7 +99,7 @@ async def test_failure_counts_once_when_its_reply_was_lost(
     found = await store.reader.find(task.id, ["default"])
     assert found is not None
     assert (found.state, found.retried) == (TaskState.RETRY, 1)
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.totals.processed == {("retry", "demo"): 1}
 
 
@@ -113,5 +113,5 @@ async def test_pipeline_over_queues_is_done_once_when_its_replies_were_cut_in_th
     again = await far_store.enqueuer.enqueue([Enqueue(task) for task in tasks])
     assert all(isinstance(answer, Enqueued | StoreUnavailable) for answer in answers)
     assert all(isinstance(answer, Enqueued) for answer in again)
-    stats = await store.reader.stats([task.queue for task in tasks])
+    stats = await store.queues.stats([task.queue for task in tasks])
     assert [each.counts[TaskState.PENDING] for each in stats] == [1] * len(tasks)

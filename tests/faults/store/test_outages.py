@@ -11,12 +11,12 @@ import pytest
 from queuecore.domain.state import TaskState
 from queuecore.embedded import EmbeddedValkey
 from queuecore.errors import StoreError, StoreNotReady, StoreUnavailable
-from queuecore.settings import RedisSettings
-from queuecore.store.enqueue import Enqueue, Enqueued
-from queuecore.store.leases import Leased
-from queuecore.store.readiness import check_readiness
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Success
+from queuecore.settings.shared import RedisSettings
+from queuecore.store.attempts.leases import Leased
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.queues.readiness import check_readiness
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued
 from queuecore.testing.builders import make_task
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
 from queuecore.testing.proxy import FaultyProxy
@@ -49,7 +49,7 @@ async def test_calls_fail_in_time_and_recover_when_the_server_is_frozen(
     assert [type(each) for each in flat] == [StoreUnavailable] * 6
     server.resume()
     assert await eventually(lambda: _renewed(store, lease)) == [Reply.DONE]
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.PENDING] + stats.counts[TaskState.ACTIVE] in (1, 2)
 
 
@@ -198,7 +198,7 @@ async def test_calls_recover_when_all_their_connections_were_cut(proxy: FaultyPr
     proxy.cut_all()
     await asyncio.gather(*(far_store.enqueue(make_task()) for _ in range(30)))
     assert proxy.connections <= 2 * opened + 1
-    (stats,) = await far_store.reader.stats(["default"])
+    (stats,) = await far_store.queues.stats(["default"])
     assert stats.counts[TaskState.PENDING] == 60
     await far_store.close()
 

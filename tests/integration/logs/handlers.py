@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from queueworker.context import TaskContext
-from queueworker.handlers import Handlers
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.registry import Handlers
 
 handlers = Handlers()
 

@@ -11,7 +11,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from queueapi.connection import BoundedConnection, ConnectionLimits
+from queueapi.http.connection import BoundedConnection, ConnectionLimits
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send

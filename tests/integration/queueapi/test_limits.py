@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from queuecore.store.limits import QueueLimits
+from queuecore.store.queues.limits import QueueLimits
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
 from tests.integration.queueapi.api_process import GOOD
@@ -16,7 +16,7 @@ LIMITS = "/api/v1/queues/default/limits"
 async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await store.queues.limit("default", QueueLimits(max_depth=1))
+    await store.queue_control.limit("default", QueueLimits(max_depth=1))
     first = await client.post("/api/v1/tasks", json=GOOD)
     assert first.status_code == 201
     before = await read_keyspace(store.server)
@@ -30,7 +30,7 @@ async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
 
 
 async def test_batch_tells_of_each_task_whether_there_was_room(client: httpx.AsyncClient, store: TestStore) -> None:
-    await store.queues.limit("default", QueueLimits(max_depth=1))
+    await store.queue_control.limit("default", QueueLimits(max_depth=1))
     answer = await client.post("/api/v1/tasks/batch", json={"tasks": [GOOD, GOOD, {**GOOD, "queue": "other"}]})
     assert [each["status_code"] for each in answer.json()["results"]] == [201, 429, 201]
     assert answer.json()["results"][1]["details"]["retry_after_s"] >= 1
@@ -39,7 +39,7 @@ async def test_batch_tells_of_each_task_whether_there_was_room(client: httpx.Asy
 async def test_idempotent_request_is_answered_as_before_when_the_queue_is_full(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await store.queues.limit("default", QueueLimits(max_depth=1))
+    await store.queue_control.limit("default", QueueLimits(max_depth=1))
     headers = {"Idempotency-Key": "once"}
     first = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
     again = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
@@ -47,7 +47,7 @@ async def test_idempotent_request_is_answered_as_before_when_the_queue_is_full(
 
 
 async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient, store: TestStore) -> None:
-    await store.queues.limit("default", QueueLimits(max_bytes=10))
+    await store.queue_control.limit("default", QueueLimits(max_bytes=10))
     answer = await client.post("/api/v1/tasks", json=GOOD)
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
 

@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from queuecore.domain.task import ArchiveReason
 from queuecore.embedded import HOST, find_free_port
-from queuecore.observe.metrics import OF_API, OF_EVERY_PROCESS, OF_STORE_CALLS, STORED
-from queuecore.store.limits import QueueLimits
-from queuecore.store.registry import WorkerStatus
-from queuecore.store.settle import Failure, Success
+from queuecore.observe.metrics.definitions import OF_API, OF_EVERY_PROCESS, OF_STORE_CALLS, STORED
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.queues.limits import QueueLimits
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from tests.integration.open_metrics import read_open_metrics
@@ -126,7 +126,7 @@ async def test_metrics_count_the_workers_of_a_queue_and_their_slots(
 
 async def test_metrics_tell_limits_where_there_are_any(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.enqueue(make_task(queue="limited"), make_task(queue="free"))
-    await store.queues.limit("limited", QueueLimits(max_depth=5))
+    await store.queue_control.limit("limited", QueueLimits(max_depth=5))
 
     families = await scrape(client)
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.registry import WorkerStatus
+from queuecore.store.queues.directory import WorkerStatus
 from queuecore.testing.builders import make_task
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.store import TestStore

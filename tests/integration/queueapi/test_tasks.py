@@ -7,7 +7,7 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.timestamp import parse_rfc3339
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from tests.integration.queueapi.api_process import GOOD

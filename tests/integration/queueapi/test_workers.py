@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 
-from queuecore.store.registry import WorkerStatus
+from queuecore.store.queues.directory import WorkerStatus
 from queuecore.testing.store import TestStore
 
 STATUS = WorkerStatus(

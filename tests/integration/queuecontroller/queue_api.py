@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
-from queuecore.observe import metrics
+from queuecore.observe.metrics import definitions as metrics
 
 
 class Queues(msgspec.Struct):

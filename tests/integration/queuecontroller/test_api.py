@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.registry import WorkerStatus
+from queuecore.store.queues.directory import WorkerStatus
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually

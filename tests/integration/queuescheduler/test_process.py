@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.embedded import EmbeddedValkey
-from queuecore.observe.metrics import OF_EVERY_PROCESS, OF_SCHEDULER, OF_STORE_CALLS
-from queuecore.store.settle import Success
+from queuecore.observe.metrics.definitions import OF_EVERY_PROCESS, OF_SCHEDULER, OF_STORE_CALLS
+from queuecore.store.attempts.settlement import Success
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
@@ -20,7 +20,7 @@ from tests.integration.queueworker.service_process import ServiceProcess
 
 async def until_all(store: TestStore, state: TaskState, number: int) -> None:
     async def are_there() -> bool:
-        (stats,) = await store.reader.stats(["default"])
+        (stats,) = await store.queues.stats(["default"])
         return stats.counts[state] == number
 
     await eventually(are_there)

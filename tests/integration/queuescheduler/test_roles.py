@@ -12,17 +12,17 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import Outcome
 from queuecore.embedded import EmbeddedValkey
 from queuecore.errors import StoreError, StoreUnavailable
-from queuecore.store.keys import queue_keys
-from queuecore.store.settle import Success
-from queuecore.store.upkeep import LIMIT
+from queuecore.store.attempts.maintenance import LIMIT
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.scripts.keys import queue_keys
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queuescheduler import known_queues, promoter
-from queuescheduler.absence import MOST_GRACE_S
 from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.outage_grace import MOST_GRACE_S
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import INTERVAL_S, SHORTEST_PAUSE_S, Reclaimer
 
@@ -44,7 +44,7 @@ class Roles:
         self.now_s = 1_000.0
         self.registry = CollectorRegistry()
         metrics = SchedulerMetrics(self.registry)
-        self.queues = KnownQueues(reader=store.reader, backoff=Backoff(lambda: 0.0))
+        self.queues = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
         self.promoter = Promoter(
             upkeep=store.upkeep,
             signals=store.signals,
@@ -232,7 +232,7 @@ async def test_each_task_is_reclaimed_once_when_several_schedulers_do_it(store: 
         await roles.know_queues()
     await asyncio.gather(*(roles.reclaimer.tick() for roles in several))
     assert sum(roles.count("reclaimed") for roles in several) == len(tasks)
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.totals.processed == {("lost", "demo"): len(tasks)}
 
 

@@ -102,7 +102,7 @@ async def test_task_fails_when_no_handler_has_its_type(store: TestStore) -> None
     await store.enqueue(task)
     found = await until_state(store, task, TaskState.ARCHIVED)
     assert "nobody.knows" in found.last_error
-    (stats,) = await store.reader.stats([SHARED])
+    (stats,) = await store.queues.stats([SHARED])
     assert stats.totals.processed == {("archived", "unhandled"): 1}
 
 

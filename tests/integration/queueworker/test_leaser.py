@@ -13,13 +13,13 @@ from queuecore.domain.backoff import Backoff
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.leases import Lease, UnreadableLease
+from queuecore.store.attempts.leases import Lease, UnreadableLease
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queueworker.leaser import MOST_PER_LEASE, Leaser
-from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
-from queueworker.slots import Slots
+from queueworker.roles.leaser import MOST_PER_LEASE, Leaser
+from queueworker.roles.queue_order import QueueOrder, StrictOrder, WeightedOrder
+from queueworker.runs.slots import Slots
 
 NEVER_S = 3_600.0
 
@@ -101,7 +101,7 @@ async def test_leaser_fills_its_slots_and_no_more(store: TestStore) -> None:
     async with desk.leasing():
         await desk.until_started(5)
     assert desk.slots.free == 0
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.PENDING] == 7
 
 
@@ -227,7 +227,7 @@ async def test_leaser_starts_what_it_leases_and_then_ends_when_it_is_stopped_dur
         # As soon as it has begun: its first call is under way.
         await asyncio.sleep(0)
     assert len(desk.started) == min(slots, len(tasks))
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.ACTIVE] == len(desk.started)
 
 
@@ -260,6 +260,6 @@ async def test_leaser_begins_what_it_leases_while_it_is_stopped_asleep(store: Te
             for _ in range(number % 7):
                 await asyncio.sleep(0)
         await arriving
-        (stats,) = await store.reader.stats(["default"])
+        (stats,) = await store.queues.stats(["default"])
         assert stats.counts[TaskState.ACTIVE] == len(desk.started)
         await store.server.client.flushdb()

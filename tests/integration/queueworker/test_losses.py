@@ -6,7 +6,7 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
-from queuecore.store.keys import queue_keys
+from queuecore.store.scripts.keys import queue_keys
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from tests.integration.queueworker.conftest import StartService

@@ -31,7 +31,7 @@ async def test_worker_waits_for_the_store_and_registers_then(tmp_path: Path, sta
         store = TestStore(server.url)
         assert set(await store.registry.types()) >= {"async", "demo"}
         assert b'"properties"' in (await store.registry.types())["async"]
-        assert await store.reader.queues() == ["default"]
+        assert await store.queues.names() == ["default"]
         task = order("async")
         await store.enqueue(task)
         await until_state(store, task, TaskState.COMPLETED)

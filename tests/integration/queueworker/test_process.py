@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from queuecore.domain.state import TaskState
 from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
-from queuecore.observe.metrics import OF_EVERY_PROCESS, OF_STORE_CALLS, OF_WORKER
+from queuecore.observe.metrics.definitions import OF_EVERY_PROCESS, OF_STORE_CALLS, OF_WORKER
 from queuecore.testing.store import TestStore
 from tests.integration.open_metrics import read_open_metrics
 from tests.integration.queueworker.conftest import StartService

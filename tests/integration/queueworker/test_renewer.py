@@ -5,17 +5,16 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from queuecore.store.leases import Lease
-from queuecore.store.settle import Success
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.settlement import Success
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
-from queueworker.context import TaskContext
-from queueworker.handlers import Handler, Kind
-from queueworker.held import HeldRuns
-from queueworker.observation import WorkerMetrics
-from queueworker.renewer import Renewer
-from queueworker.run import Run, StopReason
-from queueworker.slots import Slots
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.registry import Handler, Kind
+from queueworker.metrics import WorkerMetrics
+from queueworker.roles.renewer import Renewer
+from queueworker.runs.in_flight import InFlightRuns
+from queueworker.runs.run import Run, StopReason
 
 
 async def _nothing() -> None:
@@ -32,9 +31,9 @@ class Scene:
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
-        self.held = HeldRuns()
+        self.held = InFlightRuns()
         self.registry = CollectorRegistry()
-        metrics = WorkerMetrics(self.registry, Slots(1))
+        metrics = WorkerMetrics(self.registry, 1, lambda: 0)
         self.renewer = Renewer(leases=self.worker.leases, held=self.held, metrics=metrics)
 
     def hold(self, lease: Lease) -> Run:

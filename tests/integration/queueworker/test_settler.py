@@ -10,18 +10,17 @@ from prometheus_client import CollectorRegistry
 from queuecore.domain.backoff import Backoff
 from queuecore.domain.state import TaskState
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.leases import Lease
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queueworker.context import TaskContext
-from queueworker.handlers import Handler, Kind
-from queueworker.held import HeldRuns
-from queueworker.observation import WorkerMetrics
-from queueworker.run import Run
-from queueworker.settler import Settler
-from queueworker.slots import Slots
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.registry import Handler, Kind
+from queueworker.metrics import WorkerMetrics
+from queueworker.roles.settler import Settler
+from queueworker.runs.in_flight import InFlightRuns
+from queueworker.runs.run import Run
 
 MOST_WAITING = 3
 
@@ -38,12 +37,12 @@ class Counter:
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
-        self.held = HeldRuns()
+        self.held = InFlightRuns()
         self.registry = CollectorRegistry()
         self.settler = Settler(
             settlements=self.worker.settlements,
             held=self.held,
-            metrics=WorkerMetrics(self.registry, Slots(1)),
+            metrics=WorkerMetrics(self.registry, 1, lambda: 0),
             backoff=Backoff(lambda: 0.0),
             most_waiting=MOST_WAITING,
         )
@@ -156,5 +155,5 @@ async def test_settler_puts_away_what_cannot_be_read(store: TestStore, counter: 
     await store.damage(task)
     counter.settler.archive_unreadable((await counter.worker.lease_call()).unreadable)
     await counter.until_idle()
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.ARCHIVED] == 1

@@ -10,9 +10,9 @@ import pytest
 from docs import generate_metrics
 from docs.generate_configuration import SERVICES, TARGET, render
 
-from queuecore.config import describe
 from queuecore.domain.state import TRANSITIONS
-from queuecore.observe.metrics import OF_PROCESS, STORED
+from queuecore.observe.metrics.definitions import OF_PROCESS, STORED
+from queuecore.settings.loader import describe
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from queueapi.settings import PREFIX, ApiSettings
-from queuecore.config import load
 from queuecore.errors import ConfigError
+from queuecore.settings.loader import load
 
 
 def read(**environ: str) -> ApiSettings:

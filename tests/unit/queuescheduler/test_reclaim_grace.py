@@ -9,20 +9,20 @@ from prometheus_client import CollectorRegistry
 from queuecore.domain.backoff import Backoff
 from queuecore.domain.task import Attempt
 from queuecore.errors import StoreError, StoreUnavailable
-from queuecore.store.batch import Settled
-from queuecore.store.inspect import TaskReader
-from queuecore.store.replies import Reply
-from queuecore.store.upkeep import HeldTask, LapsedLease, Lapses, Reclaim, Upkeep
+from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.client.batch import Settled
+from queuecore.store.queues.reader import QueueReader
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
-from queuescheduler.absence import MOST_GRACE_S
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.outage_grace import MOST_GRACE_S
 from queuescheduler.reclaimer import Reclaimer
 
 AWAY = StoreUnavailable("away")
 
 
-class _Upkeep(Upkeep):
+class _Upkeep(Maintenance):
     """One lapsed lease per queue that never ends, on servers that come and go."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def _lapses(queue: str) -> Lapses:
 
 
 class _Scene:
-    def __init__(self, reader: TaskReader, *queues: str) -> None:
+    def __init__(self, reader: QueueReader, *queues: str) -> None:
         self.now_s = 100.0
         self.upkeep = _Upkeep()
         backoff = Backoff(lambda: 0.0)
@@ -80,13 +80,13 @@ class _Scene:
 
 @pytest.fixture
 def scene() -> _Scene:
-    return _Scene(TaskReader.__new__(TaskReader), "default")
+    return _Scene(QueueReader.__new__(QueueReader), "default")
 
 
 @pytest.fixture
 def cluster() -> _Scene:
     """Each queue on a server of its own."""
-    return _Scene(TaskReader.__new__(TaskReader), "a", "b")
+    return _Scene(QueueReader.__new__(QueueReader), "a", "b")
 
 
 async def test_lapsed_leases_are_reclaimed_at_once_when_the_store_was_there(scene: _Scene) -> None:

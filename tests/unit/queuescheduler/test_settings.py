@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from queuecore.config import describe, load
 from queuecore.errors import ConfigError
+from queuecore.settings.loader import describe, load
 from queuescheduler.settings import PREFIX, SchedulerSettings
 
 

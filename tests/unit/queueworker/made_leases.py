@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from queuecore.store.leases import Lease
+from queuecore.store.attempts.leases import Lease
 from queuecore.testing.builders import make_task, now_ms
 
 

@@ -10,8 +10,8 @@ from queuecore.observe.probes import LoopHeartbeat
 from queuecore.process import StopSignals
 from queueworker import health as health_module
 from queueworker.health import LOOP_STALL_S, RENEWALS_MISSED, Health
-from queueworker.registration import Registration
-from queueworker.renewer import Renewer
+from queueworker.roles.registration import Registration
+from queueworker.roles.renewer import Renewer
 
 
 class Patient:

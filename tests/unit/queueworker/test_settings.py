@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from queuecore.config import describe, load
 from queuecore.errors import ConfigError
-from queueworker.queue_order import StrictOrder, WeightedOrder
+from queuecore.settings.loader import describe, load
+from queueworker.roles.queue_order import StrictOrder, WeightedOrder
 from queueworker.settings import PREFIX, WorkerSettings
 
 

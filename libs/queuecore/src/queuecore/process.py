@@ -14,10 +14,10 @@ from typing import Any, NoReturn, TypeVar
 import structlog
 import uvloop
 
-from queuecore.config import exit_with, load_or_exit
 from queuecore.errors import ConfigError
 from queuecore.observe.logs import configure_logging
-from queuecore.settings import ProcessSettings
+from queuecore.settings.loader import exit_with, load_or_exit
+from queuecore.settings.shared import ProcessSettings
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
 
     Args:
         name: what logs call it.
-        kind: its settings; the field ``log`` is a :class:`~queuecore.settings.LogSettings`.
+        kind: its settings; the field ``log`` is a :class:`~queuecore.settings.shared.LogSettings`.
         prefix: of its environment variables.
         run: the service; returns the exit code. A :class:`~queuecore.errors.ConfigError` ends it with code 2.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queueapi.app import create_api
-from queueapi.serving import serve
+from queueapi.server import serve
 from queueapi.settings import PREFIX, ApiSettings
 from queuecore.process import StopSignals, relax_garbage_collection, run_service
 

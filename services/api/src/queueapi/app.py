@@ -11,46 +11,46 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 from prometheus_client import CollectorRegistry
 
-from queueapi.admission import Admission
-from queueapi.batch_submission import BatchSubmitter
-from queueapi.body import BodyReader
-from queueapi.coalescer import EnqueueCall, EnqueueCoalescer, SendCall
-from queueapi.drain_rate import DrainRates
-from queueapi.error_answers import error_handlers
-from queueapi.exposition import Exposition
-from queueapi.head_requests import HeadRequests
-from queueapi.idempotency import Claims
-from queueapi.options_requests import OptionsRequests
-from queueapi.readiness import ReadinessCheck
-from queueapi.request_monitor import RequestMonitor
-from queueapi.request_tracing import RequestTracing
+from queueapi.http.body import BodyReader
+from queueapi.http.error_responses import error_handlers
+from queueapi.http.methods import HeadRequests, OptionsRequests
+from queueapi.http.metrics import RequestMetrics
+from queueapi.http.store_deadline import store_deadline
+from queueapi.http.tracing import RequestTracing
 from queueapi.routes.batch import batch_routes
 from queueapi.routes.metrics import metrics_routes
+from queueapi.routes.metrics_collector import MetricsCollector
 from queueapi.routes.probes import probe_routes
 from queueapi.routes.queue_control import queue_control_routes
 from queueapi.routes.queues import queue_routes
+from queueapi.routes.readiness import ReadinessCheck
 from queueapi.routes.schema import schema_routes
+from queueapi.routes.task_lookup import TaskLookup
 from queueapi.routes.tasks import task_routes
 from queueapi.routes.workers import worker_routes
-from queueapi.send_tracing import SendTracing
 from queueapi.settings import ApiSettings
-from queueapi.store_deadline import store_deadline
-from queueapi.submission import Submitter
-from queueapi.task_building import TaskBuilder
-from queueapi.task_finding import TaskFinder
-from queueapi.type_registry import TypeRegistry
-from queuecore.observe.durations import StoreCalls
-from queuecore.observe.metrics import register_process
-from queuecore.observe.tracing import start_tracing
-from queuecore.store.connect import connect
-from queuecore.store.control import TaskControl
-from queuecore.store.enqueue import Answer, Enqueue, Enqueuer
-from queuecore.store.idempotency import IdempotencyKeys
-from queuecore.store.inspect import TaskReader
-from queuecore.store.limits import QueueLimits
-from queuecore.store.overview import OverviewReader
-from queuecore.store.queue_control import QueueControl
-from queuecore.store.registry import Registry
+from queueapi.submission.backpressure import Backpressure
+from queueapi.submission.batch import BatchSubmitter
+from queueapi.submission.builder import TaskBuilder
+from queueapi.submission.coalescer import EnqueueCall, EnqueueCoalescer, SendCall
+from queueapi.submission.drain_rate import DrainRates
+from queueapi.submission.idempotency import Claims
+from queueapi.submission.single import Submitter
+from queueapi.submission.task_types import TaskTypes
+from queueapi.submission.tracing import SendTracing
+from queuecore.observe.metrics.definitions import register_process
+from queuecore.observe.metrics.histogram import StoreCalls
+from queuecore.observe.tracing.setup import start_tracing
+from queuecore.store.client.connect import connect
+from queuecore.store.queues.control import QueueControl
+from queuecore.store.queues.directory import Directory
+from queuecore.store.queues.limits import QueueLimits
+from queuecore.store.queues.overview import OverviewReader
+from queuecore.store.queues.reader import QueueReader
+from queuecore.store.tasks.control import TaskControl
+from queuecore.store.tasks.enqueue import Enqueue, Enqueuer, EnqueueResult
+from queuecore.store.tasks.idempotency import IdempotencyKeys
+from queuecore.store.tasks.reader import TaskReader
 
 
 class Api(NamedTuple):
@@ -72,18 +72,18 @@ def create_api(settings: ApiSettings) -> Api:
     registry = CollectorRegistry()
     register_process(registry, "api")
     server.watch(StoreCalls(registry).note)
-    reader = TaskReader(server)
-    registrations = Registry(server)
-    types = TypeRegistry(registrations.types, reject_unknown=settings.unknown_types == "reject")
+    queues = QueueReader(server)
+    registrations = Directory(server)
+    types = TaskTypes(registrations.types, reject_unknown=settings.unknown_types == "reject")
     builder, claims = TaskBuilder(settings), Claims(IdempotencyKeys(server))
     limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes)
     enqueuer = Enqueuer(server, limits)
     drain_rates = DrainRates()
-    admission = Admission(reader, drain_rates, registry)
+    admission = Backpressure(queues, drain_rates, registry)
     readiness = ReadinessCheck(server, registry)
     bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
 
-    async def enqueue(requests: Sequence[Enqueue]) -> Sequence[Answer]:
+    async def enqueue(requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
         async with store_deadline():
             answers = await enqueuer.enqueue(requests)
         await admission.note(answers)
@@ -111,14 +111,17 @@ def create_api(settings: ApiSettings) -> Api:
     app = Litestar(
         route_handlers=[
             *task_routes(
-                bodies, Submitter(builder, types, claims, send, admission), TaskFinder(reader), TaskControl(server)
+                bodies,
+                Submitter(builder, types, claims, send, admission),
+                TaskLookup(TaskReader(server), queues),
+                TaskControl(server),
             ),
             *batch_routes(bodies, BatchSubmitter(builder, types, claims, send_many, admission)),
-            *queue_routes(reader, types),
-            *queue_control_routes(bodies, reader, QueueControl(server), limits),
+            *queue_routes(queues, types),
+            *queue_control_routes(bodies, queues, QueueControl(server), limits),
             *worker_routes(registrations),
             *probe_routes(readiness),
-            *metrics_routes(Exposition(registry, OverviewReader(server), readiness, limits, drain_rates)),
+            *metrics_routes(MetricsCollector(registry, OverviewReader(server), readiness, limits, drain_rates)),
             *schema_routes(),
         ],
         lifespan=[lifespan],
@@ -127,5 +130,5 @@ def create_api(settings: ApiSettings) -> Api:
         logging_config=None,
         debug=False,
     )
-    monitor = RequestMonitor(HeadRequests(OptionsRequests(app)), registry)
+    monitor = RequestMetrics(HeadRequests(OptionsRequests(app)), registry)
     return Api(RequestTracing(monitor, tracing) if tracing else monitor, readiness)

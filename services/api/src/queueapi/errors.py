@@ -19,7 +19,7 @@ from queuecore.errors import (
     TaskNotCancellable,
     TaskNotFound,
 )
-from queuecore.store.enqueue import QueueFull
+from queuecore.store.tasks.enqueue import QueueFull
 
 RETRY_AFTER_S = 1
 """When a caller may ask again after the store was away or full."""

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from queuecore.domain.task import DEFAULT_MAX_RETRIES, DEFAULT_RETENTION_MS, DEFAULT_TIMEOUT_MS
-from queuecore.settings import ServiceSettings
-from queuecore.variable import DurationMs, SizeBytes
+from queuecore.settings.shared import ServiceSettings
+from queuecore.settings.variable import DurationMs, SizeBytes
 
 PREFIX = "TASKYARD_API_"
 

@@ -12,16 +12,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecontroller.apply import Applier
-from queuecontroller.cluster import Access, Cluster
-from queuecontroller.keeper import PoolKeeper
+from queuecontroller.cluster.client import Access, Cluster
+from queuecontroller.cluster.reachability import Reachability
+from queuecontroller.http_client import TracedClient
 from queuecontroller.metrics.http import Endpoints
-from queuecontroller.observation import ControllerMetrics
-from queuecontroller.reachability import Reachability
+from queuecontroller.pool_metrics import ControllerMetrics
+from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
-from queuecontroller.traced_client import TracedClient
-from queuecontroller.traced_keeper import TracedPoolKeeper
+from queuecontroller.traced_reconciler import TracedPoolReconciler
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
-from queuecore.observe.tracing import start_tracing
+from queuecore.observe.tracing.setup import start_tracing
 from queuecore.process import Roles
 
 LOOP_STALL_S = 15.0
@@ -31,7 +31,7 @@ _TALKATIVE = ("kopf.objects", "kopf.activities")
 
 log = structlog.get_logger()
 
-Operate = Callable[[ControllerSettings, Cluster, Callable[[str, str], PoolKeeper]], Awaitable[None]]
+Operate = Callable[[ControllerSettings, Cluster, Callable[[str, str], PoolReconciler]], Awaitable[None]]
 """Keeps the pools with what it is given until the process is told to stop."""
 
 
@@ -87,8 +87,8 @@ class Controller:
             log.info("controller_stopped")
         return 0
 
-    def _make_keeper(self, namespace: str, name: str) -> PoolKeeper:
-        make = PoolKeeper if self._tracing is None else partial(TracedPoolKeeper, self._tracing.tracer)
+    def _make_keeper(self, namespace: str, name: str) -> PoolReconciler:
+        make = PoolReconciler if self._tracing is None else partial(TracedPoolReconciler, self._tracing.tracer)
         return make(
             namespace=namespace,
             name=name,

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from queuecontroller.cluster import Cluster, Object
+from queuecontroller.cluster.client import Cluster, Object
 from queuecontroller.errors import ObjectChanged, ObjectMissing, ReadingFailed, TargetMissing
 from queuecontroller.metrics.http import Endpoints
 from queuecontroller.metrics.workers import read_running
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.planner import keep, spare
-from queuecontroller.plan.sparing import DELETION_COST, Pod, find_removable, mark, may_drain, unmark
+from queuecontroller.plan.scale_in import DELETION_COST, Pod, find_removable, mark, may_drain, unmark
 from queuecontroller.plan.spec import PoolSpec
 
 _GONE = ("Succeeded", "Failed")

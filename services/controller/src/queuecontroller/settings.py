@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from queuecore.settings import ProcessSettings
-from queuecore.variable import DurationMs
+from queuecore.settings.shared import ProcessSettings
+from queuecore.settings.variable import DurationMs
 
 PREFIX = "TASKYARD_CONTROLLER_"
 

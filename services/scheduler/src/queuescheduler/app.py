@@ -10,17 +10,17 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
-from queuecore.observe.durations import StoreCalls
+from queuecore.observe.metrics.histogram import StoreCalls
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
-from queuecore.observe.tracing import start_tracing
+from queuecore.observe.tracing.setup import start_tracing
 from queuecore.process import Roles, StopSignals
-from queuecore.store.connect import connect
-from queuecore.store.inspect import TaskReader
-from queuecore.store.signals import Signals
-from queuecore.store.upkeep import Upkeep
+from queuecore.store.attempts.maintenance import Maintenance
+from queuecore.store.attempts.notifications import Notifications
+from queuecore.store.client.connect import connect
+from queuecore.store.queues.reader import QueueReader
 from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import Reclaimer
 from queuescheduler.settings import SchedulerSettings
@@ -41,17 +41,17 @@ class Scheduler:
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._server = connect(settings.redis)
-        upkeep = Upkeep(self._server)
+        upkeep = Maintenance(self._server)
         self._tracing = start_tracing("scheduler", settings.trace)
         registry = CollectorRegistry()
         metrics = SchedulerMetrics(registry)
         self._server.watch(StoreCalls(registry).note)
         self._stop = StopSignals()
         self._heartbeat = LoopHeartbeat(time.monotonic)
-        self._queues = KnownQueues(reader=TaskReader(self._server), backoff=Backoff(random.random))
+        self._queues = KnownQueues(reader=QueueReader(self._server), backoff=Backoff(random.random))
         self._promoter = Promoter(
             upkeep=upkeep,
-            signals=Signals(self._server),
+            signals=Notifications(self._server),
             queues=self._queues,
             metrics=metrics,
             backoff=Backoff(random.random),

@@ -8,9 +8,9 @@ import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
-from queuecore.store.upkeep import Upkeep
+from queuecore.store.attempts.maintenance import Maintenance
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
 
 INTERVAL_S = 2.0
 
@@ -27,7 +27,9 @@ class Expirer:
         backoff: for a store that is away.
     """
 
-    def __init__(self, *, upkeep: Upkeep, queues: KnownQueues, metrics: SchedulerMetrics, backoff: Backoff) -> None:
+    def __init__(
+        self, *, upkeep: Maintenance, queues: KnownQueues, metrics: SchedulerMetrics, backoff: Backoff
+    ) -> None:
         self._upkeep = upkeep
         self._queues = queues
         self._metrics = metrics

@@ -9,7 +9,7 @@ import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
-from queuecore.store.inspect import TaskReader
+from queuecore.store.queues.reader import QueueReader
 
 INTERVAL_S = 1.0
 
@@ -24,7 +24,7 @@ class KnownQueues:
         backoff: for a store that is away.
     """
 
-    def __init__(self, *, reader: TaskReader, backoff: Backoff) -> None:
+    def __init__(self, *, reader: QueueReader, backoff: Backoff) -> None:
         self._reader = reader
         self._backoff = backoff
         self._names: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class KnownQueues:
     async def _refresh(self) -> float:
         """Look once; seconds until the next look."""
         try:
-            names = tuple(await self._reader.queues())
+            names = tuple(await self._reader.names())
         except StoreError as error:
             self.last_error = error
             pause_s = self._backoff.fail()

@@ -10,10 +10,10 @@ import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
-from queuecore.store.signals import Signals
-from queuecore.store.upkeep import Promotion, Upkeep
+from queuecore.store.attempts.maintenance import Maintenance, Promotion
+from queuecore.store.attempts.notifications import Notifications
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.observation import SchedulerMetrics
+from queuescheduler.metrics import SchedulerMetrics
 
 SAFETY_POLL_S = 5.0
 """Every queue is looked at so often, whatever was signalled."""
@@ -39,8 +39,8 @@ class Promoter:
     def __init__(
         self,
         *,
-        upkeep: Upkeep,
-        signals: Signals,
+        upkeep: Maintenance,
+        signals: Notifications,
         queues: KnownQueues,
         metrics: SchedulerMetrics,
         backoff: Backoff,

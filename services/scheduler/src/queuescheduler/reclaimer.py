@@ -10,14 +10,14 @@ import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
-from queuecore.observe.tracing import Tracing
-from queuecore.store.replies import Reply
-from queuecore.store.upkeep import HeldTask, LapsedLease, Lapses, Reclaim, Upkeep
-from queuescheduler.absence import Absences
+from queuecore.observe.tracing.setup import Tracing
+from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.scripts.replies import Reply
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.lapse import Suspects, judge_lapse
-from queuescheduler.observation import SchedulerMetrics
-from queuescheduler.reclaim_tracing import trace_lost_attempt
+from queuescheduler.lost_workers import Suspects, judge_lapse
+from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.outage_grace import Absences
+from queuescheduler.tracing import trace_lost_attempt
 
 INTERVAL_S = 1.0
 """Leases are looked at so often at least, sooner when one may lapse sooner."""
@@ -34,7 +34,7 @@ class Reclaimer:
     Args:
         upkeep: finds and reclaims.
         queues: which queues there are.
-        poison_losses: see :func:`~queuescheduler.lapse.judge_lapse`.
+        poison_losses: see :func:`~queuescheduler.lost_workers.judge_lapse`.
         metrics: counts.
         tracing: tells of lost attempts; ``None`` when tracing is off.
         backoff: for a store that is away.
@@ -44,7 +44,7 @@ class Reclaimer:
     def __init__(
         self,
         *,
-        upkeep: Upkeep,
+        upkeep: Maintenance,
         queues: KnownQueues,
         poison_losses: int,
         metrics: SchedulerMetrics,

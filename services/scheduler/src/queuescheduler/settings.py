@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from queuecore.settings import ServiceSettings
+from queuecore.settings.shared import ServiceSettings
 
 PREFIX = "TASKYARD_SCHEDULER_"
 

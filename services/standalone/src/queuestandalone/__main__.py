@@ -6,10 +6,10 @@ import asyncio
 import os
 import sys
 
-from queuecore.config import exit_with
 from queuecore.embedded import EmbeddedServerError
 from queuecore.errors import ConfigError
 from queuecore.observe.logs import configure_logging
+from queuecore.settings.loader import exit_with
 from queuestandalone.app import Standalone
 from queuestandalone.settings import read_settings
 

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
-from queuecore.config import EXIT_CODE as WRONG_SETTINGS
 from queuecore.embedded import EmbeddedValkey, ServerNotStarted
 from queuecore.errors import ConfigError, TaskyardError
+from queuecore.settings.loader import EXIT_CODE as WRONG_SETTINGS
 from queuestandalone.data_dir import DataDir
 from queuestandalone.place import Place
 from queuestandalone.program import Program

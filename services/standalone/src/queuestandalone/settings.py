@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from queuecore.config import describe, load
-from queuecore.settings import LogSettings
+from queuecore.settings.loader import describe, load
+from queuecore.settings.shared import LogSettings
 
 PREFIX = "TASKYARD_"
 

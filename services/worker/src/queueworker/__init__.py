@@ -1,7 +1,7 @@
 """The Taskyard worker: what a handler module needs is here, the rest is inside."""
 
-from queueworker.context import TaskContext
-from queueworker.errors import DoNotRetry, Retry
-from queueworker.handlers import Handlers
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.errors import DoNotRetry, Retry
+from queueworker.handlers.registry import Handlers
 
 __all__ = ["DoNotRetry", "Handlers", "Retry", "TaskContext"]

@@ -14,35 +14,35 @@ from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import ConfigError
-from queuecore.observe.durations import StoreCalls
+from queuecore.observe.metrics.histogram import StoreCalls
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
-from queuecore.observe.tracing import start_tracing
+from queuecore.observe.tracing.setup import start_tracing
 from queuecore.process import Roles, StopSignals
-from queuecore.store.connect import connect
-from queuecore.store.leases import Leases, WorkerIdentity
-from queuecore.store.registry import Registry
-from queuecore.store.settle import Settlements
-from queuecore.store.signals import Signals
-from queueworker import demo
-from queueworker.attempt_tracing import AttemptTracing
-from queueworker.cancels import CancelListener
-from queueworker.draining import Drain
+from queuecore.store.attempts.leases import Leases, WorkerIdentity
+from queuecore.store.attempts.notifications import Notifications
+from queuecore.store.attempts.settlement import Settlements
+from queuecore.store.client.connect import connect
+from queuecore.store.queues.directory import Directory
+from queueworker.drain import Drain
 from queueworker.executors.coroutine import CoroutineExecutor
 from queueworker.executors.process import ProcessExecutor
 from queueworker.executors.thread import ThreadExecutor
-from queueworker.handlers import HandlerError, Handlers, Kind
+from queueworker.handlers import demo
+from queueworker.handlers.loader import load_handlers
+from queueworker.handlers.registry import HandlerError, Handlers, Kind
 from queueworker.health import Health
-from queueworker.held import HeldRuns
-from queueworker.leaser import Leaser
-from queueworker.loader import load_handlers
-from queueworker.observation import WorkerMetrics
-from queueworker.progress import ProgressReporter
-from queueworker.registration import Registration
-from queueworker.renewer import Renewer
-from queueworker.runner import Executor, Runner
+from queueworker.metrics import WorkerMetrics
+from queueworker.roles.cancel_listener import CancelListener
+from queueworker.roles.leaser import Leaser
+from queueworker.roles.progress_reporter import ProgressReporter
+from queueworker.roles.registration import Registration
+from queueworker.roles.renewer import Renewer
+from queueworker.roles.settler import Settler
+from queueworker.runs.in_flight import InFlightRuns
+from queueworker.runs.runner import Executor, Runner
+from queueworker.runs.slots import Slots
+from queueworker.runs.tracing import AttemptTracing
 from queueworker.settings import WorkerSettings
-from queueworker.settler import Settler
-from queueworker.slots import Slots
 
 UNSETTLED_PER_SLOT = 10
 """Outcomes that may wait for the store, per slot, before no more tasks are leased."""
@@ -66,9 +66,9 @@ class Worker:
         self._order = settings.order()
         self._identity = identify()
         self._slots = Slots(settings.slots)
-        self._held = HeldRuns()
+        self._held = InFlightRuns()
         self._leases = Leases(self._server, self._identity, settings.lease_ms)
-        self._signals = Signals(self._server)
+        self._signals = Notifications(self._server)
         self._executors: dict[Kind, Executor] = {
             Kind.ASYNC: CoroutineExecutor(),
             Kind.THREAD: ThreadExecutor(settings.slots),
@@ -79,7 +79,7 @@ class Worker:
         self._heartbeat = LoopHeartbeat(time.monotonic)
         self._tracing = start_tracing("worker", settings.trace)
         registry = CollectorRegistry()
-        metrics = WorkerMetrics(registry, self._slots)
+        metrics = WorkerMetrics(registry, self._slots.total, lambda: self._slots.busy)
         self._server.watch(StoreCalls(registry).note)
         self._renewer = Renewer(leases=self._leases, held=self._held, metrics=metrics)
         self._settler = Settler(
@@ -99,7 +99,7 @@ class Worker:
         )
         self._stop = StopSignals(on_hurry=self._drain.hurry)
         self._registration = Registration(
-            registry=Registry(self._server),
+            registry=Directory(self._server),
             identity=self._identity,
             queues=list(self._order.queues),
             handlers=handlers,

@@ -6,8 +6,8 @@ import time
 
 from queuecore.observe.probes import LoopHeartbeat
 from queuecore.process import StopSignals
-from queueworker.registration import Registration
-from queueworker.renewer import Renewer
+from queueworker.roles.registration import Registration
+from queueworker.roles.renewer import Renewer
 
 LOOP_STALL_S = 15.0
 """A handler that blocks the event loop for so long keeps all others from running."""
@@ -15,7 +15,7 @@ RENEWALS_MISSED = 3
 
 
 class Health:
-    """Answers the probes. Its methods are called from the probe server's threads."""
+    """BatchReply the probes. Its methods are called from the probe server's threads."""
 
     def __init__(
         self, *, heartbeat: LoopHeartbeat, renewer: Renewer, registration: Registration, stop: StopSignals

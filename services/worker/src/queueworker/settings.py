@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from queuecore.domain.names import check_queue_name
 from queuecore.errors import InvalidField
-from queuecore.settings import ServiceSettings
-from queuecore.variable import DurationMs
-from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
+from queuecore.settings.shared import ServiceSettings
+from queuecore.settings.variable import DurationMs
+from queueworker.roles.queue_order import QueueOrder, StrictOrder, WeightedOrder
 
 PREFIX = "TASKYARD_WORKER_"
 

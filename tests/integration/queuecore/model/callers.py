@@ -11,9 +11,9 @@ from hypothesis.stateful import precondition, rule
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
-from queuecore.store.limits import QueueLimits
-from queuecore.store.replies import Reply
+from queuecore.store.queues.limits import QueueLimits
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
 from tests.integration.queuecore.model.choices import QUEUES, made_tasks, queues, tasks
 from tests.integration.queuecore.model.driven_store import DrivenStore
 
@@ -35,18 +35,18 @@ class Callers(DrivenStore):
         # An id whose envelope was lost is not used again before the store has noticed: see the guarantees.
         requests = [Enqueue(task, answer) for task, answer in made if not self._is_orphan(task)]
         answers, now = self.timed(self.store.enqueuer.enqueue(requests))
-        right = [self.model.enqueue(request.task, request.answer, now) for request in requests]
+        right = [self.model.enqueue(request.task, request.idempotency_digest, now) for request in requests]
         assert [_enqueue_reply(answer) for answer in answers] == right
         self.tasks += [request.task for request in requests]
 
     @rule(queue=queues, limits=queue_limits)
     def limit_queue(self, queue: str, limits: QueueLimits) -> None:
-        self.run(self.store.queues.limit(queue, limits))
+        self.run(self.store.queue_control.limit(queue, limits))
         self.model.queues[queue].limits = limits
 
     @rule(queue=queues, paused=st.sampled_from((False, False, True)))
     def pause_queue(self, queue: str, paused: bool) -> None:
-        control = self.store.queues
+        control = self.store.queue_control
         self.run(control.pause(queue) if paused else control.resume(queue))
         self.model.pause(queue, paused=paused)
 
@@ -82,7 +82,7 @@ class Callers(DrivenStore):
     @precondition(lambda self: bool(self.tasks))
     @rule()
     def count_tasks(self) -> None:
-        for stats in self.run(self.store.reader.stats(QUEUES)):
+        for stats in self.run(self.store.queues.stats(QUEUES)):
             queue = self.model.queues[stats.queue]
             assert (stats.limits, stats.bytes, stats.paused) == (queue.limits, max(0, queue.bytes), queue.paused)
             assert stats.counts == {state: len(queue.in_state(state)) for state in TaskState}

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
-from queuecore.store.leases import Lease
-from queuecore.store.upkeep import Lapses
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.maintenance import Lapses
 from queuecore.testing.builders import now_ms
 from queuecore.testing.expected import find_differences
 from queuecore.testing.keyspace import empty, find_contradictions, read_keyspace

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.task import Task
-from queuecore.store.keys import queue_keys
+from queuecore.store.scripts.keys import queue_keys
 from queuecore.testing.keyspace import on_all_nodes
 from queuecore.testing.model import PAST, Held
 from tests.integration.queuecore.model.choices import tasks, waiting

@@ -7,7 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt
-from queuecore.store.upkeep import HeldTask, Lapses, Promotion, Reclaim
+from queuecore.store.attempts.maintenance import HeldTask, Lapses, Promotion, Reclaim
 from queuecore.testing.model import Held
 from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, lapses, queues, when_some_are_over
 from tests.integration.queuecore.model.driven_store import DrivenStore

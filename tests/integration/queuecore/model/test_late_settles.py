@@ -6,8 +6,8 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Outcome
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore, TestWorker
 

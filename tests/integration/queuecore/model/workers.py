@@ -7,8 +7,8 @@ from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason
-from queuecore.store.leases import Lease
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.model import Between, Held
 from queuecore.testing.store import LEASE_MS, TestWorker
 from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, leases, queues

@@ -8,18 +8,18 @@ from tests.integration.queuecore.model import test_late_settles
 from tests.integration.queuecore.servers.other_servers import OTHER_SERVERS, OtherServer
 from tests.integration.queuecore.store import (
     test_control,
+    test_directory,
     test_enqueue,
     test_entry,
-    test_inspect,
     test_late_lease,
     test_lease,
-    test_registry,
+    test_maintenance,
+    test_notifications,
+    test_reader,
     test_scripts,
     test_server,
-    test_settle,
-    test_signals,
+    test_settlement,
     test_transitions,
-    test_upkeep,
 )
 
 if any(server.binary for server in OTHER_SERVERS):
@@ -28,16 +28,16 @@ if any(server.binary for server in OTHER_SERVERS):
         test_control,
         test_enqueue,
         test_entry,
-        test_inspect,
+        test_reader,
         test_late_lease,
         test_lease,
-        test_registry,
+        test_directory,
         test_scripts,
         test_server,
-        test_settle,
-        test_signals,
+        test_settlement,
+        test_notifications,
         test_transitions,
-        test_upkeep,
+        test_maintenance,
     ):
         globals().update(
             {name: each for name, each in vars(_module).items() if name.startswith("test_") or name == "worker"}

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from queuecore.domain.state import TaskState
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import LEASE_MS, TestStore
 

@@ -5,7 +5,7 @@ import pytest
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, UniqueLock
 from queuecore.errors import TaskActive, TaskNotFound
-from queuecore.store.replies import Reply
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore

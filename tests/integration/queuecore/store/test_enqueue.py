@@ -4,8 +4,8 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import UniqueLock
-from queuecore.store.enqueue import Duplicate, Enqueue, Enqueued
-from queuecore.store.keys import QUEUES, queue_keys
+from queuecore.store.scripts.keys import QUEUES, queue_keys
+from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
@@ -97,7 +97,9 @@ async def test_lock_falls_when_its_window_ends(store: TestStore) -> None:
 
 async def test_enqueue_replays_first_answer_when_key_comes_again(store: TestStore) -> None:
     first, again = make_task(), make_task(process_at_ms=now_ms() + HOUR_MS)
-    answers = await store.enqueuer.enqueue([Enqueue(first, answer="key"), Enqueue(again, answer="key")])
+    answers = await store.enqueuer.enqueue(
+        [Enqueue(first, idempotency_digest="key"), Enqueue(again, idempotency_digest="key")]
+    )
     assert answers == [
         Enqueued(first.id, TaskState.PENDING),
         Enqueued(first.id, TaskState.PENDING, replayed=True),
@@ -120,7 +122,7 @@ async def test_enqueue_judges_each_task_for_itself_when_many_come_at_once(store:
         Duplicate(holder.id, by_lock=True),
         Enqueued(other.id, TaskState.PENDING),
     ]
-    assert await store.reader.queues() == ["default", "other"]
+    assert await store.queues.names() == ["default", "other"]
 
 
 async def test_enqueue_takes_an_id_once_when_it_comes_twice_in_one_call(store: TestStore) -> None:

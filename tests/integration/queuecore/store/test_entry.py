@@ -6,7 +6,7 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
-from queuecore.store.settle import Failure
+from queuecore.store.attempts.settlement import Failure
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 

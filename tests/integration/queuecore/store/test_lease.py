@@ -4,9 +4,9 @@ import asyncio
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import HISTORY_LENGTH
-from queuecore.store.keys import queue_keys
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.keys import queue_keys
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import LEASE_MS, TestStore
@@ -69,7 +69,7 @@ async def test_lease_drops_and_counts_ids_without_envelope(store: TestStore) -> 
     answer = await store.worker().lease_call(limit=2)
     assert [lease.task.id for lease in answer.leases] == [task.id for task in tasks[3:]]
     assert answer.orphans == 3
-    (stats,) = await store.reader.stats(["default"])
+    (stats,) = await store.queues.stats(["default"])
     assert stats.totals.orphans == 3
     assert stats.counts[TaskState.PENDING] == 0
 

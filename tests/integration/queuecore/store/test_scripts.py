@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from queuecore.store import scripts
-from queuecore.store.keys import QueueKeys, queue_keys
-from queuecore.store.replies import Reply
-from queuecore.store.scripts import load_script
+from queuecore import store as store_package
+from queuecore.store.scripts.keys import QueueKeys, queue_keys
+from queuecore.store.scripts.loader import load_script
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.store import TestStore
 
-LUA = Path(scripts.__file__).parent / "lua"
+LUA = Path(store_package.__file__).parent / "lua"
 NAMES = sorted(path.stem for path in LUA.glob("*.lua"))
 
 

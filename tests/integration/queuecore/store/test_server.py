@@ -7,12 +7,12 @@ import pytest
 from queuecore.domain.state import TaskState
 from queuecore.embedded import EmbeddedValkey
 from queuecore.errors import ConfigError, StoreFull, StoreNotReady, StoreUnavailable
-from queuecore.settings import RedisSettings
-from queuecore.store.connect import connect
-from queuecore.store.enqueue import Enqueue
-from queuecore.store.readiness import check_readiness
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Success
+from queuecore.settings.shared import RedisSettings
+from queuecore.store.attempts.settlement import Success
+from queuecore.store.client.connect import connect
+from queuecore.store.queues.readiness import check_readiness
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Enqueue
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 
@@ -90,13 +90,13 @@ async def test_calls_are_noted_when_they_are_watched(tmp_path: Path) -> None:
         store = TestStore(server.url)
         store.server.watch(lambda seconds, answered: noted.append(answered and seconds > 0))
         await store.enqueue(make_task())
-        await store.reader.stats(["default", "other"])
+        await store.queues.stats(["default", "other"])
         assert noted
         assert all(noted)
         server.stop()
         noted.clear()
         with pytest.raises(StoreUnavailable):
-            await store.reader.queues()
+            await store.queues.names()
         assert noted == [False]
         await store.close()
 

@@ -7,10 +7,10 @@ import pytest
 from queuecore.domain.state import TRANSITIONS, Event, TaskState
 from queuecore.domain.task import ArchiveReason, Task, UniqueLock
 from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
-from queuecore.store.enqueue import Duplicate, Enqueue
-from queuecore.store.leases import Lease
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Duplicate, Enqueue
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 

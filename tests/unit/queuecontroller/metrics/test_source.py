@@ -40,7 +40,7 @@ def always(status: int = 200, text: str = "", **headers: str) -> Endpoints:
 
 
 class Prometheus:
-    """Answers queries as a Prometheus that scrapes two replicas of the api."""
+    """BatchReply queries as a Prometheus that scrapes two replicas of the api."""
 
     def __init__(self, age_s: float = 10, series: list[dict[str, Any]] | None = None) -> None:
         self.queries: list[str] = []

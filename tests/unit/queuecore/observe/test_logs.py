@@ -13,7 +13,7 @@ import structlog
 from opentelemetry import trace
 
 from queuecore.observe.logs import configure_logging
-from queuecore.variable import Secret
+from queuecore.settings.variable import Secret
 
 
 class Terminal(io.StringIO):

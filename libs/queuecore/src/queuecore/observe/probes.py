@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecore.errors import ConfigError
-from queuecore.observe.metrics_text import write_metrics
+from queuecore.observe.metrics.text import write_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,7 +33,7 @@ _CLIENT_TIMEOUT_S = 10
 
 
 class ProbeServer:
-    """Answers Kubernetes and Prometheus.
+    """BatchReply Kubernetes and Prometheus.
 
     Args:
         host: the address to listen on.

@@ -1,4 +1,5 @@
 """The task store on Redis or Valkey: the only package that talks to the server.
 
-One module per group of verbs, one Lua script per transition (``lua/``), every key from :mod:`queuecore.store.keys`.
+One module per group of verbs, one Lua script per transition (``lua/``), every key from
+:mod:`queuecore.store.scripts.keys`.
 """

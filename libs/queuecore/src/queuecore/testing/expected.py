@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from queuecore.domain.state import TaskState
-from queuecore.store.keys import QUEUES, queue_keys
+from queuecore.store.scripts.keys import QUEUES, queue_keys
 from queuecore.testing.model import Between, QueueModel, StoreModel
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from queuecore.store.scripts import Argument
-from queuecore.store.server import Server
+from queuecore.store.client.server import Server
+from queuecore.store.scripts.loader import Argument
 
 
 async def on_all_nodes(server: Server, name: str, *arguments: Argument) -> Any:

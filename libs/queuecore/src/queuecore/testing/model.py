@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, ArchiveReason, Attempt, Outcome, Task
-from queuecore.store.leases import Lease, WorkerIdentity
-from queuecore.store.limits import QueueLimits
-from queuecore.store.replies import Reply
-from queuecore.store.settle import Failure, Success
-from queuecore.store.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
-from queuecore.store.upkeep import Reclaim
+from queuecore.store.attempts.leases import Lease, WorkerIdentity
+from queuecore.store.attempts.maintenance import Reclaim
+from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.queues.limits import QueueLimits
+from queuecore.store.queues.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
+from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 LEASE_ROUNDS = 10

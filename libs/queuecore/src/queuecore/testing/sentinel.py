@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from queuecore.embedded import HOST, EmbeddedValkey, find_server
-from queuecore.store.connect import connect
-from queuecore.store.scripts import Argument
+from queuecore.store.client.connect import connect
+from queuecore.store.scripts.loader import Argument
 from queuecore.testing.store import patient_settings
 from queuecore.testing.waiting import eventually
 

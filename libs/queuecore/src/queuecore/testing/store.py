@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Task
-from queuecore.settings import RedisSettings
-from queuecore.store.batch import Settled
-from queuecore.store.connect import connect
-from queuecore.store.control import TaskControl
-from queuecore.store.enqueue import Enqueue, Enqueued, Enqueuer
-from queuecore.store.idempotency import IdempotencyKeys
-from queuecore.store.inspect import TaskReader
-from queuecore.store.keys import envelope_key, queue_keys
-from queuecore.store.leases import Lease, Leased, Leases, WorkerIdentity
-from queuecore.store.queue_control import QueueControl
-from queuecore.store.registry import Registry
-from queuecore.store.settle import Settlements
-from queuecore.store.signals import Signals
-from queuecore.store.upkeep import LapsedLease, Lapses, Reclaim, Upkeep
+from queuecore.settings.shared import RedisSettings
+from queuecore.store.attempts.leases import Lease, Leased, Leases, WorkerIdentity
+from queuecore.store.attempts.maintenance import LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.attempts.notifications import Notifications
+from queuecore.store.attempts.settlement import Settlements
+from queuecore.store.client.batch import Settled
+from queuecore.store.client.connect import connect
+from queuecore.store.queues.control import QueueControl
+from queuecore.store.queues.directory import Directory
+from queuecore.store.queues.reader import QueueReader
+from queuecore.store.scripts.keys import envelope_key, queue_keys
+from queuecore.store.tasks.control import TaskControl
+from queuecore.store.tasks.enqueue import Enqueue, Enqueued, Enqueuer
+from queuecore.store.tasks.idempotency import IdempotencyKeys
+from queuecore.store.tasks.reader import TaskReader
 
 LEASE_MS = 30_000
 
@@ -48,11 +49,12 @@ class TestStore:
         )
         self.enqueuer = Enqueuer(self.server)
         self.control = TaskControl(self.server)
-        self.queues = QueueControl(self.server)
+        self.queue_control = QueueControl(self.server)
         self.reader = TaskReader(self.server)
-        self.upkeep = Upkeep(self.server)
-        self.signals = Signals(self.server)
-        self.registry = Registry(self.server)
+        self.queues = QueueReader(self.server)
+        self.upkeep = Maintenance(self.server)
+        self.signals = Notifications(self.server)
+        self.registry = Directory(self.server)
         self.idempotency = IdempotencyKeys(self.server)
 
     def worker(self, name: str = "worker-1", lease_ms: int = LEASE_MS) -> TestWorker:

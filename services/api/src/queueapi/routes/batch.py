@@ -8,12 +8,12 @@ from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from queueapi.batch_submission import BatchSubmitter
-from queueapi.body import BodyReader
-from queueapi.idempotency import REPLAYED_HEADER
-from queueapi.json_answer import json_answer
-from queueapi.request_headers import idempotency_key, trace_texts
-from queueapi.responses import BatchCreated, BatchResult
+from queueapi.http.body import BodyReader
+from queueapi.http.headers import idempotency_key, trace_texts
+from queueapi.http.response import json_response
+from queueapi.schemas.responses import BatchCreated, BatchResult
+from queueapi.submission.batch import BatchSubmitter
+from queueapi.submission.idempotency import REPLAYED_HEADER
 
 
 def batch_routes(bodies: BodyReader, submitter: BatchSubmitter) -> list[HTTPRouteHandler]:
@@ -27,7 +27,7 @@ def batch_routes(bodies: BodyReader, submitter: BatchSubmitter) -> list[HTTPRout
         results = await submitter.submit(body, key, trace_texts(headers))
         created = sum(result.status_code == 201 for result in results)
         replayed = {REPLAYED_HEADER: "true"} if key is not None and _all_replayed(results) else None
-        return json_answer(BatchCreated(created, len(results) - created, results), 200, replayed)
+        return json_response(BatchCreated(created, len(results) - created, results), 200, replayed)
 
     return [create_batch]
 

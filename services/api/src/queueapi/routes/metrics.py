@@ -8,13 +8,13 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Scope
 
-from queueapi.exposition import Exposition
-from queueapi.json_answer import Answer
-from queueapi.request_headers import find_header
-from queuecore.observe.metrics_text import write_metrics
+from queueapi.http.headers import find_header
+from queueapi.http.response import JsonResponse
+from queueapi.routes.metrics_collector import MetricsCollector
+from queuecore.observe.metrics.text import write_metrics
 
 
-def metrics_routes(exposition: Exposition) -> list[HTTPRouteHandler]:
+def metrics_routes(exposition: MetricsCollector) -> list[HTTPRouteHandler]:
     """The route of metrics."""
 
     @get("/metrics")
@@ -23,6 +23,6 @@ def metrics_routes(exposition: Exposition) -> list[HTTPRouteHandler]:
         # A thousand queues take a good part of a second to write: other requests go on meanwhile.
         body, headers = await asyncio.to_thread(write_metrics, await exposition.read(), accept, encoding)
         media_type = headers.pop("Content-Type")
-        return Answer(body, headers=headers, media_type=media_type.encode())
+        return JsonResponse(body, headers=headers, media_type=media_type.encode())
 
     return [metrics]

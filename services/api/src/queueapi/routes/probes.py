@@ -6,9 +6,9 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from queueapi.json_answer import Answer, encode, json_answer
-from queueapi.readiness import ReadinessCheck
-from queueapi.responses import NotReady, Status
+from queueapi.http.response import JsonResponse, encode, json_response
+from queueapi.routes.readiness import ReadinessCheck
+from queueapi.schemas.responses import NotReady, Status
 
 _OK = encode(Status())
 
@@ -18,11 +18,11 @@ def probe_routes(readiness: ReadinessCheck) -> list[HTTPRouteHandler]:
 
     @get(["/health", "/live"])
     async def alive() -> ASGIApp:
-        return Answer(_OK)
+        return JsonResponse(_OK)
 
     @get("/ready")
     async def ready() -> ASGIApp:
         problem = await readiness.find_problem()
-        return Answer(_OK) if problem is None else json_answer(NotReady(problem), 503)
+        return JsonResponse(_OK) if problem is None else json_response(NotReady(problem), 503)
 
     return [alive, ready]

@@ -9,15 +9,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import ASGIApp
 
-from queueapi.body import BodyReader
-from queueapi.json_answer import Answer, encode, json_answer
-from queueapi.parsing import parse_limits
-from queueapi.responses import LimitsView, Message
-from queueapi.store_deadline import store_deadline
-from queueapi.task_finding import checked_queue
-from queuecore.store.inspect import TaskReader
-from queuecore.store.limits import QueueLimits
-from queuecore.store.queue_control import QueueControl
+from queueapi.http.body import BodyReader
+from queueapi.http.response import JsonResponse, encode, json_response
+from queueapi.http.store_deadline import store_deadline
+from queueapi.routes.task_lookup import checked_queue
+from queueapi.schemas.parsing import parse_limits
+from queueapi.schemas.responses import LimitsView, Message
+from queuecore.store.queues.control import QueueControl
+from queuecore.store.queues.limits import QueueLimits
+from queuecore.store.queues.reader import QueueReader
 
 _LIMITS = "/api/v1/queues/{queue:str}/limits"
 _PAUSED = encode(Message("queue paused"))
@@ -25,7 +25,7 @@ _RESUMED = encode(Message("queue resumed"))
 
 
 def queue_control_routes(
-    bodies: BodyReader, reader: TaskReader, control: QueueControl, defaults: QueueLimits
+    bodies: BodyReader, reader: QueueReader, control: QueueControl, defaults: QueueLimits
 ) -> list[HTTPRouteHandler]:
     """The routes of queues that change something.
 
@@ -39,7 +39,7 @@ def queue_control_routes(
     async def answer(queue: str) -> ASGIApp:
         (stats,) = await reader.stats([queue])
         limits = stats.limits.over(defaults)
-        return json_answer(
+        return json_response(
             LimitsView(queue, limits.max_depth, limits.max_bytes, stats.waiting, stats.bytes, stats.paused)
         )
 
@@ -60,12 +60,12 @@ def queue_control_routes(
     async def pause_queue(queue: FromPath[str]) -> ASGIApp:
         async with store_deadline():
             await control.pause(checked_queue(queue))
-        return Answer(_PAUSED)
+        return JsonResponse(_PAUSED)
 
     @post("/api/v1/queues/{queue:str}/resume")
     async def resume_queue(queue: FromPath[str]) -> ASGIApp:
         async with store_deadline():
             await control.resume(checked_queue(queue))
-        return Answer(_RESUMED)
+        return JsonResponse(_RESUMED)
 
     return [get_limits, put_limits, pause_queue, resume_queue]

@@ -9,31 +9,31 @@ from litestar.params import FromQuery
 from litestar.types import ASGIApp
 
 from queueapi.errors import ApiError
-from queueapi.json_answer import json_answer
-from queueapi.responses import QueueCounts, RegisteredType
-from queueapi.store_deadline import store_deadline
-from queueapi.task_finding import checked_queue
-from queueapi.type_registry import TypeRegistry
-from queuecore.store.inspect import QueueStats, TaskReader
+from queueapi.http.response import json_response
+from queueapi.http.store_deadline import store_deadline
+from queueapi.routes.task_lookup import checked_queue
+from queueapi.schemas.responses import QueueCounts, RegisteredType
+from queueapi.submission.task_types import TaskTypes
+from queuecore.store.queues.reader import QueueReader, QueueStats
 
 
-def queue_routes(reader: TaskReader, types: TypeRegistry) -> list[HTTPRouteHandler]:
+def queue_routes(reader: QueueReader, types: TaskTypes) -> list[HTTPRouteHandler]:
     """The routes of queues and types."""
 
     @get("/api/v1/queues/stats", opt={"fault_code": "STATS_FAILED"})
     async def queue_stats(queue: FromQuery[str | None] = None) -> ASGIApp:
         async with store_deadline():
-            queues = await reader.queues()
+            queues = await reader.names()
             if queue is not None:
                 queues = [_known(checked_queue(queue), queues)]
             stats = await reader.stats(queues)
-        return json_answer([_counts(each) for each in stats])
+        return json_response([_counts(each) for each in stats])
 
     @get("/api/v1/types")
     async def registered_types() -> ASGIApp:
         async with store_deadline():
             await types.refresh()
-        return json_answer([RegisteredType(name, msgspec.Raw(schema)) for name, schema in types.schemas.items()])
+        return json_response([RegisteredType(name, msgspec.Raw(schema)) for name, schema in types.schemas.items()])
 
     return [queue_stats, registered_types]
 

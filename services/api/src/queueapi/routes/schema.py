@@ -6,8 +6,8 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from queueapi.json_answer import Answer, encode
-from queueapi.openapi import describe_api
+from queueapi.http.response import JsonResponse, encode
+from queueapi.routes.openapi import describe_api
 
 _MEDIA_TYPE = b"application/vnd.oai.openapi+json;version=3.1"
 
@@ -18,10 +18,10 @@ def schema_routes() -> list[HTTPRouteHandler]:
 
     @get("/schema")
     async def schema() -> ASGIApp:
-        return Answer(document, media_type=_MEDIA_TYPE)
+        return JsonResponse(document, media_type=_MEDIA_TYPE)
 
     @get("/schema/openapi.json")
     async def schema_json() -> ASGIApp:
-        return Answer(document)
+        return JsonResponse(document)
 
     return [schema, schema_json]

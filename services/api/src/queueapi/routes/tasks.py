@@ -9,17 +9,17 @@ from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from queueapi.body import BodyReader
-from queueapi.idempotency import REPLAYED_HEADER
-from queueapi.json_answer import Answer, encode, json_answer
-from queueapi.request_headers import idempotency_key, trace_texts
-from queueapi.responses import Message, TaskCreated
-from queueapi.store_deadline import store_deadline
-from queueapi.submission import Submitter
-from queueapi.task_finding import TaskFinder
-from queueapi.task_view import view_task
+from queueapi.http.body import BodyReader
+from queueapi.http.headers import idempotency_key, trace_texts
+from queueapi.http.response import JsonResponse, encode, json_response
+from queueapi.http.store_deadline import store_deadline
+from queueapi.routes.task_lookup import TaskLookup
+from queueapi.schemas.responses import Message, TaskCreated
+from queueapi.schemas.task_view import view_task
+from queueapi.submission.idempotency import REPLAYED_HEADER
+from queueapi.submission.single import Submitter
 from queuecore.domain.state import TaskState
-from queuecore.store.control import TaskControl
+from queuecore.store.tasks.control import TaskControl
 
 _REPLAYED = {REPLAYED_HEADER: "true"}
 _CANCELLED = encode(Message("task cancelled"))
@@ -29,7 +29,7 @@ _PENDING = encode(Message("task is pending"))
 
 
 def task_routes(
-    bodies: BodyReader, submitter: Submitter, finder: TaskFinder, control: TaskControl
+    bodies: BodyReader, submitter: Submitter, finder: TaskLookup, control: TaskControl
 ) -> list[ASGIRouteHandler | HTTPRouteHandler]:
     """The routes of single tasks."""
 
@@ -43,29 +43,29 @@ def task_routes(
         queue, enqueued = await submitter.submit(body, key, trace_texts(scope["headers"]))
         created = TaskCreated(enqueued.task_id, queue, enqueued.state.value)  # type: ignore[arg-type]  # see TaskCreated
         replayed = enqueued.replayed and key is not None
-        await Answer(encode(created), 201, _REPLAYED if replayed else None)(scope, receive, send)
+        await JsonResponse(encode(created), 201, _REPLAYED if replayed else None)(scope, receive, send)
 
     @get("/api/v1/tasks/{task_id:str}")
     async def get_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with store_deadline():
-            return json_answer(view_task(await finder.find(task_id, queue)))
+            return json_response(view_task(await finder.find(task_id, queue)))
 
     @post("/api/v1/tasks/{task_id:str}/cancel", opt={"fault_code": "CANCEL_FAILED"})
     async def cancel_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with store_deadline():
             state = await control.cancel(await finder.locate(task_id, queue), task_id)
-        return Answer(_CANCEL_REQUESTED, 202) if state is TaskState.ACTIVE else Answer(_CANCELLED)
+        return JsonResponse(_CANCEL_REQUESTED, 202) if state is TaskState.ACTIVE else JsonResponse(_CANCELLED)
 
     @delete("/api/v1/tasks/{task_id:str}", opt={"fault_code": "DELETE_FAILED"}, status_code=200)
     async def delete_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with store_deadline():
             await control.delete(await finder.locate(task_id, queue), task_id)
-        return Answer(_DELETED)
+        return JsonResponse(_DELETED)
 
     @post("/api/v1/tasks/{task_id:str}/run")
     async def run_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with store_deadline():
             await control.run_now(await finder.locate(task_id, queue), task_id)
-        return Answer(_PENDING)
+        return JsonResponse(_PENDING)
 
     return [create_task, get_task, cancel_task, delete_task, run_task]

@@ -6,21 +6,21 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from queueapi.json_answer import json_answer
-from queueapi.responses import WorkerView
-from queueapi.store_deadline import store_deadline
+from queueapi.http.response import json_response
+from queueapi.http.store_deadline import store_deadline
+from queueapi.schemas.responses import WorkerView
 from queuecore.domain.timestamp import format_rfc3339
-from queuecore.store.registry import Registry, WorkerStatus
+from queuecore.store.queues.directory import Directory, WorkerStatus
 
 
-def worker_routes(registry: Registry) -> list[HTTPRouteHandler]:
+def worker_routes(registry: Directory) -> list[HTTPRouteHandler]:
     """The route of workers."""
 
     @get("/api/v1/workers")
     async def workers() -> ASGIApp:
         async with store_deadline():
             registered = await registry.workers()
-        return json_answer([_view(each) for each in registered])
+        return json_response([_view(each) for each in registered])
 
     return [workers]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import kopf
 
-from queuecontroller.cluster import Access
+from queuecontroller.cluster.client import Access
 from queuecore.errors import ConfigError
 
 

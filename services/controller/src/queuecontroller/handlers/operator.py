@@ -11,11 +11,11 @@ from typing import Any
 import kopf
 import structlog
 
-from queuecontroller.cluster import Cluster
+from queuecontroller.cluster.client import Cluster
 from queuecontroller.errors import ClusterError
 from queuecontroller.handlers.login import find_namespace, log_in
 from queuecontroller.handlers.pools import GROUP, VERSION, register_pools
-from queuecontroller.keeper import PoolKeeper
+from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
 
 EVERYWHERE = "*"
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 async def operate(
-    settings: ControllerSettings, cluster: Cluster, make_keeper: Callable[[str, str], PoolKeeper]
+    settings: ControllerSettings, cluster: Cluster, make_keeper: Callable[[str, str], PoolReconciler]
 ) -> None:
     """Keep the pools until the process gets SIGTERM or SIGINT."""
     clusterwide = EVERYWHERE in settings.namespaces

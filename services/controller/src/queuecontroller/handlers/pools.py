@@ -9,14 +9,14 @@ from typing import Any
 
 import kopf
 
-from queuecontroller.keeper import Claim, PoolKeeper
+from queuecontroller.reconciler import Claim, PoolReconciler
 
 GROUP, VERSION, PLURAL = "taskyard.dev", "v1alpha1", "workerpools"
 EXIT_GRACE_S = 8.0
 """How long a look that is under way may take to end when the controller stops."""
 
 
-def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, str], PoolKeeper]) -> None:
+def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, str], PoolReconciler]) -> None:
     """Have kopf keep every pool.
 
     Args:

@@ -13,7 +13,7 @@ from queuecontroller.plan.meter import QueueReading, Reading
 from queuecore.domain.duration import parse_duration
 from queuecore.domain.state import TaskState
 from queuecore.errors import InvalidDuration
-from queuecore.observe import metrics
+from queuecore.observe.metrics import definitions as metrics
 
 NEEDED = (
     metrics.QUEUE_TASKS.name,

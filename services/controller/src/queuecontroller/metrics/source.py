@@ -15,7 +15,7 @@ from queuecontroller.metrics.http import Endpoints
 from queuecontroller.metrics.samples import NEEDED, Sample, read_queues
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef
-from queuecore.observe.metrics import QUEUE_TASKS
+from queuecore.observe.metrics.definitions import QUEUE_TASKS
 
 
 class MetricsSource(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queueworker.run import Run
+from queueworker.runs.run import Run
 
 
 class CoroutineExecutor:

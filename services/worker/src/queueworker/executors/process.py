@@ -18,14 +18,14 @@ from pebble import ProcessExpired, ProcessPool
 
 from queuecore.domain.task import Task
 from queuecore.observe.logs import configure_logging
-from queuecore.observe.tracing import start_tracing
-from queuecore.observe.tracing_context import TraceTexts, read_context, write_current_context
-from queuecore.settings import LogSettings, TraceSettings
-from queueworker.answers import describe_error, encode_result
-from queueworker.context import TaskContext
-from queueworker.handlers import Handlers
-from queueworker.loader import load_handlers
-from queueworker.run import Run
+from queuecore.observe.tracing.context import TraceTexts, read_context, write_current_context
+from queuecore.observe.tracing.setup import start_tracing
+from queuecore.settings.shared import LogSettings, TraceSettings
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.loader import load_handlers
+from queueworker.handlers.registry import Handlers
+from queueworker.handlers.results import describe_error, encode_result
+from queueworker.runs.run import Run
 
 EXPORT_INTERVAL_MS = 500
 """How often a child sends the spans that its handlers made; those of the last moment are lost when it is killed."""

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from queueworker.run import Run
+from queueworker.runs.run import Run
 
 
 class ThreadExecutor:

@@ -1,0 +1,1 @@
+"""Prometheus metrics: definitions, histograms and the scrape text."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry tracing: setup, context propagation, consumer spans and export."""

@@ -1,0 +1,1 @@
+"""Settings: environment variables into typed structs."""

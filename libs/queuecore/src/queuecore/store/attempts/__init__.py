@@ -1,0 +1,1 @@
+"""Attempts: leasing, settlement, maintenance by schedulers, and wake-up notifications."""

@@ -1,0 +1,1 @@
+"""Operations on whole queues and the directory of workers and task types."""

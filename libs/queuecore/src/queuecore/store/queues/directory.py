@@ -1,0 +1,72 @@
+"""What the parts of the system tell each other of themselves: task types, queues, workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from queuecore.store.client.server import Server
+from queuecore.store.scripts.keys import QUEUES, TYPES, WORKER, WORKERS
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """What a worker tells of itself with each heartbeat."""
+
+    worker: str
+    pod: str
+    queues: list[str]
+    types: list[str]
+    slots: int
+    """Tasks that it runs at once."""
+    busy: int
+    """Tasks that it runs now."""
+    started_at_ms: int
+    draining: bool = False
+
+
+class Directory:
+    """Keeps the registrations."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def register_types(self, schemas: Mapping[str, bytes]) -> None:
+        """Make task types known; they stay known when their workers are gone.
+
+        Args:
+            schemas: task type -> JSON Schema of its payload as JSON, ``b"null"`` where it has none.
+        """
+        if schemas:
+            await self._server.command("HSET", TYPES, *(part for item in schemas.items() for part in item))
+
+    async def types(self) -> dict[str, bytes]:
+        """All known task types with their schemas, as in :meth:`register_types`."""
+        stored = await self._server.command("HGETALL", TYPES)
+        return {name.decode(): schema for name, schema in stored.items()}
+
+    async def register_queues(self, queues: Sequence[str]) -> None:
+        """Make queues known before they hold a task."""
+        await self._server.command("SADD", QUEUES, *queues)
+
+    async def beat(self, status: WorkerStatus, ttl_ms: int) -> None:
+        """Renew a worker's registration; it lapses after ``ttl_ms``."""
+        now_ms = round(time.time() * 1000)
+        await self._server.commands(
+            [
+                ("SET", WORKER + status.worker, msgspec.json.encode(status), "PX", ttl_ms),
+                ("ZADD", WORKERS, now_ms + ttl_ms, status.worker),
+                ("ZREMRANGEBYSCORE", WORKERS, "-inf", now_ms),
+            ]
+        )
+
+    async def forget_worker(self, worker: str) -> None:
+        """Take a worker's registration back."""
+        await self._server.commands([("DEL", WORKER + worker), ("ZREM", WORKERS, worker)])
+
+    async def workers(self) -> list[WorkerStatus]:
+        """The workers whose registration holds."""
+        names = await self._server.command("ZRANGE", WORKERS, 0, -1)
+        stored = await self._server.commands([("GET", WORKER + name.decode()) for name in names])
+        return [msgspec.json.decode(each, type=WorkerStatus) for each in stored if each is not None]

@@ -1,0 +1,1 @@
+"""The Lua scripts as Python sees them: loader, keys and reply codes."""

@@ -1,0 +1,1 @@
+"""Operations on single tasks: enqueue, read, cancel, delete, run now."""

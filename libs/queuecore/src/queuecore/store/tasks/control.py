@@ -1,0 +1,80 @@
+"""What callers may do with a task after its enqueue: cancel, delete, run now."""
+
+from __future__ import annotations
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import ARCHIVE_RETENTION_MS
+from queuecore.errors import EnvelopeError, TaskActive, TaskNotCancellable, TaskNotFound
+from queuecore.store.client.server import Call, Server
+from queuecore.store.scripts.keys import envelope_key, queue_keys
+from queuecore.store.scripts.loader import load_script
+from queuecore.store.scripts.replies import Reply
+from queuecore.wire import envelope
+
+
+class TaskControl:
+    """Changes the course of single tasks."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._cancel, self._delete, self._run_now = map(load_script, ("cancel", "delete", "run_now"))
+
+    async def cancel(self, queue: str, task_id: str) -> TaskState:
+        """Cancel a task for good.
+
+        Returns:
+            ``ARCHIVED`` when it is done; ``ACTIVE`` when the task runs and its worker was told to stop it.
+
+        Raises:
+            TaskNotFound: there is no such task in the queue.
+            TaskNotCancellable: the task has ended.
+        """
+        lock = await self._lock_of(queue, task_id)
+        reply = await self._server.run(Call(self._cancel, queue, (task_id, ARCHIVE_RETENTION_MS, lock)))
+        if reply == Reply.FINAL:
+            raise TaskNotCancellable(f"task {task_id} has ended")
+        _check_found(reply, task_id)
+        return TaskState.ACTIVE if reply == Reply.ACTIVE else TaskState.ARCHIVED
+
+    async def delete(self, queue: str, task_id: str) -> None:
+        """Delete a task that is not running, with its record and its unique lock.
+
+        Raises:
+            TaskNotFound: there is no such task in the queue.
+            TaskActive: the task is running.
+        """
+        lock = await self._lock_of(queue, task_id)
+        reply = await self._server.run(Call(self._delete, queue, (task_id, lock)))
+        _check_found(reply, task_id)
+        _check_idle(reply, task_id)
+
+    async def run_now(self, queue: str, task_id: str) -> None:
+        """Make a task pending: one that waits for its time, or one that ended, which gets one more attempt.
+
+        Raises:
+            TaskNotFound: there is no such task in the queue.
+            TaskActive: the task is running.
+        """
+        reply = await self._server.run(Call(self._run_now, queue, (task_id,)))
+        _check_found(reply, task_id)
+        _check_idle(reply, task_id)
+
+    async def _lock_of(self, queue: str, task_id: str) -> str:
+        """The task's unique lock. Reading it ahead of the change is safe: envelopes never change."""
+        data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
+        if data is None:
+            raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")
+        try:
+            return envelope.decode(task_id, queue, data).lock_digest
+        except EnvelopeError:
+            return ""
+
+
+def _check_found(reply: int, task_id: str) -> None:
+    if reply == Reply.NOT_FOUND:
+        raise TaskNotFound(f"task {task_id} does not exist")
+
+
+def _check_idle(reply: int, task_id: str) -> None:
+    if reply == Reply.ACTIVE:
+        raise TaskActive(f"task {task_id} is running")

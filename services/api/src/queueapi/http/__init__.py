@@ -1,0 +1,1 @@
+"""The HTTP edge: connections, bodies, headers, responses, request metrics and tracing."""

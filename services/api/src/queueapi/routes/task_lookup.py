@@ -1,0 +1,71 @@
+"""Finding a task whose queue the caller may not know."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from queueapi.errors import invalid_field
+from queuecore.domain.names import check_queue_name
+from queuecore.domain.task import DEFAULT_QUEUE, TaskSnapshot
+from queuecore.errors import InvalidField, TaskNotFound
+from queuecore.store.queues.reader import QueueReader
+from queuecore.store.tasks.reader import TaskReader
+
+_QUEUES_PER_CALL = 100
+
+
+class TaskLookup:
+    """Finds tasks."""
+
+    def __init__(self, tasks: TaskReader, queues: QueueReader) -> None:
+        self._tasks = tasks
+        self._queues = queues
+
+    async def find(self, task_id: str, queue: str | None) -> TaskSnapshot:
+        """The task with this id.
+
+        Args:
+            task_id: the id.
+            queue: where to look; ``None``: in the default queue, then in all others.
+
+        Raises:
+            ApiError: no queue can have this name.
+            TaskNotFound: there is no such task.
+        """
+        async for queues in self._places(queue):
+            found = await self._tasks.find(task_id, queues)
+            if found is not None:
+                return found
+        raise _not_found(task_id, queue)
+
+    async def locate(self, task_id: str, queue: str | None) -> str:
+        """The queue of the task with this id; as :meth:`find`."""
+        if queue is not None:
+            return checked_queue(queue)
+        return (await self.find(task_id, None)).task.queue
+
+    async def _places(self, queue: str | None) -> AsyncIterator[list[str]]:
+        if queue is not None:
+            yield [checked_queue(queue)]
+            return
+        yield [DEFAULT_QUEUE]
+        others = [name for name in await self._queues.names() if name != DEFAULT_QUEUE]
+        for start in range(0, len(others), _QUEUES_PER_CALL):
+            yield others[start : start + _QUEUES_PER_CALL]
+
+
+def checked_queue(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        ApiError: no queue can have this name.
+    """
+    try:
+        return check_queue_name(name)
+    except InvalidField as error:
+        raise invalid_field("INVALID_REQUEST", error) from error
+
+
+def _not_found(task_id: str, queue: str | None) -> TaskNotFound:
+    where = "any queue" if queue is None else f"queue {queue}"
+    return TaskNotFound(f"task {task_id} does not exist in {where}")

@@ -1,0 +1,161 @@
+"""From the bytes of a body to a request.
+
+Two readers look at each body. jiter is strict where JSON leaves room for two readings: keys given twice, lone
+surrogates, deep nesting. msgspec then checks the form and makes the struct; it refuses numbers that no double holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import jiter
+import msgspec
+
+from queueapi.errors import ApiError, invalid, invalid_request
+from queueapi.schemas.requests import BatchTask, CreateBatch, CreateTask, SetLimits
+
+R = TypeVar("R")
+
+_task_decoder = msgspec.json.Decoder(CreateTask)
+_batch_decoder = msgspec.json.Decoder(CreateBatch)
+_batch_task_decoder = msgspec.json.Decoder(BatchTask)
+_limits_decoder = msgspec.json.Decoder(SetLimits)
+
+_NAME_LENGTH = 80
+"""Characters of an unknown field's name that are shown."""
+
+_FIELD_PROBLEM = re.compile(
+    r"Object (?P<problem>missing required|contains unknown) field `(?P<field>.*?)`(?: - at `\$\.?(?P<path>.*?)`)?",
+    re.DOTALL,
+)
+_VALUE_PROBLEM = re.compile(r"(?P<problem>.+?)(?: - at `\$\.?(?P<path>.*?)`)?", re.DOTALL)
+_EXPECTED = re.compile(r"Expected (?P<expected>.+?)(?:, got (?P<got>.+))?", re.DOTALL)
+_KIND = re.compile(r"`(?P<name>\w+)(?: \| null)?`")
+_KINDS = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "an array",
+    "null": "null",
+}
+"""The decoder's names for kinds of values -> JSON's."""
+
+
+def parse_task(body: bytes) -> CreateTask:
+    """The body of a request for one task.
+
+    Raises:
+        ApiError: it is not JSON, or not of the form of such a request.
+    """
+    check_json(body)
+    return _decode(_task_decoder, body)
+
+
+def parse_batch(body: bytes) -> list[msgspec.Raw]:
+    """The tasks of a batch, each still to be read by :func:`parse_batch_task`.
+
+    Raises:
+        ApiError: the body is not JSON, or not of the form of a batch.
+    """
+    check_json(body)
+    return _decode(_batch_decoder, body).tasks
+
+
+def parse_batch_task(item: msgspec.Raw) -> BatchTask:
+    """One task of a batch.
+
+    Raises:
+        ApiError: it is not of the form of a task.
+    """
+    return _decode(_batch_task_decoder, item)
+
+
+def parse_limits(body: bytes) -> SetLimits:
+    """The body of a request that limits a queue.
+
+    Raises:
+        ApiError: it is not JSON, or not of the form of such a request.
+    """
+    check_json(body)
+    return _decode(_limits_decoder, body)
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what is not exactly one JSON value that can be read in only one way.
+
+    Raises:
+        ApiError: the message says what is wrong and where.
+    """
+    try:
+        jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise invalid_request(f"the body is not valid JSON: {error}", expected="a JSON object") from error
+
+
+def _decode(decoder: msgspec.json.Decoder[R], data: bytes | msgspec.Raw) -> R:
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error), data) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_request(f"the body is not valid JSON: {error}", expected="a JSON object") from error
+
+
+def _refusal(message: str, data: bytes | msgspec.Raw) -> ApiError:
+    """What the decoder found, in the words of the api."""
+    if found := _FIELD_PROBLEM.fullmatch(message):
+        name = found["field"] if len(found["field"]) <= _NAME_LENGTH else f"{found['field'][:_NAME_LENGTH]}..."
+        field = ".".join(filter(None, (found["path"], name)))
+        if found["problem"] == "missing required":
+            return invalid_request(f"{field}: this field is required", field=field, expected="a value")
+        return invalid_request(f"{field}: there is no such field", field=field, expected="a known field")
+    problem, path = _VALUE_PROBLEM.fullmatch(message).group("problem", "path")  # type: ignore[union-attr]  # matches all
+    if "out of range" in problem:
+        return _out_of_range(path or "body")
+    expected = _EXPECTED.fullmatch(problem)
+    if expected is None:
+        return _wrong_value(path, "one of the values that GET /schema lists", None, data)
+    return _wrong_value(path, _in_json_words(expected["expected"]), expected["got"], data)
+
+
+def _out_of_range(path: str) -> ApiError:
+    in_payload = path == "payload" or path.startswith(("payload.", "payload["))
+    expected = "numbers that a 64-bit float can hold"
+    return ApiError(
+        400,
+        "INVALID_PAYLOAD" if in_payload else "INVALID_REQUEST",
+        f"{path}: a number is out of range",
+        {"field": path, "expected": expected},
+    )
+
+
+def _wrong_value(path: str | None, expected: str, got_kind: str | None, data: bytes | msgspec.Raw) -> ApiError:
+    value = msgspec.UNSET if path is None else _find(data, path.split("."))
+    if value is not msgspec.UNSET:
+        return invalid("INVALID_REQUEST", path or "body", value, expected)
+    got = _in_json_words(got_kind or "`another value`")
+    return ApiError(
+        400,
+        "INVALID_REQUEST",
+        f"{path or 'body'}: expected {expected}, got {got}",
+        {"field": path or "body", "got": got, "expected": expected},
+    )
+
+
+def _find(data: bytes | msgspec.Raw, path: Sequence[str]) -> object:
+    """The value at a place of the body; unset where the decoder does not say where exactly it is."""
+    try:
+        value = msgspec.json.decode(data)
+        for name in path:
+            value = value[name]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return msgspec.UNSET
+    return value
+
+
+def _in_json_words(text: str) -> str:
+    return _KIND.sub(lambda found: _KINDS.get(found["name"], found["name"]), text).replace("`", "")

@@ -1,0 +1,111 @@
+"""Serving an ASGI app over HTTP until the process is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+
+import structlog
+from uvicorn import Config, Server
+
+from queueapi.app import Api
+from queueapi.http.connection import BoundedConnection, ConnectionLimits, cut_late_ones, raise_connection_limit
+from queueapi.settings import ApiSettings
+from queuecore.errors import ConfigError
+from queuecore.process import StopSignals
+
+log = structlog.get_logger()
+
+_BACKLOG = 2_048
+
+
+async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
+    """Serve until ``stop``, then let the requests under way end.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: the address or the port cannot be had.
+    """
+    limits = ConnectionLimits(raise_connection_limit(), settings.header_timeout_ms / 1000)
+    listener = listen(settings.host, settings.port)
+    server = _Server(_config(api, limits))
+    serving = asyncio.create_task(server.serve([listener]))
+    cutting = asyncio.create_task(cut_late_ones(server.server_state.connections, limits.head_timeout_s))  # type: ignore[arg-type]  # all are ours
+    stopping = asyncio.create_task(stop.wait())
+    log.info("api_started", url=f"http://{settings.host}:{settings.port}")
+    await asyncio.wait([serving, cutting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    cutting.cancel()
+    stopping.cancel()
+    if not stop.asked:
+        log.error("server_ended", exc_info=(serving if serving.done() else cutting).exception())
+        return 1
+    api.readiness.start_draining()
+    return await _drain(server, serving, settings.drain_ms / 1000)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections.
+
+    Raises:
+        ConfigError: there is no such address here, or the port is taken.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except socket.gaierror as error:
+        raise ConfigError(f"TASKYARD_API_HOST: {host} is not an address of this machine ({error.strerror})") from error
+    dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=dual)
+    except OSError as error:
+        raise ConfigError(
+            f"TASKYARD_API_PORT: cannot listen on port {port} of {host} ({error.strerror}); it takes a free port"
+        ) from error
+
+
+async def _drain(server: Server, serving: asyncio.Task[None], timeout_s: float) -> int:
+    server.should_exit = True
+    done, _ = await asyncio.wait([serving], timeout=timeout_s)
+    if not done:
+        log.warning("drain_cut_off", after_s=timeout_s)
+        serving.cancel()
+        return 0
+    if error := serving.exception():
+        log.error("server_ended", exc_info=error)
+        return 1
+    log.info("api_stopped")
+    return 0
+
+
+class _Server(Server):
+    """Leaves the process's signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+
+def _config(api: Api, limits: ConnectionLimits) -> Config:
+    # Its notes on the start say what ours say, and its warnings what clients did wrong.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    return Config(
+        api.asgi,
+        http=partial(BoundedConnection, limits),  # type: ignore[arg-type]  # it is called, and nothing else
+        loop="none",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        backlog=_BACKLOG,
+        timeout_keep_alive=math.ceil(limits.head_timeout_s),
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )

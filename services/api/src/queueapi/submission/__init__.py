@@ -1,0 +1,1 @@
+"""Submission: from a request body to enqueued tasks."""

@@ -1,0 +1,165 @@
+"""The few calls of the Kubernetes API that the controller makes, and what its refusals mean."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from queuecontroller.errors import ClusterError, ClusterForbidden, ClusterUnavailable, ObjectChanged, ObjectMissing
+from queuecontroller.http_client import TracedClient
+
+TIMEOUT_S = 10.0
+_POOLS = "/apis/taskyard.dev/v1alpha1/namespaces/{}/workerpools"
+_MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
+Object = dict[str, Any]
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How the Kubernetes API is reached."""
+
+    server: str
+    headers: Mapping[str, str]
+    """Who we are."""
+    tls: ssl.SSLContext | bool
+
+
+class Cluster:
+    """Calls the Kubernetes API.
+
+    Args:
+        login: how it is reached; asked again when we are not known any more, since tokens expire.
+    """
+
+    def __init__(self, login: Callable[[], Access]) -> None:
+        self._login = login
+        self._client: httpx.AsyncClient | None = None
+
+    async def get_scale(self, namespace: str, deployment: str) -> Object:
+        """The ``/scale`` of a Deployment."""
+        return await self._call("GET", f"{_deployment(namespace, deployment)}/scale")
+
+    async def set_scale(self, namespace: str, deployment: str, replicas: int, resource_version: str) -> Object:
+        """Set how many pods a Deployment is to have, if it is still as it was read.
+
+        Raises:
+            ObjectChanged: it is not.
+        """
+        patch = {"metadata": {"resourceVersion": resource_version}, "spec": {"replicas": replicas}}
+        return await self._call("PATCH", f"{_deployment(namespace, deployment)}/scale", patch)
+
+    async def get_deployment(self, namespace: str, name: str) -> Object:
+        """A Deployment."""
+        return await self._call("GET", _deployment(namespace, name))
+
+    async def list_autoscalers(self, namespace: str) -> list[Object]:
+        """The HorizontalPodAutoscalers of a namespace."""
+        return await self._list(f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers")
+
+    async def list_pods(self, namespace: str, selector: str) -> list[Object]:
+        """The pods of a namespace that a label selector fits."""
+        return await self._list(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
+
+    async def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str | None]) -> None:
+        """Set annotations of a pod; ``None`` takes one away."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+        await self._call("PATCH", path, {"metadata": {"annotations": dict(annotations)}})
+
+    async def get_pool(self, namespace: str, name: str) -> Object:
+        """A WorkerPool."""
+        return await self._call("GET", f"{_POOLS.format(namespace)}/{name}")
+
+    async def set_pool_status(self, namespace: str, name: str, status: Object) -> None:
+        """Write the status of a WorkerPool; keys that are ``None`` are taken away."""
+        await self._call("PATCH", f"{_POOLS.format(namespace)}/{name}/status", {"status": status})
+
+    async def knows(self, path: str) -> bool:
+        """Whether the API has a path, such as that of a kind."""
+        try:
+            await self._call("GET", path)
+        except ObjectMissing:
+            return False
+        return True
+
+    async def create(self, path: str, content: Object) -> None:
+        """Create an object, unless there is one of its name."""
+        try:
+            await self._call("POST", path, content)
+        except ObjectChanged:
+            return
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _list(self, path: str, params: Mapping[str, str] | None = None) -> list[Object]:
+        answer = await self._call("GET", path, params=params)
+        items: list[Object] = answer.get("items") or []
+        return items
+
+    async def _call(
+        self, method: str, path: str, content: Object | None = None, params: Mapping[str, str] | None = None
+    ) -> Object:
+        answer = await self._send(method, path, content, params)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            await self.close()
+            answer = await self._send(method, path, content, params)
+        if answer.is_success:
+            found: Object = msgspec.json.decode(answer.content)
+            return found
+        raise _refusal(method, path, answer)
+
+    async def _send(
+        self, method: str, path: str, content: Object | None, params: Mapping[str, str] | None
+    ) -> httpx.Response:
+        client = self._connect()
+        headers = _MERGE_PATCH if method == "PATCH" else {"Content-Type": "application/json"}
+        body = None if content is None else msgspec.json.encode(content)
+        try:
+            return await client.request(method, path, content=body, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise ClusterUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
+
+    def _connect(self) -> httpx.AsyncClient:
+        if self._client is None:
+            access = self._login()
+            self._client = TracedClient(
+                base_url=access.server, headers=access.headers, verify=access.tls, timeout=TIMEOUT_S, trust_env=False
+            )
+        return self._client
+
+
+def _deployment(namespace: str, name: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def _refusal(method: str, path: str, answer: httpx.Response) -> ClusterError:
+    message = f"{method} {path}: {answer.status_code} {_message(answer)}"
+    match answer.status_code:
+        case 401 | 403:
+            return ClusterForbidden(message)
+        case 404:
+            return ObjectMissing(message)
+        case 409:
+            return ObjectChanged(message)
+        case 429 | 500 | 502 | 503 | 504:
+            return ClusterUnavailable(message, _retry_after_s(answer))
+    return ClusterError(message)
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(msgspec.json.decode(answer.content)["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return answer.reason_phrase
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else 0.0

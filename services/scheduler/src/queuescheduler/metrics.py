@@ -1,0 +1,25 @@
+"""What a scheduler counts of itself."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from queuecore.observe.metrics import definitions as metrics
+from queuecore.store.attempts.maintenance import Promotion
+
+
+class SchedulerMetrics:
+    """The scheduler's metrics on a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        metrics.register_process(registry, "scheduler")
+        self.reclaimed = metrics.SCHEDULER_RECLAIMED.build(registry)
+        self.expired = metrics.SCHEDULER_EXPIRED.build(registry)
+        self._promoted = metrics.SCHEDULER_PROMOTED.build(registry)
+        self._lateness = metrics.SCHEDULER_LATENESS.build(registry)
+
+    def note_promotion(self, promotion: Promotion) -> None:
+        """Count promoted tasks and how late they were."""
+        self._promoted.inc(len(promotion.late_ms))
+        for late_ms in promotion.late_ms:
+            self._lateness.observe(late_ms / 1000)

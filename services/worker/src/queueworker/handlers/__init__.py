@@ -1,0 +1,1 @@
+"""Handlers: registry, context, errors, results and the loader."""

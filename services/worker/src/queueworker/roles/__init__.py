@@ -1,0 +1,1 @@
+"""Background roles of the worker, one per module."""

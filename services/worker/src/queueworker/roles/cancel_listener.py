@@ -1,0 +1,37 @@
+"""Hears of the cancel of running tasks. A missed message comes again with the next lease renewal."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from queuecore.domain.backoff import Backoff
+from queuecore.errors import StoreError
+from queuecore.store.attempts.notifications import Notifications
+from queueworker.runs.in_flight import InFlightRuns
+from queueworker.runs.run import StopReason
+
+log = structlog.get_logger()
+
+
+class CancelListener:
+    """Stops the runs whose cancel is published."""
+
+    def __init__(self, *, signals: Notifications, held: InFlightRuns, backoff: Backoff) -> None:
+        self._signals = signals
+        self._held = held
+        self._backoff = backoff
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            try:
+                async for queue, task_id in self._signals.cancels():
+                    self._backoff.succeed()
+                    if run := self._held.find(queue, task_id):
+                        run.stop(StopReason.CANCELLED)
+            except StoreError as error:
+                pause_s = self._backoff.fail()
+                log.warning("cancel_subscription_lost", error=str(error), retry_in_s=round(pause_s, 3))
+                await asyncio.sleep(pause_s)

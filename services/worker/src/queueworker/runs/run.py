@@ -1,0 +1,62 @@
+"""One attempt while this worker holds its lease."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from queuecore.store.attempts.leases import Lease
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.registry import Handler
+
+if TYPE_CHECKING:
+    from queuecore.observe.tracing.consumer_spans import LateSpan
+
+
+class StopReason(Enum):
+    """Why an attempt was stopped before its handler was done."""
+
+    TIMEOUT = "the attempt took longer than its timeout"
+    DEADLINE = "the task's deadline has passed"
+    CANCELLED = "the task was cancelled"
+    LEASE_LOST = "the lease was lost: another worker may have the task"
+    DRAIN = "the worker is stopping"
+
+
+class Run:
+    """A leased task, from its lease until it is settled."""
+
+    __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
+
+    def __init__(self, lease: Lease, handler: Handler, context: TaskContext) -> None:
+        self.lease = lease
+        self.handler = handler
+        self.context = context
+        self.work: asyncio.Task[None] | None = None
+        self.stopped_by: StopReason | None = None
+        self.begun = False
+        """Whether ``work`` has made its first step."""
+        self.span: LateSpan | None = None
+        """Set while the attempt runs, where it is traced."""
+        self.slot_taken_until: asyncio.Future[object] | None = None
+        """What still runs after the attempt has ended: a thread that cannot be stopped."""
+
+    def begin(self) -> None:
+        """The first step of ``work``.
+
+        Raises:
+            asyncio.CancelledError: the attempt was stopped before it.
+        """
+        self.begun = True
+        if self.stopped_by is not None:
+            raise asyncio.CancelledError
+
+    def stop(self, reason: StopReason) -> None:
+        """Stop the handler; only the first reason counts."""
+        if self.stopped_by is None and self.work is not None and not self.work.done():
+            self.stopped_by = reason
+            self.context.cancelled = True
+            # An asyncio task that is cancelled before its first step never makes it: nothing would settle the attempt.
+            if self.begun:
+                self.work.cancel()

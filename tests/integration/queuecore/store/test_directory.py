@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.tasks.idempotency import key_digest
+from queuecore.testing.store import TestStore
+
+TTL_MS = 60_000
+
+
+def status(worker: str) -> WorkerStatus:
+    return WorkerStatus(worker, "pod", ["default"], ["demo"], slots=10, busy=3, started_at_ms=1)
+
+
+async def test_types_outlive_their_workers(store: TestStore) -> None:
+    await store.registry.register_types({"demo": b'{"type":"object"}', "plain": b"null"})
+    await store.registry.beat(status("one"), TTL_MS)
+    await store.registry.forget_worker("one")
+    assert await store.registry.types() == {"demo": b'{"type":"object"}', "plain": b"null"}
+
+
+async def test_workers_are_listed_while_their_registration_holds(store: TestStore) -> None:
+    await store.registry.beat(status("one"), TTL_MS)
+    await store.registry.beat(status("two"), TTL_MS)
+    assert {worker.worker for worker in await store.registry.workers()} == {"one", "two"}
+    await store.server.command("DEL", "taskyard:worker:one")
+    assert [worker.worker for worker in await store.registry.workers()] == ["two"]
+    await store.registry.forget_worker("two")
+    assert await store.registry.workers() == []
+
+
+async def test_lapsed_worker_is_forgotten_with_the_next_heartbeat_of_another(store: TestStore) -> None:
+    await store.server.command("ZADD", "taskyard:workers", 1, "old")
+    await store.registry.beat(status("new"), TTL_MS)
+    assert await store.server.command("ZRANGE", "taskyard:workers", 0, -1) == [b"new"]
+
+
+async def test_idempotency_key_belongs_to_the_first_request(store: TestStore) -> None:
+    one, two = key_digest("one"), key_digest("two")
+    assert await store.idempotency.claim({one: "first"}) == set()
+    assert await store.idempotency.claim({one: "first", two: "other"}) == set()
+    assert await store.idempotency.claim({one: "second", two: "other"}) == {one}

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+
+from queuecore.domain.state import TaskState
+from queuecore.domain.task import Outcome, UniqueLock
+from queuecore.errors import StoreError
+from queuecore.store.attempts.maintenance import LIMIT, Lapses, Promotion
+from queuecore.store.attempts.settlement import Failure
+from queuecore.store.scripts.keys import queue_keys
+from queuecore.store.scripts.replies import Reply
+from queuecore.testing.builders import make_task, now_ms
+from queuecore.testing.keyspace import read_keyspace
+from queuecore.testing.store import TestStore
+
+HOUR_MS = 3_600_000
+KEYS = queue_keys("default")
+
+
+async def promote(store: TestStore) -> Promotion:
+    (promotion,) = await store.upkeep.promote(["default"])
+    assert isinstance(promotion, Promotion)
+    return promotion
+
+
+async def test_promote_leaves_tasks_alone_when_they_are_not_due(store: TestStore) -> None:
+    task = make_task(process_at_ms=now_ms() + HOUR_MS)
+    await store.enqueue(task)
+    promotion = await promote(store)
+    assert promotion.late_ms == []
+    assert promotion.next_due_at_ms == task.process_at_ms
+    assert await store.state(task) is TaskState.SCHEDULED
+
+
+async def test_promote_keeps_priority_and_stamps_entry_when_tasks_are_due(store: TestStore) -> None:
+    low = make_task(process_at_ms=now_ms() + HOUR_MS, priority=1)
+    high = make_task(process_at_ms=now_ms() + HOUR_MS, priority=8)
+    await store.enqueue(low, high)
+    await store.server.command("ZADD", KEYS.scheduled, 1, low.id, 2, high.id)
+    before = now_ms()
+    promotion = await promote(store)
+    assert len(promotion.late_ms) == 2
+    assert promotion.next_due_at_ms is None
+    leases = await store.worker().lease()
+    assert [lease.task.id for lease in leases] == [high.id, low.id]
+    assert all(lease.entered_at_ms >= before - 1 for lease in leases)
+
+
+async def test_promote_takes_retries_along(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    worker = store.worker()
+    await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=0)])
+    await promote(store)
+    assert await store.state(task) is TaskState.PENDING
+    assert await store.server.command("LLEN", KEYS.wake) == 1
+
+
+async def test_promote_works_in_bounded_chunks_and_says_when_more_is_due(store: TestStore) -> None:
+    tasks = [make_task(process_at_ms=now_ms() + HOUR_MS) for _ in range(LIMIT + 3)]
+    await store.enqueue(*tasks)
+    for task in tasks:
+        await store.server.command("ZADD", KEYS.scheduled, 5, task.id)
+    first = await promote(store)
+    assert len(first.late_ms) == LIMIT
+    assert first.next_due_at_ms == 5
+    assert len((await promote(store)).late_ms) == 3
+
+
+async def test_promote_moves_each_task_once_when_many_schedulers_do_it(store: TestStore) -> None:
+    tasks = [make_task(process_at_ms=now_ms() + HOUR_MS) for _ in range(50)]
+    await store.enqueue(*tasks)
+    for task in tasks:
+        await store.server.command("ZADD", KEYS.scheduled, 5, task.id)
+    promotions = await asyncio.gather(*(promote(store) for _ in range(6)))
+    assert sum(len(promotion.late_ms) for promotion in promotions) == 50
+
+
+async def test_promote_drops_and_counts_ids_without_envelope(store: TestStore) -> None:
+    task = make_task(process_at_ms=now_ms() + HOUR_MS)
+    await store.enqueue(task)
+    await store.server.command("DEL", f"taskyard:{{default}}:t:{task.id}")
+    await store.server.command("ZADD", KEYS.scheduled, 5, task.id)
+    assert (await promote(store)).orphans == 1
+    (stats,) = await store.queues.stats(["default"])
+    assert (stats.totals.orphans, stats.counts[TaskState.PENDING]) == (1, 0)
+
+
+async def test_reclaim_sends_task_into_retry_and_names_the_lost_worker(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    await store.worker("gone").lease_one(task)
+    await store.lapse(task)
+    assert await store.reclaim() == [Reply.DONE]
+    found = await store.reader.find(task.id, ["default"])
+    assert found is not None
+    assert (found.state, found.attempt, found.retried) == (TaskState.RETRY, 1, 1)
+    (lost,) = found.attempts
+    assert (lost.worker, lost.outcome) == ("gone", Outcome.LOST)
+    (stats,) = await store.queues.stats(["default"])
+    assert stats.totals.processed == {("lost", "demo"): 1}
+
+
+async def test_lapsed_lease_tells_how_many_were_lost_in_a_row(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    losses = []
+    for _ in range(3):
+        await store.worker().lease_one(task)
+        await store.lapse(task)
+        losses.append((await find_lapsed(store)).lapsed[0].losses)
+        await store.reclaim()
+        await promote(store)
+    worker = store.worker()
+    await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=0)])
+    await promote(store)
+    await store.worker().lease_one(task)
+    await store.lapse(task)
+    losses.append((await find_lapsed(store)).lapsed[0].losses)
+    assert losses == [0, 1, 2, 0]
+
+
+async def test_reclaim_leaves_task_alone_when_its_lease_was_renewed_meanwhile(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    worker = store.worker()
+    lease = await worker.lease_one(task)
+    await store.lapse(task)
+    lapses = await find_lapsed(store)
+    await worker.leases.renew([lease])
+    before = await read_keyspace(store.server)
+    assert await store.reclaim_these(lapses) == [Reply.STALE]
+    assert await read_keyspace(store.server) == before
+
+
+async def test_reclaim_acts_once_when_two_schedulers_saw_the_lapse(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    await store.worker().lease_one(task)
+    await store.lapse(task)
+    first, second = await find_lapsed(store), await find_lapsed(store)
+    assert await store.reclaim_these(first) == [Reply.DONE]
+    assert await store.reclaim_these(second) == [Reply.STALE]
+
+
+async def test_find_lapsed_drops_and_counts_ids_without_envelope(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    await store.worker().lease_one(task)
+    await store.lapse(task)
+    await store.server.command("DEL", f"taskyard:{{default}}:t:{task.id}")
+    lapses = await find_lapsed(store)
+    assert (lapses.lapsed, lapses.orphans) == ([], 1)
+
+
+async def test_find_lapsed_tells_when_the_next_lease_lapses(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    lease = await store.worker(lease_ms=10_000).lease_one(task)
+    lapses = await find_lapsed(store)
+    assert lapses.lapsed == []
+    assert lapses.next_lapse_at_ms == lease.started_at_ms + 10_000
+
+
+async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) -> None:
+    tasks = [make_task(unique=UniqueLock(str(number), HOUR_MS)) for number in range(LIMIT + 2)]
+    await store.enqueue(*tasks)
+    for task in tasks:
+        await store.control.cancel("default", task.id)
+        await store.server.command("ZADD", KEYS.archived, 1, task.id)
+    kept = make_task()
+    await store.enqueue(kept)
+    await store.control.cancel("default", kept.id)
+    assert await store.upkeep.expire(["default"]) == [(LIMIT, True)]
+    assert await store.upkeep.expire(["default"]) == [(2, False)]
+    keyspace = await read_keyspace(store.server)
+    assert list(keyspace["taskyard:{default}:archived"]) == [kept.id]
+    assert [key for key in keyspace if ":t:" in key or ":r:" in key or ":u:" in key] == [
+        key for key in keyspace if key.endswith(kept.id)
+    ]
+
+
+async def find_lapsed(store: TestStore) -> Lapses:
+    (lapses,) = await store.upkeep.find_lapsed(["default"])
+    assert not isinstance(lapses, StoreError)
+    return lapses

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+from queuecore.store.attempts.settlement import Failure
+from queuecore.testing.builders import make_task, now_ms
+from queuecore.testing.store import TestStore
+
+T = TypeVar("T")
+
+HOUR_MS = 3_600_000
+LONG_S = 30.0
+
+
+async def blocked_clients(store: TestStore) -> int:
+    return int((await store.server.client.info("clients"))["blocked_clients"])
+
+
+async def until_blocked(store: TestStore, number: int) -> None:
+    async with asyncio.timeout(5):
+        while await blocked_clients(store) < number:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0)
+
+
+async def test_one_enqueue_wakes_one_sleeper(store: TestStore) -> None:
+    sleepers = [asyncio.create_task(store.signals.wait_for_work(["default"], LONG_S)) for _ in range(5)]
+    await until_blocked(store, 5)
+    await store.enqueue(make_task())
+    done, pending = await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
+    assert [sleeper.result() for sleeper in done] == [True]
+    assert await blocked_clients(store) == 4
+    for sleeper in pending:
+        sleeper.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def test_sleeper_is_woken_at_once_when_work_came_before_it_slept(store: TestStore) -> None:
+    await store.enqueue(make_task(queue="two"))
+    assert await store.signals.wait_for_work(["one", "two"], LONG_S)
+
+
+async def test_sleeper_wakes_by_itself_when_nothing_comes(store: TestStore) -> None:
+    assert not await store.signals.wait_for_work(["default"], 0.05)
+
+
+async def test_wakeups_are_passed_on_until_all_tasks_are_leased(store: TestStore) -> None:
+    async def lease_when_woken() -> int:
+        await store.signals.wait_for_work(["default"], LONG_S)
+        return len(await store.worker().lease(limit=1))
+
+    sleepers = [asyncio.create_task(lease_when_woken()) for _ in range(4)]
+    await until_blocked(store, 4)
+    await store.enqueue(*(make_task() for _ in range(4)))
+    assert await asyncio.gather(*sleepers) == [1, 1, 1, 1]
+
+
+async def test_due_signal_comes_only_when_a_task_is_the_earliest(store: TestStore) -> None:
+    signals = store.signals.due_queues()
+    first = await subscribed(store, signals)
+    await store.enqueue(make_task(process_at_ms=now_ms() + HOUR_MS))
+    await store.enqueue(make_task(process_at_ms=now_ms() + 2 * HOUR_MS))
+    await store.enqueue(make_task(process_at_ms=now_ms() + HOUR_MS // 2))
+    await store.enqueue(make_task(queue="other", process_at_ms=now_ms() + 3 * HOUR_MS))
+    assert [await first, await anext(signals), await anext(signals)] == ["default", "default", "other"]
+    await signals.aclose()
+
+
+async def test_due_signal_comes_when_a_retry_is_the_earliest(store: TestStore) -> None:
+    signals = store.signals.due_queues()
+    first = await subscribed(store, signals)
+    task = make_task(queue="mail")
+    await store.enqueue(task)
+    worker = store.worker()
+    await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=HOUR_MS)])
+    assert await first == "mail"
+    await signals.aclose()
+
+
+async def test_cancel_signal_names_the_running_task(store: TestStore) -> None:
+    signals = store.signals.cancels()
+    first = await subscribed(store, signals)
+    running, waiting = make_task(), make_task(queue="other")
+    await store.enqueue(running, waiting)
+    await store.worker().lease_one(running)
+    await store.control.cancel("other", waiting.id)
+    await store.control.cancel("default", running.id)
+    assert await first == ("default", running.id)
+    await signals.aclose()
+
+
+async def subscribed(store: TestStore, signals: AsyncGenerator[T, None]) -> asyncio.Task[T]:
+    """What the first signal will be, once the server knows that we listen."""
+    first = asyncio.ensure_future(anext(signals))
+    async with asyncio.timeout(5):
+        while not await store.server.command("PUBSUB", "CHANNELS", "taskyard:*"):  # noqa: ASYNC110 - nor for this
+            await asyncio.sleep(0)
+    return first

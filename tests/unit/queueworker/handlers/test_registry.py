@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+import pytest
+
+from queuecore.errors import InvalidField
+from queuecore.testing.builders import make_task
+from queueworker.handlers.context import TaskContext
+from queueworker.handlers.errors import DoNotRetry
+from queueworker.handlers.registry import Handler, HandlerError, Handlers, Kind
+
+
+class Mail(msgspec.Struct):
+    to: str
+    copies: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+@dataclass
+class Letter:
+    to: str
+
+
+class Note(TypedDict):
+    to: str
+
+
+def register(function: Callable[..., Any], *, process: bool = False) -> Handler:
+    handlers = Handlers()
+    handlers.register("mail", process=process)(function)
+    found = handlers.get("mail")
+    assert found is not None
+    return found
+
+
+def call(handler: Handler, payload: bytes) -> Any:
+    return handler.call(handler.decode(payload), TaskContext(make_task(), 1, 0, lambda _: None))
+
+
+def take_struct(payload: Mail) -> Any:
+    return payload
+
+
+def take_dataclass(payload: Letter) -> Any:
+    return payload
+
+
+def take_typed_dict(payload: Note) -> Any:
+    return payload
+
+
+def take_plain_dict(payload: dict[str, Any]) -> Any:
+    return payload
+
+
+def take_anything(payload: Any) -> Any:
+    return payload
+
+
+def take_unannotated(payload):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    return payload
+
+
+async def take_async(payload: Mail) -> Any:
+    return payload
+
+
+@pytest.mark.parametrize(
+    ("function", "payload"),
+    [
+        (take_struct, Mail("ann", 1)),
+        (take_dataclass, Letter("ann")),
+        (take_typed_dict, {"to": "ann"}),
+        (take_plain_dict, {"to": "ann"}),
+        (take_anything, {"to": "ann"}),
+        (take_unannotated, {"to": "ann"}),
+    ],
+)
+def test_handler_gets_its_payload_as_it_is_annotated(function: Callable[..., Any], payload: object) -> None:
+    assert call(register(function), b'{"to":"ann"}') == payload
+
+
+@pytest.mark.parametrize("function", [take_struct, take_dataclass, take_typed_dict])
+def test_handler_refuses_a_payload_of_another_form_for_good(function: Callable[..., Any]) -> None:
+    with pytest.raises(DoNotRetry, match="to"):
+        register(function).decode(b'{"to":5}')
+
+
+@pytest.mark.parametrize("function", [take_struct, take_dataclass, take_typed_dict])
+def test_handler_tells_the_schema_of_a_typed_payload(function: Callable[..., Any]) -> None:
+    assert b'"required":["to"]' in register(function).schema()
+
+
+@pytest.mark.parametrize("function", [take_anything, take_unannotated])
+def test_handler_tells_no_schema_when_it_takes_any_payload(function: Callable[..., Any]) -> None:
+    assert register(function).schema() == b"null"
+
+
+def test_handler_gets_the_context_when_it_has_a_second_parameter() -> None:
+    def take_both(payload: Mail, context: TaskContext) -> tuple[str, int]:
+        return payload.to, context.attempt
+
+    assert call(register(take_both), b'{"to":"ann"}') == ("ann", 1)
+
+
+def test_handler_may_have_further_parameters_with_defaults() -> None:
+    def take_more(payload: Mail, *, retries: int = 3) -> tuple[str, int]:
+        return payload.to, retries
+
+    assert call(register(take_more), b'{"to":"ann"}') == ("ann", 3)
+
+
+def test_handler_kind_follows_from_the_function() -> None:
+    assert register(take_async).kind is Kind.ASYNC
+    assert register(take_struct).kind is Kind.THREAD
+    assert register(take_struct, process=True).kind is Kind.PROCESS
+
+
+def test_register_returns_the_function_unchanged() -> None:
+    assert Handlers().register("mail")(take_struct) is take_struct
+
+
+def take_nothing() -> None: ...
+def take_three(payload: Mail, context: TaskContext, other: int) -> None: ...
+def take_keyword(payload: Mail, *, context: TaskContext) -> None: ...
+def take_what_json_cannot_say(payload: Callable[[], None]) -> None: ...
+def take_one_of_two_lists(payload: list[int] | tuple[str, ...]) -> None: ...
+def take_a_foreign_model(payload: HandlerError) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        take_nothing,
+        take_three,
+        take_keyword,
+        take_what_json_cannot_say,
+        take_one_of_two_lists,
+        take_a_foreign_model,
+    ],
+)
+def test_register_refuses_a_function_that_cannot_be_called_with_a_payload(function: Callable[..., Any]) -> None:
+    with pytest.raises(HandlerError, match=function.__name__):
+        register(function)
+
+
+def test_register_refuses_an_async_function_for_a_process() -> None:
+    with pytest.raises(HandlerError, match="take_async"):
+        register(take_async, process=True)
+
+
+def test_register_refuses_a_second_handler_for_a_type_and_names_both() -> None:
+    handlers = Handlers()
+    handlers.register("mail")(take_struct)
+    with pytest.raises(HandlerError, match=r"take_struct.*take_dataclass"):
+        handlers.register("mail")(take_dataclass)
+
+
+def test_register_refuses_a_type_with_a_name_that_no_task_can_have() -> None:
+    with pytest.raises(InvalidField):
+        Handlers().register("two words")
+
+
+def test_update_takes_all_handlers_over() -> None:
+    one, two = Handlers(), Handlers()
+    one.register("mail")(take_struct)
+    two.register("letter")(take_dataclass)
+    one.update(two)
+    one.update(two)
+    assert one.types() == ["letter", "mail"]
+
+
+def test_update_refuses_another_handler_for_a_type() -> None:
+    one, two = Handlers(), Handlers()
+    one.register("mail")(take_struct)
+    two.register("mail")(take_dataclass)
+    with pytest.raises(HandlerError, match="mail"):
+        one.update(two)
