@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.monitoring.files import DASHBOARDS, Rule, find_selectors, read_dashboard, read_panels, read_rules, substitute
-from tests.monitoring.place import PARKED, SLOTS
+from tests.monitoring.live_system import PARKED, SLOTS
 from tests.monitoring.prometheus_server import PrometheusServer
 from tests.monitoring.waiting import wait_until
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.monitoring.files import RUNBOOKS, Rule, find_metrics, read_alerts
-from tests.monitoring.place import Place
+from tests.monitoring.live_system import LiveSystem
 from tests.monitoring.prometheus_server import PrometheusServer
 from tests.monitoring.waiting import wait_until
 
@@ -52,9 +52,9 @@ def test_expressions_of_a_runbook_work(prometheus: PrometheusServer, page: Path)
 
 
 @pytest.fixture(scope="module")
-def calls(place: Place) -> set[tuple[str, str]]:
+def calls(live: LiveSystem) -> set[tuple[str, str]]:
     """What the api answers: method and path."""
-    document = httpx.get(f"{place.apis[0].url}/schema/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{live.apis[0].url}/schema/openapi.json", trust_env=False).json()
     return {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
 
 

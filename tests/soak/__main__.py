@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from queuecore.domain.task import Task
-from tests.faults.services.audit import Tally, examine
-from tests.faults.services.posting import Posting
-from tests.faults.services.yard import Yard, work
 from tests.soak.faults import Faults
+from tests.support.audit import Tally, examine
+from tests.support.posting import Posting
+from tests.support.system import System, work
 
 DEFAULT_S = 600
 MOST_S = 1_800
@@ -46,13 +46,13 @@ def main() -> None:
 
 
 async def _soak(folder: Path, seconds: float, seed: int) -> list[str]:
-    async with Yard(folder, appendfsync="always") as yard:
-        faults = Faults(yard, random.Random(seed))
+    async with System(folder, appendfsync="always") as system:
+        faults = Faults(system, random.Random(seed))
         await faults.man()
         async with Posting(faults.api_url, _make_tasks(random.Random(seed)), pause_s=0.03) as posting:
             await faults.run_until(time.monotonic() + seconds)
-        late = await _wait_until_ended(yard, len(posting.accepted))
-        tally = await examine(yard, posting.accepted)
+        late = await _wait_until_ended(system, len(posting.accepted))
+        tally = await examine(system, posting.accepted)
     _report(faults, posting, tally)
     return [*late, *faults.deaf, *_unexpected(posting), *tally.wrong]
 
@@ -72,9 +72,9 @@ def _make_tasks(dice: random.Random) -> Callable[[], Task]:
     return make
 
 
-async def _wait_until_ended(yard: Yard, number: int) -> list[str]:
+async def _wait_until_ended(system: System, number: int) -> list[str]:
     try:
-        await yard.until_ended(number, QUIET_S)
+        await system.until_ended(number, QUIET_S)
     except AssertionError as error:
         return [f"not all tasks came to an end: {error}"]
     return []

@@ -14,8 +14,8 @@ import httpx
 
 from queuecore.embedded import HOST
 from tests.faults.services.http_crowd import crowd
-from tests.faults.services.service_process import ServiceProcess, plain_http
-from tests.faults.services.yard import Yard
+from tests.support.service_process import ServiceProcess, plain_http
+from tests.support.system import System
 
 WORKERS = 3
 SCHEDULERS = 2
@@ -31,15 +31,15 @@ _LIVE_WITHIN_S = 10.0
 
 
 class Faults:
-    """Keeps a yard manned and does it harm.
+    """Keeps a system manned and does it harm.
 
     Args:
-        yard: the server runs already.
+        system: the server runs already.
         dice: decides what is done, to whom and for how long.
     """
 
-    def __init__(self, yard: Yard, dice: random.Random) -> None:
-        self._yard = yard
+    def __init__(self, system: System, dice: random.Random) -> None:
+        self._system = system
         self._dice = dice
         self._workers: list[ServiceProcess] = []
         self._schedulers: list[ServiceProcess] = []
@@ -63,7 +63,7 @@ class Faults:
     async def man(self) -> None:
         """Start what is missing: handlers end workers, too."""
         self._workers = [worker for worker in self._workers if not worker.ended]
-        self._workers += await self._yard.start_workers(
+        self._workers += await self._system.start_workers(
             WORKERS - len(self._workers),
             TASKYARD_WORKER_LEASE=f"{LEASE_S}s",
             TASKYARD_WORKER_SLOTS="30",
@@ -71,9 +71,9 @@ class Faults:
         )
         self._schedulers = [scheduler for scheduler in self._schedulers if not scheduler.ended]
         while len(self._schedulers) < SCHEDULERS:
-            self._schedulers.append(await self._yard.start_scheduler())
+            self._schedulers.append(await self._system.start_scheduler())
         if not self.injected:
-            self._api = await self._yard.start_api()
+            self._api = await self._system.start_api()
 
     @property
     def api_url(self) -> str:
@@ -91,7 +91,7 @@ class Faults:
             await self.man()
 
     async def _kill_worker(self) -> None:
-        await self._dice.choice(self._workers).kill()
+        self._dice.choice(self._workers).kill()
 
     async def _freeze_worker(self) -> None:
         worker = self._dice.choice(self._workers)
@@ -103,48 +103,44 @@ class Faults:
     async def _stop_worker(self) -> None:
         worker = self._dice.choice(self._workers)
         if not worker.ended:
-            await self._yard.stop(worker)
+            await self._system.stop(worker)
 
     async def _kill_scheduler(self) -> None:
-        await self._dice.choice(self._schedulers).kill()
+        self._dice.choice(self._schedulers).kill()
 
     async def _kill_api(self) -> None:
-        await self._api.kill()
+        self._api.kill()
         await self._restart_api()
 
     async def _stop_api(self) -> None:
-        await self._yard.stop(self._api)
+        await self._system.stop(self._api)
         await self._restart_api()
 
     async def _restart_api(self) -> None:
-        self._api = await self._yard.start_api(_port(self._api))
+        self._api = await self._system.start_api(self._api.port)
 
     async def _freeze_store(self) -> None:
-        self._yard.valkey.pause()
+        self._system.valkey.pause()
         await asyncio.sleep(self._dice.uniform(*_STORE_AWAY_S))
-        self._yard.valkey.resume()
+        self._system.valkey.resume()
 
     async def _kill_store(self) -> None:
-        self._yard.valkey.kill()
+        self._system.valkey.kill()
         await asyncio.sleep(self._dice.uniform(*_STORE_AWAY_S))
-        self._yard.valkey.start()
+        self._system.valkey.start()
 
     async def _flush_scripts(self) -> None:
-        await self._yard.store.server.command("SCRIPT", "FLUSH")
+        await self._system.store.server.command("SCRIPT", "FLUSH")
 
     async def _cut_connections(self) -> None:
         kind = self._dice.choice(["normal", "pubsub"])
-        await self._yard.store.server.command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+        await self._system.store.server.command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
     async def _crowd_api(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        async with crowd(HOST, _port(self._api), max(1, min(_CROWD, files - _SPARE_FILES))):
+        async with crowd(HOST, self._api.port, max(1, min(_CROWD, files - _SPARE_FILES))):
             try:
                 async with plain_http(self._api.url, _LIVE_WITHIN_S) as http:
                     (await http.get("/live")).raise_for_status()
             except httpx.HTTPError as error:
                 self.deaf.append(f"the api was deaf in a crowd: {error!r}")
-
-
-def _port(api: ServiceProcess) -> int:
-    return int(api.url.rpartition(":")[2])

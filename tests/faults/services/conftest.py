@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.services.yard import Yard
+from tests.support.system import System
 
 
 @pytest.fixture
-async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+async def system(tmp_path: Path) -> AsyncIterator[System]:
     """A server of the test's own; the test starts the services that it needs."""
-    async with Yard(tmp_path) as made:
+    async with System(tmp_path) as made:
         yield made

@@ -8,138 +8,138 @@ import pytest
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.testing.waiting import eventually
-from tests.faults.services.audit import audit
-from tests.faults.services.handlers import HARM_EXIT_CODE
-from tests.faults.services.yard import Yard, work
+from tests.support.audit import audit
+from tests.support.journaling_handlers import HARM_EXIT_CODE
+from tests.support.system import System, work
 
 
-async def test_task_is_archived_as_poison_when_its_workers_die_twice_in_a_row(yard: Yard, tmp_path: Path) -> None:
+async def test_task_is_archived_as_poison_when_its_workers_die_twice_in_a_row(system: System, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
-    first = await yard.start_worker()
-    others = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(30))
-    await yard.until_started(others)
-    (poison,) = await yard.enqueue([work("exiting", fail_times=1000, priority=9)])
+    await system.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    first = await system.start_worker()
+    others = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(30))
+    await system.until_started(others)
+    (poison,) = await system.enqueue([work("exiting", fail_times=1000, priority=9)])
     assert await first.wait() == HARM_EXIT_CODE
-    await eventually(lambda: _are_pending(yard, 31))
+    await eventually(lambda: _are_pending(system, 31))
 
     # One that takes the worst task alone, and dies of it, too.
-    second = await yard.start_worker(TASKYARD_WORKER_SLOTS="1")
+    second = await system.start_worker(TASKYARD_WORKER_SLOTS="1")
     assert await second.wait() == HARM_EXIT_CODE
     gate.touch()
-    third = await yard.start_worker()
-    await yard.until_ended(31)
+    third = await system.start_worker()
+    await system.until_ended(31)
 
-    found = await yard.find(poison)
+    found = await system.find(poison)
     assert (found.state, found.reason) == (TaskState.ARCHIVED, ArchiveReason.POISON)
     assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.LOST]
     for task in others:
-        assert [attempt.outcome for attempt in (await yard.find(task)).attempts] == [Outcome.LOST, Outcome.COMPLETED]
+        assert [attempt.outcome for attempt in (await system.find(task)).attempts] == [Outcome.LOST, Outcome.COMPLETED]
     assert not third.ended
-    await audit(yard, [poison, *others])
+    await audit(system, [poison, *others])
 
 
-async def test_tasks_that_shared_every_death_with_a_poisonous_one_are_completed(yard: Yard, tmp_path: Path) -> None:
+async def test_tasks_that_shared_every_death_with_a_poisonous_one_are_completed(system: System, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
-    others = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(4))
-    (poison,) = await yard.enqueue([work("exiting", fail_times=1000, priority=0)])
+    await system.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    others = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(4))
+    (poison,) = await system.enqueue([work("exiting", fail_times=1000, priority=0)])
     for _ in range(2):
-        worker = await yard.start_worker()
+        worker = await system.start_worker()
         assert await worker.wait() == HARM_EXIT_CODE
     gate.touch()
 
     # All five have lost two workers. They run again one after the other, so the next death is that of a single one.
-    worker = await yard.start_worker()
+    worker = await system.start_worker()
     assert await worker.wait() == HARM_EXIT_CODE
-    last = await yard.start_worker()
-    await yard.until_ended(5)
+    last = await system.start_worker()
+    await system.until_ended(5)
 
-    found = await yard.find(poison)
+    found = await system.find(poison)
     assert (found.state, found.reason) == (TaskState.ARCHIVED, ArchiveReason.POISON)
     assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST] * 3
-    assert {(await yard.find(task)).state for task in others} == {TaskState.COMPLETED}
+    assert {(await system.find(task)).state for task in others} == {TaskState.COMPLETED}
     assert not last.ended
-    await audit(yard, [poison, *others])
+    await audit(system, [poison, *others])
 
 
-async def test_tasks_beside_a_poisonous_one_do_not_lose_the_attempt(yard: Yard, tmp_path: Path) -> None:
+async def test_tasks_beside_a_poisonous_one_do_not_lose_the_attempt(system: System, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
-    (poison,) = await yard.enqueue([work("exiting", fail_times=1000)])
-    first = await yard.start_worker()
+    await system.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    (poison,) = await system.enqueue([work("exiting", fail_times=1000)])
+    first = await system.start_worker()
     assert await first.wait() == HARM_EXIT_CODE
-    await eventually(lambda: _are_pending(yard, 1))
+    await eventually(lambda: _are_pending(system, 1))
 
-    others = await yard.enqueue(work("coroutine", until=str(gate), priority=9, max_retries=0) for _ in range(5))
-    second = await yard.start_worker()
+    others = await system.enqueue(work("coroutine", until=str(gate), priority=9, max_retries=0) for _ in range(5))
+    second = await system.start_worker()
     assert await second.wait() == HARM_EXIT_CODE
     gate.touch()
-    await yard.start_worker()
-    await yard.until_ended(6)
+    await system.start_worker()
+    await system.until_ended(6)
 
-    assert (await yard.find(poison)).reason is ArchiveReason.POISON
+    assert (await system.find(poison)).reason is ArchiveReason.POISON
     for task in others:
-        found = await yard.find(task)
+        found = await system.find(task)
         assert (found.state, found.attempt, found.excused) == (TaskState.COMPLETED, 2, 1)
         assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.COMPLETED]
-    await audit(yard, [poison, *others])
+    await audit(system, [poison, *others])
 
 
-async def test_task_is_run_again_when_it_ended_its_worker_once(yard: Yard) -> None:
-    await yard.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
-    await yard.start_workers(2)
-    (task,) = await yard.enqueue([work("exiting", fail_times=1)])
-    await yard.until_ended(1)
+async def test_task_is_run_again_when_it_ended_its_worker_once(system: System) -> None:
+    await system.start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="2")
+    await system.start_workers(2)
+    (task,) = await system.enqueue([work("exiting", fail_times=1)])
+    await system.until_ended(1)
 
-    found = await yard.find(task)
+    found = await system.find(task)
     assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST, Outcome.COMPLETED]
-    await audit(yard, [task])
+    await audit(system, [task])
 
 
-async def test_only_their_own_task_fails_when_children_run_out_of_memory_or_are_killed(yard: Yard) -> None:
-    await yard.start_scheduler()
-    worker = await yard.start_worker()
-    harmed = await yard.enqueue(
+async def test_only_their_own_task_fails_when_children_run_out_of_memory_or_are_killed(system: System) -> None:
+    await system.start_scheduler()
+    worker = await system.start_worker()
+    harmed = await system.enqueue(
         [*(work("hungry", fail_times=1) for _ in range(2)), *(work("shot", fail_times=1) for _ in range(2))]
     )
-    others = await yard.enqueue([*(work("coroutine") for _ in range(300)), *(work("child") for _ in range(60))])
-    await yard.until_ended(len(harmed) + len(others))
+    others = await system.enqueue([*(work("coroutine") for _ in range(300)), *(work("child") for _ in range(60))])
+    await system.until_ended(len(harmed) + len(others))
 
     errors = {}
     for task in harmed:
-        found = await yard.find(task)
+        found = await system.find(task)
         assert [attempt.outcome for attempt in found.attempts] == [Outcome.RETRY, Outcome.COMPLETED]
         errors[task.type] = found.attempts[0].error
     assert errors["hungry"].startswith("MemoryError")
     assert errors["shot"].startswith("HandlerProcessDied")
-    assert {(await yard.find(task)).attempt for task in others} == {1}
+    assert {(await system.find(task)).attempt for task in others} == {1}
     assert not worker.ended
-    await audit(yard, [*harmed, *others])
+    await audit(system, [*harmed, *others])
 
 
 @pytest.mark.skipif(
     sys.platform != "linux", reason="whether children end was not tested: that needs /proc, which Linux has"
 )
-async def test_children_end_when_their_worker_is_killed(yard: Yard, tmp_path: Path) -> None:
+async def test_children_end_when_their_worker_is_killed(system: System, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    await yard.start_scheduler()
-    victim = await yard.start_worker()
-    tasks = await yard.enqueue(work("child", until=str(gate)) for _ in range(2))
-    await yard.until_started(tasks)
-    orphans = {entry.handler_pid for entry in yard.journal.started()}
+    await system.start_scheduler()
+    victim = await system.start_worker()
+    tasks = await system.enqueue(work("child", until=str(gate)) for _ in range(2))
+    await system.until_started(tasks)
+    orphans = {entry.handler_pid for entry in system.journal.started()}
 
-    await victim.kill()
+    victim.kill()
     gate.touch()
     await eventually(lambda: not any(_runs(pid) for pid in orphans))
 
-    await yard.start_worker()
-    await yard.until_ended(len(tasks))
-    await audit(yard, tasks)
+    await system.start_worker()
+    await system.until_ended(len(tasks))
+    await audit(system, tasks)
 
 
-async def _are_pending(yard: Yard, number: int) -> bool:
-    return (await yard.stats()).counts[TaskState.PENDING] == number
+async def _are_pending(system: System, number: int) -> bool:
+    return (await system.stats()).counts[TaskState.PENDING] == number
 
 
 def _runs(pid: int) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from queuecore.embedded import HOST
 from tests.faults.services.http_crowd import crowd, drip
-from tests.faults.services.service_process import ServiceProcess, plain_http
-from tests.faults.services.yard import Yard
+from tests.support.service_process import ServiceProcess, plain_http
+from tests.support.system import System
 
 _SILENT_CROWD = 10_000
 _POLITE_CROWD = 3_000
@@ -32,8 +32,8 @@ _DRIPS = [
 
 
 @pytest.fixture
-async def api(yard: Yard) -> ServiceProcess:
-    return await yard.start_api()
+async def api(system: System) -> ServiceProcess:
+    return await system.start_api()
 
 
 @pytest.fixture
@@ -50,24 +50,24 @@ def files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("files")
 async def test_api_answers_others_when_thousands_of_connections_say_nothing(api: ServiceProcess) -> None:
-    async with crowd(HOST, _port(api), _SILENT_CROWD):
+    async with crowd(HOST, api.port, _SILENT_CROWD):
         assert await _ask(api) == [200, 200]
 
 
 @pytest.mark.usefixtures("files")
 async def test_api_answers_others_and_ends_when_thousands_of_connections_are_kept_alive(
-    yard: Yard, api: ServiceProcess
+    system: System, api: ServiceProcess
 ) -> None:
-    async with crowd(HOST, _port(api), _POLITE_CROWD) as connections:
+    async with crowd(HOST, api.port, _POLITE_CROWD) as connections:
         assert set(await asyncio.gather(*(each.ask("/live") for each in connections))) == {200}
         assert await _ask(api) == [200, 200]
         assert set(await asyncio.gather(*(each.ask("/live") for each in connections))) == {200}
-        assert await yard.stop(api) == 0
+        assert await system.stop(api) == 0
 
 
-async def test_clients_are_cut_when_they_drip(yard: Yard) -> None:
-    api = await yard.start_api(TASKYARD_API_HEADER_TIMEOUT="1s", TASKYARD_API_BODY_TIMEOUT="1s")
-    async with crowd(HOST, _port(api), 50 * len(_DRIPS)) as connections, asyncio.timeout(_CUT_S):
+async def test_clients_are_cut_when_they_drip(system: System) -> None:
+    api = await system.start_api(TASKYARD_API_HEADER_TIMEOUT="1s", TASKYARD_API_BODY_TIMEOUT="1s")
+    async with crowd(HOST, api.port, 50 * len(_DRIPS)) as connections, asyncio.timeout(_CUT_S):
         dripping = asyncio.gather(
             *(
                 drip(connection, beginning, drop)
@@ -78,10 +78,6 @@ async def test_clients_are_cut_when_they_drip(yard: Yard) -> None:
         answers = await dripping
     statuses = [answer.partition(b"\r\n")[0] for answer in answers]
     assert statuses == 50 * [status for _, _, status in _DRIPS]
-
-
-def _port(api: ServiceProcess) -> int:
-    return int(api.url.rpartition(":")[2])
 
 
 async def _ask(api: ServiceProcess) -> list[int]:

@@ -17,10 +17,10 @@ from queuecore.store.client.connect import connect
 from queuecore.store.scripts.loader import Argument
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.waiting import eventually
-from tests.faults.services.audit import audit
-from tests.faults.services.posting import Posting
-from tests.faults.services.service_process import ServiceProcess, plain_http
-from tests.faults.services.yard import Yard, work
+from tests.support.audit import audit
+from tests.support.posting import Posting
+from tests.support.service_process import ServiceProcess, plain_http
+from tests.support.system import System, work
 
 _NOBODY = (HOST, 1)
 """Where no server listens."""
@@ -60,55 +60,55 @@ _HARMS = {
 
 @pytest.mark.parametrize("harm", _HARMS.values(), ids=_HARMS)
 async def test_services_wait_and_recover_by_themselves_when_the_store_refuses(
-    yard: Yard, tmp_path: Path, harm: Harm
+    system: System, tmp_path: Path, harm: Harm
 ) -> None:
     gate = tmp_path / "gate"
     api, worker, _ = await asyncio.gather(
-        yard.start_api(), yard.start_worker(TASKYARD_WORKER_LEASE="8s"), yard.start_scheduler()
+        system.start_api(), system.start_worker(TASKYARD_WORKER_LEASE="8s"), system.start_scheduler()
     )
-    running = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(10))
-    await yard.until_started(running)
+    running = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(10))
+    await system.until_started(running)
     async with Posting(api.url, lambda: work("coroutine")) as posting, plain_http(api.url) as http:
         await eventually(lambda: posting.accepted)
-        await _tell(yard, harm.begin)
+        await _tell(system, harm.begin)
         await eventually(lambda: len(posting.refusals) >= _REFUSALS)
         gate.touch()
-        await eventually(lambda: _ended(yard) >= {task.id for task in running})
+        await eventually(lambda: _ended(system) >= {task.id for task in running})
         assert (await http.get("/live")).status_code == (await http.get(f"{worker.url}/live")).status_code == 200
         if harm.problem:
             await eventually(lambda: _refuses(http, harm.problem))
         else:
             assert await _is_ready(http)
-        await _tell(yard, harm.end, harm.password)
+        await _tell(system, harm.end, harm.password)
         taken = len(posting.accepted)
         await eventually(lambda: len(posting.accepted) > taken, _RECOVERY_S)
-        await yard.until_started(posting.accepted[taken : taken + 1], _RECOVERY_S)
+        await system.until_started(posting.accepted[taken : taken + 1], _RECOVERY_S)
     tasks = [*running, *posting.accepted]
-    await yard.until_ended(len(tasks))
-    await audit(yard, tasks)
+    await system.until_ended(len(tasks))
+    await audit(system, tasks)
     assert {(answer.status, answer.code) for answer in posting.refusals} == {(503, harm.code)}
     assert all(int(answer.retry_after or 0) >= 1 for answer in posting.refusals)
 
 
-@pytest.mark.parametrize("start", [Yard.start_unready_api, Yard.start_worker, Yard.start_scheduler])
+@pytest.mark.parametrize("start", [System.start_unready_api, System.start_worker, System.start_scheduler])
 async def test_service_says_what_is_wrong_and_goes_on_trying_when_it_starts_with_a_wrong_password(
-    yard: Yard, start: Callable[..., Awaitable[ServiceProcess]]
+    system: System, start: Callable[..., Awaitable[ServiceProcess]]
 ) -> None:
-    await _tell(yard, [("CONFIG", "SET", "requirepass", _PASSWORD)])
-    service = await start(yard, TASKYARD_REDIS_PASSWORD="wrong")
+    await _tell(system, [("CONFIG", "SET", "requirepass", _PASSWORD)])
+    service = await start(system, TASKYARD_REDIS_PASSWORD="wrong")
     async with plain_http(service.url) as http:
         await eventually(lambda: _refuses(http, "TASKYARD_REDIS_PASSWORD"))
         assert (await http.get("/live")).status_code == 200
-    await _tell(yard, [("CONFIG", "SET", "requirepass", "wrong")], _PASSWORD)
+    await _tell(system, [("CONFIG", "SET", "requirepass", "wrong")], _PASSWORD)
     async with plain_http(service.url) as http:
         await eventually(lambda: _is_ready(http), _RECOVERY_S)
-    await _tell(yard, [("CONFIG", "SET", "requirepass", "")], "wrong")
+    await _tell(system, [("CONFIG", "SET", "requirepass", "")], "wrong")
 
 
-async def test_task_exists_once_when_the_reply_was_lost_and_the_client_posts_again_with_its_key(yard: Yard) -> None:
-    await yard.start_worker()
-    async with FaultyProxy(yard.valkey.port) as proxy:
-        api = await yard.start_api(TASKYARD_REDIS_URL=proxy.url)
+async def test_task_exists_once_when_the_reply_was_lost_and_the_client_posts_again_with_its_key(system: System) -> None:
+    await system.start_worker()
+    async with FaultyProxy(system.valkey.port) as proxy:
+        api = await system.start_api(TASKYARD_REDIS_URL=proxy.url)
         async with plain_http(api.url) as http:
             body = {"type": "coroutine", "payload": {}}
             assert (await http.post("/api/v1/tasks", json=body)).status_code == 201
@@ -125,18 +125,18 @@ async def test_task_exists_once_when_the_reply_was_lost_and_the_client_posts_aga
             answer = await eventually(again, _RECOVERY_S)
     assert answer is not None
     assert answer.headers["Idempotency-Replayed"] == "true"
-    assert (await yard.stats()).totals.enqueued == {"coroutine": 2}
+    assert (await system.stats()).totals.enqueued == {"coroutine": 2}
 
 
-async def _tell(yard: Yard, commands: Sequence[Sequence[Argument]], password: str | None = None) -> None:
-    server = connect(RedisSettings(url=yard.valkey.url, password=Secret(password) if password else None))
+async def _tell(system: System, commands: Sequence[Sequence[Argument]], password: str | None = None) -> None:
+    server = connect(RedisSettings(url=system.valkey.url, password=Secret(password) if password else None))
     for parts in commands:
         await server.command(*parts)
     await server.close()
 
 
-def _ended(yard: Yard) -> set[str]:
-    return {entry.task_id for entry in yard.journal.entries() if entry.event == "ended"}
+def _ended(system: System) -> set[str]:
+    return {entry.task_id for entry in system.journal.entries() if entry.event == "ended"}
 
 
 async def _refuses(http: httpx.AsyncClient, problem: str) -> bool:

@@ -14,11 +14,11 @@ import pytest
 from queuecore.domain.task import Outcome, Task
 from queuecore.testing.builders import now_ms
 from queuecore.testing.waiting import eventually
-from tests.faults.services.audit import audit
 from tests.faults.services.closed_door import ClosedDoor
-from tests.faults.services.posting import Posting
-from tests.faults.services.service_process import ServiceProcess, plain_http
-from tests.faults.services.yard import QUEUE, Yard, work
+from tests.support.audit import audit
+from tests.support.posting import Posting
+from tests.support.service_process import ServiceProcess, plain_http
+from tests.support.system import QUEUE, System, work
 
 _ANSWER_S = 2.0
 """The promise: a 503 comes within so long."""
@@ -35,7 +35,7 @@ _REFUSALS = 8
 class Town(NamedTuple):
     """All services, at work."""
 
-    yard: Yard
+    system: System
     api: ServiceProcess
     workers: list[ServiceProcess]
     http: httpx.AsyncClient
@@ -43,80 +43,80 @@ class Town(NamedTuple):
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with Yard(tmp_path, appendfsync="always") as yard:
+    async with System(tmp_path, appendfsync="always") as system:
         api, workers, _ = await asyncio.gather(
-            yard.start_api(), yard.start_workers(2, TASKYARD_WORKER_LEASE="8s"), yard.start_scheduler()
+            system.start_api(), system.start_workers(2, TASKYARD_WORKER_LEASE="8s"), system.start_scheduler()
         )
         async with plain_http(api.url) as http:
-            yield Town(yard, api, workers, http)
+            yield Town(system, api, workers, http)
 
 
 async def test_services_wait_and_recover_by_themselves_when_the_store_is_frozen(town: Town, tmp_path: Path) -> None:
-    yard = town.yard
+    system = town.system
     async with Posting(town.api.url, _mixed_work()) as posting:
-        running = await _begin_long_tasks(yard, tmp_path / "gate")
-        before = await _connections_received(yard)
-        yard.valkey.pause()
+        running = await _begin_long_tasks(system, tmp_path / "gate")
+        before = await _connections_received(system)
+        system.valkey.pause()
         (tmp_path / "gate").touch()
         frozen_at_s = time.monotonic()
         await _check_while_away(town, posting, running)
         await eventually(lambda: time.monotonic() - frozen_at_s > _FROZEN_S)
         away_s = time.monotonic() - frozen_at_s
-        yard.valkey.resume()
+        system.valkey.resume()
         await _check_recovery(town, posting)
-        opened = await _connections_received(yard) - before
-    await _check_end(yard, posting, running)
+        opened = await _connections_received(system) - before
+    await _check_end(system, posting, running)
     assert opened / away_s < _PROCESSES * _CONNECTIONS_PER_PROCESS_AND_SECOND
 
 
 async def test_services_wait_and_recover_by_themselves_when_the_store_is_killed(town: Town, tmp_path: Path) -> None:
-    yard = town.yard
+    system = town.system
     async with Posting(town.api.url, _mixed_work()) as posting:
-        running = await _begin_long_tasks(yard, tmp_path / "gate")
-        yard.valkey.kill()
+        running = await _begin_long_tasks(system, tmp_path / "gate")
+        system.valkey.kill()
         (tmp_path / "gate").touch()
         killed_at_s = time.monotonic()
-        async with ClosedDoor(yard.valkey.port) as door:
+        async with ClosedDoor(system.valkey.port) as door:
             await _check_while_away(town, posting, running)
             away_s = time.monotonic() - killed_at_s
-        yard.valkey.start()
+        system.valkey.start()
         await _check_recovery(town, posting)
-    await _check_end(yard, posting, running)
+    await _check_end(system, posting, running)
     assert door.knocks / away_s < _PROCESSES * _CONNECTIONS_PER_PROCESS_AND_SECOND
 
 
-async def test_no_attempt_is_lost_when_lease_calls_come_to_a_frozen_store(yard: Yard) -> None:
-    await yard.start_scheduler()
-    workers = await yard.start_workers(2, TASKYARD_WORKER_LEASE="60s", TASKYARD_WORKER_SLOTS="20")
-    tasks = await yard.enqueue(work("coroutine", seconds=0.05) for _ in range(2_000))
-    await yard.until_ended(200)
+async def test_no_attempt_is_lost_when_lease_calls_come_to_a_frozen_store(system: System) -> None:
+    await system.start_scheduler()
+    workers = await system.start_workers(2, TASKYARD_WORKER_LEASE="60s", TASKYARD_WORKER_SLOTS="20")
+    tasks = await system.enqueue(work("coroutine", seconds=0.05) for _ in range(2_000))
+    await system.until_ended(200)
     # When it goes on, the store finds calls whose callers have given up.
-    yard.valkey.pause()
-    await eventually(lambda: all(len(worker.said("lease_failed")) >= 2 for worker in workers))
-    yard.valkey.resume()
-    await yard.until_ended(len(tasks))
+    system.valkey.pause()
+    await eventually(lambda: all(len(worker.logged("lease_failed")) >= 2 for worker in workers))
+    system.valkey.resume()
+    await system.until_ended(len(tasks))
 
-    assert {(await yard.find(task)).attempt for task in tasks} == {1}
-    await audit(yard, tasks)
+    assert {(await system.find(task)).attempt for task in tasks} == {1}
+    await audit(system, tasks)
 
 
 async def test_running_tasks_stay_with_their_workers_when_the_store_was_away_longer_than_their_leases(
-    yard: Yard, tmp_path: Path
+    system: System, tmp_path: Path
 ) -> None:
-    scheduler = await yard.start_scheduler()
-    workers = await yard.start_workers(2, TASKYARD_WORKER_LEASE="4500ms")
-    tasks = await _begin_long_tasks(yard, tmp_path / "gate")
-    yard.valkey.kill()
-    async with ClosedDoor(yard.valkey.port):
-        await eventually(lambda: any(len(worker.said("renew_failed")) >= 4 for worker in workers))
-    yard.valkey.start()
-    await eventually(lambda: _leases_hold(yard, len(tasks)))
+    scheduler = await system.start_scheduler()
+    workers = await system.start_workers(2, TASKYARD_WORKER_LEASE="4500ms")
+    tasks = await _begin_long_tasks(system, tmp_path / "gate")
+    system.valkey.kill()
+    async with ClosedDoor(system.valkey.port):
+        await eventually(lambda: any(len(worker.logged("renew_failed")) >= 4 for worker in workers))
+    system.valkey.start()
+    await eventually(lambda: _leases_hold(system, len(tasks)))
     (tmp_path / "gate").touch()
-    await yard.until_ended(len(tasks))
+    await system.until_ended(len(tasks))
 
-    assert scheduler.said("task_reclaimed") == []
-    assert len(yard.journal.started()) == len(tasks)
-    await audit(yard, tasks)
+    assert scheduler.logged("task_reclaimed") == []
+    assert len(system.journal.started()) == len(tasks)
+    await audit(system, tasks)
 
 
 def _mixed_work() -> Callable[[], Task]:
@@ -129,9 +129,9 @@ def _mixed_work() -> Callable[[], Task]:
     return make
 
 
-async def _begin_long_tasks(yard: Yard, gate: Path) -> list[Task]:
-    running = await yard.enqueue(work("coroutine", until=str(gate)) for _ in range(20))
-    await yard.until_started(running)
+async def _begin_long_tasks(system: System, gate: Path) -> list[Task]:
+    running = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(20))
+    await system.until_started(running)
     return running
 
 
@@ -147,9 +147,9 @@ async def _check_while_away(town: Town, posting: Posting, running: list[Task]) -
     async with plain_http() as http:
         await eventually(lambda: _all_have_status(http, town.workers, "/ready", 503))
         assert await _all_have_status(http, town.workers, "/live", 200)
-    ended = {entry.task_id for entry in town.yard.journal.entries() if entry.event == "ended"}
+    ended = {entry.task_id for entry in town.system.journal.entries() if entry.event == "ended"}
     assert {task.id for task in running} <= ended
-    assert not any(service.ended for service in town.yard.services)
+    assert not any(service.ended for service in town.system.services)
 
 
 async def _check_recovery(town: Town, posting: Posting) -> None:
@@ -161,18 +161,18 @@ async def _check_recovery(town: Town, posting: Posting) -> None:
 
     await eventually(lambda: _is_ready(town.http), left_s())
     await eventually(lambda: len(posting.accepted) > taken, left_s())
-    await town.yard.until_started(posting.accepted[taken : taken + 1], left_s())
+    await town.system.until_started(posting.accepted[taken : taken + 1], left_s())
     async with plain_http() as http:
         await eventually(lambda: _all_have_status(http, town.workers, "/ready", 200), left_s())
 
 
-async def _check_end(yard: Yard, posting: Posting, running: list[Task]) -> None:
+async def _check_end(system: System, posting: Posting, running: list[Task]) -> None:
     """What was taken is there and done; what ran when the store went away counts, as the first and only attempt."""
     tasks = [*running, *posting.accepted]
-    await yard.until_ended(len(tasks))
+    await system.until_ended(len(tasks))
     for task in running:
-        assert [attempt.outcome for attempt in (await yard.find(task)).attempts] == [Outcome.COMPLETED]
-    await audit(yard, tasks)
+        assert [attempt.outcome for attempt in (await system.find(task)).attempts] == [Outcome.COMPLETED]
+    await audit(system, tasks)
     assert {(answer.status, answer.code) for answer in posting.refusals} == {(503, "STORE_UNAVAILABLE")}
     assert all(int(answer.retry_after or 0) >= 1 for answer in posting.refusals)
     assert posting.broken == 0
@@ -181,12 +181,12 @@ async def _check_end(yard: Yard, posting: Posting, running: list[Task]) -> None:
     assert max(took_s) < _LATE_ANSWER_S
 
 
-async def _connections_received(yard: Yard) -> int:
-    return int((await yard.store.server.client.info("stats"))["total_connections_received"])
+async def _connections_received(system: System) -> int:
+    return int((await system.store.server.client.info("stats"))["total_connections_received"])
 
 
-async def _leases_hold(yard: Yard, number: int) -> bool:
-    return bool(await yard.store.server.command("ZCOUNT", f"taskyard:{{{QUEUE}}}:active", now_ms(), "+inf") == number)
+async def _leases_hold(system: System, number: int) -> bool:
+    return bool(await system.store.server.command("ZCOUNT", f"taskyard:{{{QUEUE}}}:active", now_ms(), "+inf") == number)
 
 
 async def _is_ready(http: httpx.AsyncClient) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from queuecore.embedded import HOST
 from queuecore.testing.waiting import eventually
-from tests.integration.standalone.standalone_process import StandaloneProcess
+from tests.support.standalone_process import StandaloneProcess
 
 ROOT = Path(__file__).parents[3]
 BASE_URL = "http://localhost:8080"

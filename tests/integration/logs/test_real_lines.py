@@ -11,8 +11,7 @@ import pytest
 from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
 from queuecore.testing.waiting import eventually
 from tests.integration.logs.log_lines import Line, read_lines
-from tests.integration.queueapi.api_process import running_api
-from tests.integration.queueworker.service_process import running
+from tests.support.service_process import running
 
 PASSWORD, TOKEN, CARD = "hunter2-of-the-store", "token-of-the-collector", "4111-1111-1111-1111"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -44,7 +43,7 @@ async def test_lines_have_one_form_and_hide_what_is_secret(
     }
     handlers = {"TASKYARD_WORKER_HANDLERS": "tests.integration.logs.handlers", "TASKYARD_WORKER_LEASE": "1s"}
     with (
-        running_api(guarded, logs["api"], **shared) as api,
+        running("queueapi", guarded, logs["api"], **shared) as api,
         running("queuescheduler", guarded, logs["scheduler"], **shared) as scheduler,
         running("queueworker", guarded, logs["worker"], **shared, **handlers) as worker,
     ):
@@ -56,7 +55,7 @@ async def test_lines_have_one_form_and_hide_what_is_secret(
             valkey.kill()
             refused = await client.post("/api/v1/tasks", json=_order("pay", "default"))
             assert refused.status_code == 503
-            await eventually(lambda: worker.said("heartbeat_failed") and scheduler.said("queues_unknown"))
+            await eventually(lambda: worker.logged("heartbeat_failed") and scheduler.logged("queues_unknown"))
             valkey.start()
             await eventually(lambda: _registered(client))
         for process in (api, scheduler, worker):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 
 async def pending(store: TestStore) -> int:
@@ -11,7 +11,7 @@ async def pending(store: TestStore) -> int:
 
 
 async def test_batch_creates_a_thousand_tasks_in_order(client: httpx.AsyncClient, store: TestStore) -> None:
-    tasks = [{**GOOD, "task_id": f"t-{number}"} for number in range(1_000)]
+    tasks = [{**DEMO_TASK, "task_id": f"t-{number}"} for number in range(1_000)]
 
     body = (await client.post("/api/v1/tasks/batch", json={"tasks": tasks})).json()
 
@@ -23,8 +23,14 @@ async def test_batch_creates_a_thousand_tasks_in_order(client: httpx.AsyncClient
 
 
 async def test_batch_harms_no_other_when_one_task_is_bad(client: httpx.AsyncClient, store: TestStore) -> None:
-    bad = [5, {"type": "demo"}, {**GOOD, "timeout": "x"}, {**GOOD, "type": "nobody"}, {**GOOD, "unique": "1h"}]
-    tasks = [GOOD, *bad[:4], {**GOOD, "unique": "1h"}, bad[4], GOOD]
+    bad = [
+        5,
+        {"type": "demo"},
+        {**DEMO_TASK, "timeout": "x"},
+        {**DEMO_TASK, "type": "nobody"},
+        {**DEMO_TASK, "unique": "1h"},
+    ]
+    tasks = [DEMO_TASK, *bad[:4], {**DEMO_TASK, "unique": "1h"}, bad[4], DEMO_TASK]
 
     response = await client.post("/api/v1/tasks/batch", json={"tasks": tasks})
 
@@ -43,11 +49,11 @@ async def test_batch_harms_no_other_when_one_task_is_bad(client: httpx.AsyncClie
 
 
 async def test_batch_is_replayed_when_sent_again_with_its_key(client: httpx.AsyncClient, store: TestStore) -> None:
-    headers, body = {"Idempotency-Key": "batch-1"}, {"tasks": [GOOD, {"type": "demo"}, GOOD]}
+    headers, body = {"Idempotency-Key": "batch-1"}, {"tasks": [DEMO_TASK, {"type": "demo"}, DEMO_TASK]}
 
     first = await client.post("/api/v1/tasks/batch", json=body, headers=headers)
     second = await client.post("/api/v1/tasks/batch", json=body, headers=headers)
-    other = await client.post("/api/v1/tasks/batch", json={"tasks": [GOOD]}, headers=headers)
+    other = await client.post("/api/v1/tasks/batch", json={"tasks": [DEMO_TASK]}, headers=headers)
 
     ids = [[result.get("task_id") for result in answer.json()["results"]] for answer in (first, second)]
     assert ids[0] == ids[1]
@@ -58,15 +64,15 @@ async def test_batch_is_replayed_when_sent_again_with_its_key(client: httpx.Asyn
 
 
 async def test_batch_tasks_may_have_keys_of_their_own(client: httpx.AsyncClient, store: TestStore) -> None:
-    single = await client.post("/api/v1/tasks", json=GOOD, headers={"Idempotency-Key": "a"})
-    changed = {**GOOD, "priority": 1}
+    single = await client.post("/api/v1/tasks", json=DEMO_TASK, headers={"Idempotency-Key": "a"})
+    changed = {**DEMO_TASK, "priority": 1}
     tasks = [
-        {**GOOD, "idempotency_key": "a"},
-        {**GOOD, "idempotency_key": "b"},
-        {**GOOD, "idempotency_key": "b"},
+        {**DEMO_TASK, "idempotency_key": "a"},
+        {**DEMO_TASK, "idempotency_key": "b"},
+        {**DEMO_TASK, "idempotency_key": "b"},
         {**changed, "idempotency_key": "b"},
         {**changed, "idempotency_key": "a"},
-        {**GOOD, "idempotency_key": ""},
+        {**DEMO_TASK, "idempotency_key": ""},
     ]
 
     results = (await client.post("/api/v1/tasks/batch", json={"tasks": tasks})).json()["results"]

@@ -5,15 +5,15 @@ import asyncio
 import httpx
 
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 KEY = {"Idempotency-Key": "order 7, first try"}
 
 
 async def test_create_replays_the_first_answer_when_sent_again(client: httpx.AsyncClient) -> None:
-    first = await client.post("/api/v1/tasks", json=GOOD, headers=KEY)
+    first = await client.post("/api/v1/tasks", json=DEMO_TASK, headers=KEY)
     await client.post(f"/api/v1/tasks/{first.json()['task_id']}/cancel")
-    second = await client.post("/api/v1/tasks", json=dict(reversed(GOOD.items())), headers=KEY)
+    second = await client.post("/api/v1/tasks", json=dict(reversed(DEMO_TASK.items())), headers=KEY)
 
     assert (second.status_code, second.content) == (first.status_code, first.content)
     assert "idempotency-replayed" not in first.headers
@@ -21,7 +21,7 @@ async def test_create_replays_the_first_answer_when_sent_again(client: httpx.Asy
 
 
 async def test_create_enqueues_once_when_many_come_with_one_key(client: httpx.AsyncClient, store: TestStore) -> None:
-    responses = await asyncio.gather(*(client.post("/api/v1/tasks", json=GOOD, headers=KEY) for _ in range(20)))
+    responses = await asyncio.gather(*(client.post("/api/v1/tasks", json=DEMO_TASK, headers=KEY) for _ in range(20)))
 
     assert {response.status_code for response in responses} == {201}
     assert len({response.json()["task_id"] for response in responses}) == 1
@@ -32,9 +32,9 @@ async def test_create_enqueues_once_when_many_come_with_one_key(client: httpx.As
 async def test_create_answers_422_when_the_key_comes_with_another_body(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await client.post("/api/v1/tasks", json=GOOD, headers=KEY)
+    await client.post("/api/v1/tasks", json=DEMO_TASK, headers=KEY)
 
-    response = await client.post("/api/v1/tasks", json={**GOOD, "priority": 9}, headers=KEY)
+    response = await client.post("/api/v1/tasks", json={**DEMO_TASK, "priority": 9}, headers=KEY)
 
     assert (response.status_code, response.json()["code"]) == (422, "IDEMPOTENCY_MISMATCH")
     assert await store.server.command("ZCARD", "taskyard:{default}:pending") == 1
@@ -43,4 +43,4 @@ async def test_create_answers_422_when_the_key_comes_with_another_body(
 async def test_create_can_be_tried_again_with_its_key_when_it_was_refused(client: httpx.AsyncClient) -> None:
     assert (await client.post("/api/v1/tasks", json={"type": "demo"}, headers=KEY)).status_code == 400
 
-    assert (await client.post("/api/v1/tasks", json=GOOD, headers=KEY)).status_code == 201
+    assert (await client.post("/api/v1/tasks", json=DEMO_TASK, headers=KEY)).status_code == 201

@@ -8,7 +8,7 @@ import pytest
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 LIMITS = "/api/v1/queues/default/limits"
 
@@ -17,10 +17,10 @@ async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
     await store.queue_control.limit("default", QueueLimits(max_depth=1))
-    first = await client.post("/api/v1/tasks", json=GOOD)
+    first = await client.post("/api/v1/tasks", json=DEMO_TASK)
     assert first.status_code == 201
     before = await read_keyspace(store.server)
-    refused = await client.post("/api/v1/tasks", json=GOOD)
+    refused = await client.post("/api/v1/tasks", json=DEMO_TASK)
     assert refused.status_code == 429
     body = refused.json()
     assert body["code"] == "QUEUE_FULL"
@@ -31,7 +31,9 @@ async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
 
 async def test_batch_tells_of_each_task_whether_there_was_room(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.queue_control.limit("default", QueueLimits(max_depth=1))
-    answer = await client.post("/api/v1/tasks/batch", json={"tasks": [GOOD, GOOD, {**GOOD, "queue": "other"}]})
+    answer = await client.post(
+        "/api/v1/tasks/batch", json={"tasks": [DEMO_TASK, DEMO_TASK, {**DEMO_TASK, "queue": "other"}]}
+    )
     assert [each["status_code"] for each in answer.json()["results"]] == [201, 429, 201]
     assert answer.json()["results"][1]["details"]["retry_after_s"] >= 1
 
@@ -41,14 +43,14 @@ async def test_idempotent_request_is_answered_as_before_when_the_queue_is_full(
 ) -> None:
     await store.queue_control.limit("default", QueueLimits(max_depth=1))
     headers = {"Idempotency-Key": "once"}
-    first = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
-    again = await client.post("/api/v1/tasks", json=GOOD, headers=headers)
+    first = await client.post("/api/v1/tasks", json=DEMO_TASK, headers=headers)
+    again = await client.post("/api/v1/tasks", json=DEMO_TASK, headers=headers)
     assert (again.status_code, again.json()) == (201, first.json())
 
 
 async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.queue_control.limit("default", QueueLimits(max_bytes=10))
-    answer = await client.post("/api/v1/tasks", json=GOOD)
+    answer = await client.post("/api/v1/tasks", json=DEMO_TASK)
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
@@ -60,7 +62,7 @@ async def test_limits_are_set_told_and_taken_away(client: httpx.AsyncClient) -> 
     assert (limited.status_code, limited.json()) == (200, {**none, "max_depth": 5})
     replaced = await client.put(LIMITS, json={"max_bytes": 1_000})
     assert replaced.json() == {**none, "max_bytes": 1_000}
-    await client.post("/api/v1/tasks", json=GOOD)
+    await client.post("/api/v1/tasks", json=DEMO_TASK)
     told = (await client.get(LIMITS)).json()
     assert told["waiting"] == 1
     assert 0 < told.pop("bytes") < 1_000
@@ -91,7 +93,7 @@ async def test_wrong_limits_are_refused_and_change_nothing(
 async def test_paused_queue_takes_tasks_and_hands_none_out(client: httpx.AsyncClient, store: TestStore) -> None:
     paused = await client.post("/api/v1/queues/default/pause")
     assert (paused.status_code, paused.json()) == (200, {"message": "queue paused"})
-    task_id = (await client.post("/api/v1/tasks", json=GOOD)).json()["task_id"]
+    task_id = (await client.post("/api/v1/tasks", json=DEMO_TASK)).json()["task_id"]
     assert await store.worker().lease() == []
     assert (await client.get(LIMITS)).json()["paused"] is True
     resumed = await client.post("/api/v1/queues/default/resume")

@@ -17,7 +17,8 @@ from queuecore.store.queues.limits import QueueLimits
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from tests.integration.open_metrics import read_open_metrics
-from tests.integration.queueapi.api_process import GOOD, running_api
+from tests.support.demo_task import DEMO_TASK
+from tests.support.service_process import running
 
 OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -177,7 +178,7 @@ async def test_metrics_leave_the_server_out_when_info_is_forbidden(store: TestSt
     )
     try:
         url = store.server_url.replace("redis://", "redis://app:secret@")
-        with running_api(url, tmp_path / "api.log") as api:
+        with running("queueapi", url, tmp_path / "api.log") as api:
             async with httpx.AsyncClient(base_url=api.url) as client:
                 families = await scrape(client)
     finally:
@@ -189,7 +190,7 @@ async def test_metrics_leave_the_server_out_when_info_is_forbidden(store: TestSt
 
 
 async def test_metrics_of_the_process_are_told_when_the_store_is_away(tmp_path: Path) -> None:
-    with running_api(f"redis://{HOST}:{find_free_port()}", tmp_path / "api.log") as api:
+    with running("queueapi", f"redis://{HOST}:{find_free_port()}", tmp_path / "api.log") as api:
         async with httpx.AsyncClient(base_url=api.url) as client:
             families = await scrape(client)
     assert value(families["taskyard_store_ready"]) == 0
@@ -227,7 +228,7 @@ async def test_metrics_are_compressed_when_asked_for(client: httpx.AsyncClient) 
 
 async def test_request_durations_name_a_trace_when_it_is_kept(store: TestStore, tmp_path: Path) -> None:
     nobody = f"http://{HOST}:{find_free_port()}"
-    with running_api(store.server_url, tmp_path / "api.log", OTEL_EXPORTER_OTLP_ENDPOINT=nobody) as api:
+    with running("queueapi", store.server_url, tmp_path / "api.log", OTEL_EXPORTER_OTLP_ENDPOINT=nobody) as api:
         async with httpx.AsyncClient(base_url=api.url) as client:
             await client.get("/api/v1/workers", headers={"traceparent": SAMPLED})
             await client.get("/api/v1/types", headers={"traceparent": SAMPLED[:-1] + "0"})
@@ -238,7 +239,7 @@ async def test_request_durations_name_a_trace_when_it_is_kept(store: TestStore, 
 
 
 async def test_metrics_get_no_series_from_unknown_types_routes_and_methods(store: TestStore, tmp_path: Path) -> None:
-    with running_api(store.server_url, tmp_path / "api.log", TASKYARD_API_UNKNOWN_TYPES="accept") as api:
+    with running("queueapi", store.server_url, tmp_path / "api.log", TASKYARD_API_UNKNOWN_TYPES="accept") as api:
         async with httpx.AsyncClient(base_url=api.url) as client:
             await _flood(client, 1)  # makes the series of the routes themselves
             before = await _flood(client, 2)
@@ -257,7 +258,7 @@ async def test_metrics_get_no_series_from_unknown_types_routes_and_methods(store
 async def _flood(client: httpx.AsyncClient, number: int) -> int:
     """Send ``number`` requests each with a type, a path and a method that nobody knows; how many series there are."""
     for start in range(0, number, 100):
-        tasks = [{**GOOD, "type": f"type-{place}"} for place in range(start, min(number, start + 100))]
+        tasks = [{**DEMO_TASK, "type": f"type-{place}"} for place in range(start, min(number, start + 100))]
         assert (await client.post("/api/v1/tasks/batch", json={"tasks": tasks})).status_code == 200
     for place in range(number):
         await client.request(f"METHOD{place}", f"/path/{place}")

@@ -13,7 +13,7 @@ from queuecore.testing.builders import make_task
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import ApiProcess, running_api
+from tests.support.service_process import ServiceProcess, running
 
 QUEUES = [f"queue-{place}" for place in range(20)]
 
@@ -35,16 +35,16 @@ async def proxy(valkey: EmbeddedValkey) -> AsyncIterator[CountingProxy]:
 
 
 @pytest.fixture
-async def quiet_api(store: TestStore, proxy: CountingProxy, tmp_path: Path) -> AsyncIterator[ApiProcess]:
+async def quiet_api(store: TestStore, proxy: CountingProxy, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
     """An api that talks to the store through the proxy, and only when it is asked for something."""
     assert await store.server.command("PING")
-    with running_api(proxy.url, tmp_path / "api.log", TASKYARD_API_TYPES_REFRESH="1h") as api:
+    with running("queueapi", proxy.url, tmp_path / "api.log", TASKYARD_API_TYPES_REFRESH="1h") as api:
         await eventually(lambda: proxy.trips > 0)
         yield api
 
 
 @pytest.fixture
-async def client(quiet_api: ApiProcess) -> AsyncIterator[httpx.AsyncClient]:
+async def client(quiet_api: ServiceProcess) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=quiet_api.url) as opened:
         yield opened
 

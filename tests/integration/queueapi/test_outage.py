@@ -11,14 +11,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from queuecore.embedded import EmbeddedValkey
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import DEMO_SCHEMA, GOOD, running_api
+from tests.support.demo_task import DEMO_SCHEMA, DEMO_TASK
+from tests.support.service_process import running
 
 REQUESTS = [
-    ("POST", "/api/v1/tasks", GOOD),
+    ("POST", "/api/v1/tasks", DEMO_TASK),
     # Waits behind the first.
-    ("POST", "/api/v1/tasks", GOOD),
-    ("POST", "/api/v1/tasks", {**GOOD, "type": "not.known.yet"}),
-    ("POST", "/api/v1/tasks/batch", {"tasks": [GOOD, GOOD]}),
+    ("POST", "/api/v1/tasks", DEMO_TASK),
+    ("POST", "/api/v1/tasks", {**DEMO_TASK, "type": "not.known.yet"}),
+    ("POST", "/api/v1/tasks/batch", {"tasks": [DEMO_TASK, DEMO_TASK]}),
     ("GET", "/api/v1/tasks/x", None),
     ("POST", "/api/v1/tasks/x/cancel", None),
     ("POST", "/api/v1/tasks/x/run", None),
@@ -40,9 +41,9 @@ async def own_client(own_valkey: EmbeddedValkey, tmp_path: Path) -> AsyncIterato
     store = TestStore(own_valkey.url)
     await store.registry.register_types({"demo": DEMO_SCHEMA})
     await store.close()
-    with running_api(own_valkey.url, tmp_path / "api.log") as api:
+    with running("queueapi", own_valkey.url, tmp_path / "api.log") as api:
         async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:
-            assert (await client.post("/api/v1/tasks", json=GOOD)).status_code == 201
+            assert (await client.post("/api/v1/tasks", json=DEMO_TASK)).status_code == 201
             yield client
 
 
@@ -73,7 +74,7 @@ async def test_requests_get_503_in_time_when_the_store_is_away_and_go_on_when_it
         return (await own_client.get("/ready")).status_code == 200
 
     await eventually(is_ready)
-    assert (await own_client.post("/api/v1/tasks", json=GOOD)).status_code == 201
+    assert (await own_client.post("/api/v1/tasks", json=DEMO_TASK)).status_code == 201
 
 
 async def test_ready_says_why_when_the_store_may_lose_tasks(
@@ -95,7 +96,7 @@ async def test_create_answers_503_when_the_store_is_full(
     store = TestStore(own_valkey.url)
     await store.server.command("CONFIG", "SET", "maxmemory", "1")
 
-    response = await own_client.post("/api/v1/tasks", json=GOOD)
+    response = await own_client.post("/api/v1/tasks", json=DEMO_TASK)
 
     await store.server.command("CONFIG", "SET", "maxmemory", "0")
     await store.close()

@@ -10,15 +10,16 @@ import httpx
 import pytest
 
 from queuecore.embedded import EmbeddedValkey
-from tests.integration.queueapi.api_process import GOOD, ApiProcess, running_api
+from tests.support.demo_task import DEMO_TASK
+from tests.support.service_process import ServiceProcess, running, start
 
-BODY = json.dumps(GOOD).encode()
+BODY = json.dumps(DEMO_TASK).encode()
 HEAD = b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
 
 @pytest.mark.usefixtures("types")
 async def test_sigterm_lets_a_request_end_and_exits_0(valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    with running_api(valkey.url, tmp_path / "log") as api:
+    with running("queueapi", valkey.url, tmp_path / "log") as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         _, idle = await asyncio.open_connection("127.0.0.1", api.port)
         writer.write(HEAD + BODY[:10])
@@ -38,7 +39,7 @@ async def test_sigterm_lets_a_request_end_and_exits_0(valkey: EmbeddedValkey, tm
 
 
 async def test_sigterm_exits_0_when_nothing_is_under_way(valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    with running_api(valkey.url, tmp_path / "log") as api:
+    with running("queueapi", valkey.url, tmp_path / "log") as api:
         api.terminate()
 
         assert await api.wait() == 0
@@ -47,9 +48,9 @@ async def test_sigterm_exits_0_when_nothing_is_under_way(valkey: EmbeddedValkey,
 
 
 async def test_the_process_exits_2_and_names_the_setting_when_the_port_is_taken(
-    api: ApiProcess, valkey: EmbeddedValkey, tmp_path: Path
+    api: ServiceProcess, valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    second = ApiProcess(valkey.url, tmp_path / "log", TASKYARD_API_PORT=str(api.port))
+    second = start("queueapi", valkey.url, tmp_path / "log", TASKYARD_API_PORT=str(api.port))
 
     assert await second.wait() == 2
     assert "TASKYARD_API_PORT" in second.log_path.read_text()
@@ -67,7 +68,7 @@ async def test_the_process_exits_2_and_names_the_setting_when_the_port_is_taken(
 async def test_the_process_exits_2_and_names_the_setting_when_it_is_wrong(
     valkey: EmbeddedValkey, tmp_path: Path, variable: str, value: str, named: str
 ) -> None:
-    process = ApiProcess(valkey.url, tmp_path / "log", **{variable: value})
+    process = start("queueapi", valkey.url, tmp_path / "log", **{variable: value})
 
     assert await process.wait() == 2
     assert named in process.log_path.read_text()
@@ -75,7 +76,7 @@ async def test_the_process_exits_2_and_names_the_setting_when_it_is_wrong(
 
 async def test_a_slow_client_is_cut_off(valkey: EmbeddedValkey, tmp_path: Path) -> None:
     limits = {"TASKYARD_API_HEADER_TIMEOUT": "200ms", "TASKYARD_API_BODY_TIMEOUT": "200ms"}
-    with running_api(valkey.url, tmp_path / "log", **limits) as api:
+    with running("queueapi", valkey.url, tmp_path / "log", **limits) as api:
         slow_head, writer = await asyncio.open_connection("127.0.0.1", api.port)
         writer.write(b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\n")
         slow_body, other = await asyncio.open_connection("127.0.0.1", api.port)
@@ -87,7 +88,7 @@ async def test_a_slow_client_is_cut_off(valkey: EmbeddedValkey, tmp_path: Path) 
             each.close()
 
 
-async def test_a_head_that_never_ends_is_refused(api: ApiProcess) -> None:
+async def test_a_head_that_never_ends_is_refused(api: ServiceProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + 65 * 1024 * b"x")
 
@@ -98,7 +99,7 @@ async def test_a_head_that_never_ends_is_refused(api: ApiProcess) -> None:
     assert body == {"error": "the request's line and headers are larger than 65536 bytes", "code": "INVALID_REQUEST"}
 
 
-async def test_what_is_not_http_is_refused_as_json(api: ApiProcess) -> None:
+async def test_what_is_not_http_is_refused_as_json(api: ServiceProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"\x16\x03\x01 hello\r\n\r\n")
 
@@ -108,7 +109,7 @@ async def test_what_is_not_http_is_refused_as_json(api: ApiProcess) -> None:
     assert (status_line, body["code"]) == (b"HTTP/1.1 400 Bad Request", "INVALID_REQUEST")
 
 
-async def test_requests_in_a_row_are_answered_in_order(api: ApiProcess) -> None:
+async def test_requests_in_a_row_are_answered_in_order(api: ServiceProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
@@ -122,7 +123,7 @@ async def test_requests_in_a_row_are_answered_in_order(api: ApiProcess) -> None:
 async def test_an_unknown_type_is_taken_under_a_shared_label_when_told_to(
     valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    with running_api(valkey.url, tmp_path / "log", TASKYARD_API_UNKNOWN_TYPES="accept") as api:
+    with running("queueapi", valkey.url, tmp_path / "log", TASKYARD_API_UNKNOWN_TYPES="accept") as api:
         async with httpx.AsyncClient(base_url=api.url) as client:
             response = await client.post("/api/v1/tasks", json={"type": "nobody.knows", "payload": {}})
             metrics = (await client.get("/metrics")).text
@@ -137,13 +138,13 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, dict[str, st
     return head.partition(b"\r\n")[0], json.loads(body)
 
 
-async def wait_for_request(api: ApiProcess) -> None:
+async def wait_for_request(api: ServiceProcess) -> None:
     """A whole request after the half one: the server has read the first by then."""
     async with httpx.AsyncClient(base_url=api.url) as client:
         assert (await client.get("/live")).status_code == 200
 
 
-async def wait_until_closed(api: ApiProcess) -> None:
+async def wait_until_closed(api: ServiceProcess) -> None:
     async with asyncio.timeout(10):
         while True:
             try:

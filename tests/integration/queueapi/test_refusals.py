@@ -8,13 +8,13 @@ import pytest
 
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 DEEP = b'{"type":"free","payload":' + b'{"a":' * 300 + b"1" + b"}" * 301
 
 
 def with_field(**fields: Any) -> bytes:
-    return json.dumps({**GOOD, **fields}).encode()
+    return json.dumps({**DEMO_TASK, **fields}).encode()
 
 
 BAD_BODIES = {
@@ -99,7 +99,7 @@ async def test_create_is_refused_when_the_idempotency_key_is_too_long(
 ) -> None:
     before = await read_keyspace(store.server)
 
-    response = await client.post("/api/v1/tasks", json=GOOD, headers={"Idempotency-Key": "k" * 256})
+    response = await client.post("/api/v1/tasks", json=DEMO_TASK, headers={"Idempotency-Key": "k" * 256})
 
     assert assert_error(response, 400, "INVALID_REQUEST")["details"]["field"] == "Idempotency-Key"
     assert await read_keyspace(store.server) == before

@@ -8,7 +8,7 @@ import msgspec
 
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 
 async def test_schema_is_an_openapi_document(client: httpx.AsyncClient) -> None:
@@ -24,12 +24,12 @@ async def test_schema_describes_what_the_api_takes_and_answers(client: httpx.Asy
     task = make_task()
     await store.enqueue(task)
     answers = {
-        "TaskCreated": (await client.post("/api/v1/tasks", json=GOOD)).json(),
+        "TaskCreated": (await client.post("/api/v1/tasks", json=DEMO_TASK)).json(),
         "TaskView": (await client.get(f"/api/v1/tasks/{task.id}")).json(),
         "ErrorBody": (await client.get("/api/v1/tasks/unknown")).json(),
-        "BatchCreated": (await client.post("/api/v1/tasks/batch", json={"tasks": [GOOD, 5]})).json(),
+        "BatchCreated": (await client.post("/api/v1/tasks/batch", json={"tasks": [DEMO_TASK, 5]})).json(),
         "QueueCounts": (await client.get("/api/v1/queues/stats")).json()[0],
-        "CreateTask": {**GOOD, "timeout": "30s", "retry_policy": {"base": "1s"}, "metadata": {"a": "b"}},
+        "CreateTask": {**DEMO_TASK, "timeout": "30s", "retry_policy": {"base": "1s"}, "metadata": {"a": "b"}},
     }
 
     for name, answer in answers.items():

@@ -10,7 +10,7 @@ from queuecore.domain.timestamp import parse_rfc3339
 from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
-from tests.integration.queueapi.api_process import GOOD
+from tests.support.demo_task import DEMO_TASK
 
 CONTRACT_FIELDS = ["id", "queue", "type", "state", "max_retry", "retried", "last_err", "next_process_at"]
 FUTURE = "9999-01-01T00:00:00Z"
@@ -18,7 +18,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 async def test_create_enqueues_a_task_as_the_contract_says(client: httpx.AsyncClient, store: TestStore) -> None:
-    body = {**GOOD, "queue": "mail", "max_retries": 3, "timeout": "30s", "metadata": {"user_id": "123"}}
+    body = {**DEMO_TASK, "queue": "mail", "max_retries": 3, "timeout": "30s", "metadata": {"user_id": "123"}}
 
     response = await client.post("/api/v1/tasks", json=body, headers={"traceparent": TRACEPARENT})
 
@@ -39,15 +39,15 @@ async def test_create_enqueues_a_task_as_the_contract_says(client: httpx.AsyncCl
 async def test_create_schedules_only_when_process_at_lies_ahead(
     client: httpx.AsyncClient, moment: str, status: str
 ) -> None:
-    response = await client.post("/api/v1/tasks", json={**GOOD, "process_at": moment})
+    response = await client.post("/api/v1/tasks", json={**DEMO_TASK, "process_at": moment})
 
     assert (response.status_code, response.json()["status"]) == (201, status)
 
 
 async def test_create_answers_409_with_the_holder_when_an_equal_task_holds_the_lock(client: httpx.AsyncClient) -> None:
-    first = await client.post("/api/v1/tasks", json={**GOOD, "unique": "1h"})
+    first = await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"})
 
-    second = await client.post("/api/v1/tasks", json={**GOOD, "unique": "1h"})
+    second = await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"})
 
     assert (second.status_code, second.json()["code"]) == (409, "DUPLICATE_TASK")
     assert second.json()["details"] == {"task_id": first.json()["task_id"]}
@@ -55,7 +55,7 @@ async def test_create_answers_409_with_the_holder_when_an_equal_task_holds_the_l
 
 async def test_create_takes_one_when_many_come_with_the_same_id_at_once(client: httpx.AsyncClient) -> None:
     responses = await asyncio.gather(
-        *(client.post("/api/v1/tasks", json={**GOOD, "task_id": "order:7"}) for _ in range(20))
+        *(client.post("/api/v1/tasks", json={**DEMO_TASK, "task_id": "order:7"}) for _ in range(20))
     )
 
     assert sorted(response.status_code for response in responses) == [201] + [409] * 19
@@ -64,7 +64,7 @@ async def test_create_takes_one_when_many_come_with_the_same_id_at_once(client: 
 
 
 async def test_create_takes_one_when_many_equal_tasks_come_at_once(client: httpx.AsyncClient) -> None:
-    body = {**GOOD, "unique": "1h", "unique_key": "k"}
+    body = {**DEMO_TASK, "unique": "1h", "unique_key": "k"}
 
     responses = await asyncio.gather(*(client.post("/api/v1/tasks", json=body) for _ in range(20)))
 
@@ -86,7 +86,7 @@ async def test_get_shows_the_contracts_fields_first_when_pending(client: httpx.A
 
 
 async def test_get_shows_when_a_scheduled_task_is_due(client: httpx.AsyncClient) -> None:
-    created = await client.post("/api/v1/tasks", json={**GOOD, "process_at": FUTURE})
+    created = await client.post("/api/v1/tasks", json={**DEMO_TASK, "process_at": FUTURE})
 
     body = (await client.get(f"/api/v1/tasks/{created.json()['task_id']}")).json()
 
@@ -182,17 +182,17 @@ async def test_an_active_task_takes_a_cancel_request_but_no_delete_and_no_run(
 
 
 async def test_delete_removes_a_task_for_good(client: httpx.AsyncClient) -> None:
-    created = (await client.post("/api/v1/tasks", json={**GOOD, "unique": "1h"})).json()
+    created = (await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"})).json()
 
     deleted = await client.delete(f"/api/v1/tasks/{created['task_id']}", params={"queue": "default"})
 
     assert (deleted.status_code, deleted.json()) == (200, {"message": "task deleted"})
     assert (await client.delete(f"/api/v1/tasks/{created['task_id']}")).status_code == 404
-    assert (await client.post("/api/v1/tasks", json={**GOOD, "unique": "1h"})).status_code == 201
+    assert (await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"})).status_code == 201
 
 
 async def test_run_makes_a_scheduled_task_pending(client: httpx.AsyncClient) -> None:
-    created = (await client.post("/api/v1/tasks", json={**GOOD, "process_at": FUTURE})).json()
+    created = (await client.post("/api/v1/tasks", json={**DEMO_TASK, "process_at": FUTURE})).json()
 
     response = await client.post(f"/api/v1/tasks/{created['task_id']}/run")
 

@@ -10,15 +10,16 @@ import httpx
 import pytest
 
 from queuecore.testing.waiting import eventually
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.background import Background, running_background
-from tests.integration.queuecontroller.cluster import KubeServer, stand_in_cluster
-from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
-from tests.integration.queuecontroller.kube_client import KubeClient
-from tests.integration.queuecontroller.queue_api import QueueApi, Queues
-from tests.integration.queuecontroller.real_cluster import envtest_cluster, running_cluster
-from tests.integration.queuecontroller.replica_sets import ReplicaSets
-from tests.integration.queuecontroller.yard import Yard
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.background import Background, running_background
+from tests.support.kubernetes.cluster import KubeServer, stand_in_cluster
+from tests.support.kubernetes.controller import running_controller
+from tests.support.kubernetes.kube_client import KubeClient
+from tests.support.kubernetes.pool_namespace import PoolNamespace
+from tests.support.kubernetes.queue_api import QueueApi, Queues
+from tests.support.kubernetes.real_cluster import envtest_cluster, running_cluster
+from tests.support.kubernetes.replica_sets import ReplicaSets
+from tests.support.service_process import ServiceProcess
 
 KUBECONFIG_VARIABLE, ASSETS_VARIABLE = "TASKYARD_TEST_KUBECONFIG", "TASKYARD_TEST_KUBEBUILDER_ASSETS"
 """Set by `make test-cluster`. Names of our own: KUBECONFIG must not lead a plain `make test` to somebody's cluster."""
@@ -49,14 +50,14 @@ def queue_api(background: Background) -> tuple[QueueApi, str]:
 
 
 @pytest.fixture(scope="session")
-def controller(cluster: KubeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerProcess]:
+def controller(cluster: KubeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     log = tmp_path_factory.mktemp("controller") / "controller.log"
     with running_controller(cluster.kubeconfig, log, TASKYARD_CONTROLLER_NAMESPACES="*") as running:
         yield running
 
 
 @pytest.fixture
-async def yard(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[Yard]:
+async def namespace(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[PoolNamespace]:
     """An empty namespace. At the end, the controller must have kept to its Role."""
     api, url = queue_api
     namespace = f"test-{secrets.token_hex(4)}"
@@ -66,7 +67,7 @@ async def yard(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIte
         await client.create_namespace()
         replica_sets = None if cluster.has_controllers else ReplicaSets(client)
         running = asyncio.ensure_future(replica_sets.run()) if replica_sets else None
-        yield Yard(client, api.apis[namespace], f"{url}/{namespace}", replica_sets)
+        yield PoolNamespace(client, api.apis[namespace], f"{url}/{namespace}", replica_sets)
         if running:
             assert not running.done(), running.exception()
             running.cancel()
@@ -80,11 +81,11 @@ async def yard(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIte
 
 
 @pytest.fixture
-async def kept(yard: Yard, controller: ControllerProcess) -> Yard:
+async def kept(namespace: PoolNamespace, controller: ServiceProcess) -> PoolNamespace:
     """A namespace that a controller looks after."""
 
     async def ready() -> bool:
-        return await controller.probe("/ready") == 200
+        return await controller.status("/ready") == 200
 
     await eventually(ready, within_s=30)
-    return yard
+    return namespace

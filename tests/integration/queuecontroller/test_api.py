@@ -7,8 +7,8 @@ from queuecore.store.queues.directory import WorkerStatus
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import running_api
-from tests.integration.queuecontroller.yard import Yard
+from tests.support.kubernetes.pool_namespace import PoolNamespace
+from tests.support.service_process import running
 
 
 def working(pod: str, busy: int) -> WorkerStatus:
@@ -18,10 +18,10 @@ def working(pod: str, busy: int) -> WorkerStatus:
 
 
 async def test_pool_follows_the_real_api_when_tasks_come_and_go(
-    kept: Yard, valkey: EmbeddedValkey, store: TestStore, tmp_path: Path
+    kept: PoolNamespace, valkey: EmbeddedValkey, store: TestStore, tmp_path: Path
 ) -> None:
     await kept.create_deployment(1)
-    with running_api(valkey.url, tmp_path / "api.log") as api:
+    with running("queueapi", valkey.url, tmp_path / "api.log") as api:
         await store.enqueue(*(make_task(id=f"task-{number}", queue="default") for number in range(25)))
         await kept.create_pool(metrics={"endpoint": f"{api.url}/metrics"})
         await kept.has(3)
@@ -38,5 +38,5 @@ async def test_pool_follows_the_real_api_when_tasks_come_and_go(
         await eventually(lambda: kept.pods_are(pods[:1]))
 
 
-async def _has_pods(yard: Yard, number: int) -> bool:
-    return len(await yard.pods()) == number
+async def _has_pods(namespace: PoolNamespace, number: int) -> bool:
+    return len(await namespace.pods()) == number

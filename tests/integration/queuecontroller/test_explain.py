@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from deploy.helm_binaries import find_binaries
-from tests.integration.queuecontroller.cluster import KubeServer
-from tests.integration.queuecontroller.pool_schema import pool_schema
+from tests.support.kubernetes.cluster import KubeServer
+from tests.support.kubernetes.pool_schema import pool_schema
 
 OBJECTS = (
     "spec",

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from queuecore.testing.waiting import eventually
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.cluster import KubeServer
-from tests.integration.queuecontroller.controller_process import ControllerProcess
-from tests.integration.queuecontroller.kube_api import Fault
-from tests.integration.queuecontroller.objects import Refusal
-from tests.integration.queuecontroller.queue_api import Queues
-from tests.integration.queuecontroller.yard import WORKER, Yard
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.cluster import KubeServer
+from tests.support.kubernetes.kube_api import Fault
+from tests.support.kubernetes.objects import Refusal
+from tests.support.kubernetes.pool_namespace import WORKER, PoolNamespace
+from tests.support.kubernetes.queue_api import Queues
+from tests.support.service_process import ServiceProcess
 
 GARBAGE = "<html>no metrics</html>"
 NAN = 'taskyard_queue_tasks{queue="default",state="pending"} NaN\n'
@@ -18,7 +18,7 @@ TWO_VALUES = (
 )
 
 
-async def test_pool_says_so_when_its_deployment_is_missing(kept: Yard) -> None:
+async def test_pool_says_so_when_its_deployment_is_missing(kept: PoolNamespace) -> None:
     kept.queues.pending = 30
     await kept.create_pool()
     await kept.stays("Ready", "TargetNotFound")
@@ -45,7 +45,9 @@ async def test_pool_says_so_when_its_deployment_is_missing(kept: Yard) -> None:
     ],
     ids=["error", "slow", "garbage", "nan", "two-values", "no-queues", "negative", "contradictory"],
 )
-async def test_pool_holds_when_metrics_cannot_be_relied_on(kept: Yard, lie: dict[str, object], reason: str) -> None:
+async def test_pool_holds_when_metrics_cannot_be_relied_on(
+    kept: PoolNamespace, lie: dict[str, object], reason: str
+) -> None:
     await kept.create_deployment(3)
     for name, value in lie.items():
         setattr(kept.queues, name, value)
@@ -65,7 +67,7 @@ async def test_pool_holds_when_metrics_cannot_be_relied_on(kept: Yard, lie: dict
     await kept.is_well("MetricsAvailable")
 
 
-async def test_pool_holds_when_nobody_answers_for_its_metrics(kept: Yard) -> None:
+async def test_pool_holds_when_nobody_answers_for_its_metrics(kept: PoolNamespace) -> None:
     await kept.create_deployment(2)
 
     await kept.create_pool(metrics={"endpoint": "http://127.0.0.1:9/metrics"})
@@ -85,7 +87,7 @@ async def test_pool_holds_when_nobody_answers_for_its_metrics(kept: Yard) -> Non
     ids=["403", "429", "500", "422"],
 )
 async def test_pool_recovers_when_kubernetes_refused_for_a_while(
-    kept: Yard, cluster: KubeServer, refusal: Refusal, reason: str
+    kept: PoolNamespace, cluster: KubeServer, refusal: Refusal, reason: str
 ) -> None:
     api = cluster.need_stand_in()
     await kept.create_deployment(1)
@@ -102,7 +104,7 @@ async def test_pool_recovers_when_kubernetes_refused_for_a_while(
 
 
 async def test_pool_decides_anew_when_somebody_else_was_faster(
-    kept: Yard, cluster: KubeServer, controller: ControllerProcess
+    kept: PoolNamespace, cluster: KubeServer, controller: ServiceProcess
 ) -> None:
     api = cluster.need_stand_in()
     await kept.create_deployment(1)
@@ -112,14 +114,14 @@ async def test_pool_decides_anew_when_somebody_else_was_faster(
 
     await kept.create_pool()
     labels = f'{{namespace="{kept.namespace}",pool="pool",reason="Conflict"}}'
-    await eventually(lambda: controller.metric(f"taskyard_workerpool_failures_total{labels}"))
+    await eventually(lambda: controller.find_metric(f"taskyard_workerpool_failures_total{labels}"))
 
     assert await kept.condition("Ready") != ("False", "Conflict")
     api.faults.clear()
     await kept.has(4)
 
 
-async def test_pool_is_kept_when_its_status_cannot_be_written(kept: Yard, cluster: KubeServer) -> None:
+async def test_pool_is_kept_when_its_status_cannot_be_written(kept: PoolNamespace, cluster: KubeServer) -> None:
     api = cluster.need_stand_in()
     await kept.create_deployment(1)
     kept.queues.pending = 40
@@ -134,7 +136,9 @@ async def test_pool_is_kept_when_its_status_cannot_be_written(kept: Yard, cluste
 
 
 @pytest.mark.parametrize("forgetful", [False, True], ids=["cut", "gone"])
-async def test_pools_are_followed_when_watches_were_dropped(kept: Yard, cluster: KubeServer, forgetful: bool) -> None:
+async def test_pools_are_followed_when_watches_were_dropped(
+    kept: PoolNamespace, cluster: KubeServer, forgetful: bool
+) -> None:
     api = cluster.need_stand_in()
     await kept.create_deployment(1)
     await kept.create_pool(minReplicas=1)
@@ -155,7 +159,7 @@ async def test_pools_are_followed_when_watches_were_dropped(kept: Yard, cluster:
     await eventually(followed)
 
 
-async def test_younger_pool_is_refused_when_two_have_the_same_target(kept: Yard) -> None:
+async def test_younger_pool_is_refused_when_two_have_the_same_target(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     await kept.create_pool("a-older", minReplicas=2)
     await kept.has(2)
@@ -176,7 +180,7 @@ async def test_younger_pool_is_refused_when_two_have_the_same_target(kept: Yard)
     await kept.has(7)
 
 
-async def test_pool_is_refused_when_an_autoscaler_has_its_target(kept: Yard) -> None:
+async def test_pool_is_refused_when_an_autoscaler_has_its_target(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     kept.queues.pending = 40
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": WORKER}
@@ -193,18 +197,20 @@ async def test_pool_is_refused_when_an_autoscaler_has_its_target(kept: Yard) -> 
     await kept.has(4)
 
 
-async def test_deployment_stays_as_it_is_when_its_pool_is_deleted(kept: Yard, controller: ControllerProcess) -> None:
+async def test_deployment_stays_as_it_is_when_its_pool_is_deleted(
+    kept: PoolNamespace, controller: ServiceProcess
+) -> None:
     await kept.create_deployment(1)
     kept.queues.pending = 40
     await kept.create_pool()
     await kept.has(4)
     series = f'taskyard_workerpool_replicas{{namespace="{kept.namespace}",pool="pool"}}'
-    await eventually(lambda: controller.metric(series))
+    await eventually(lambda: controller.find_metric(series))
 
     await kept.delete(kinds.WORKER_POOLS, "pool")
 
     async def forgotten() -> bool:
-        return await controller.metric(series) is None
+        return await controller.find_metric(series) is None
 
     await eventually(forgotten)
     kept.queues.pending = 90
@@ -212,7 +218,7 @@ async def test_deployment_stays_as_it_is_when_its_pool_is_deleted(kept: Yard, co
     assert await kept.costs() == {}
 
 
-async def test_pool_says_so_when_its_spec_is_nonsense(kept: Yard, cluster: KubeServer) -> None:
+async def test_pool_says_so_when_its_spec_is_nonsense(kept: PoolNamespace, cluster: KubeServer) -> None:
     api = cluster.need_stand_in()
     await kept.create_deployment(2)
     await kept.create_pool(minReplicas=2)
@@ -229,7 +235,7 @@ async def test_pool_says_so_when_its_spec_is_nonsense(kept: Yard, cluster: KubeS
     await kept.has(3)
 
 
-async def test_pool_is_kept_when_its_status_is_nonsense(kept: Yard) -> None:
+async def test_pool_is_kept_when_its_status_is_nonsense(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     kept.queues.pending = 30
     await kept.create_pool(paused=True)
@@ -252,11 +258,11 @@ async def test_pool_is_kept_when_its_status_is_nonsense(kept: Yard) -> None:
     ],
 )
 async def test_kubernetes_refuses_a_pool_when_it_is_nonsense(
-    yard: Yard, changes: dict[str, object], message: str
+    namespace: PoolNamespace, changes: dict[str, object], message: str
 ) -> None:
-    spec = yard.pool_spec(**changes)
+    spec = namespace.pool_spec(**changes)
 
-    answer = await yard.client.try_create(kinds.WORKER_POOLS, {"metadata": {"name": "pool"}, "spec": spec})
+    answer = await namespace.client.try_create(kinds.WORKER_POOLS, {"metadata": {"name": "pool"}, "spec": spec})
 
     assert answer.status_code == 422
     assert message in answer.text
@@ -270,5 +276,5 @@ def _bystander() -> dict[str, object]:
     return {"metadata": {"name": "bystander"}, "spec": spec}
 
 
-async def _has_event(yard: Yard, reason: str) -> bool:
-    return reason in await yard.reasons()
+async def _has_event(namespace: PoolNamespace, reason: str) -> bool:
+    return reason in await namespace.reasons()

@@ -13,14 +13,15 @@ import pytest
 from queuecore.testing.collector import http_collector
 from queuecore.testing.waiting import eventually
 from tests.integration.logs.log_lines import read_lines
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.cluster import KubeServer, running_stand_in
-from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
-from tests.integration.queuecontroller.kube_client import KubeClient
-from tests.integration.queuecontroller.permissions import Permission
-from tests.integration.queuecontroller.queue_api import QueueApi, Queues
-from tests.integration.queuecontroller.replica_sets import ReplicaSets
-from tests.integration.queuecontroller.yard import Yard
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.cluster import KubeServer, running_stand_in
+from tests.support.kubernetes.controller import running_controller
+from tests.support.kubernetes.kube_client import KubeClient
+from tests.support.kubernetes.permissions import Permission
+from tests.support.kubernetes.pool_namespace import PoolNamespace
+from tests.support.kubernetes.queue_api import QueueApi, Queues
+from tests.support.kubernetes.replica_sets import ReplicaSets
+from tests.support.service_process import ServiceProcess
 
 
 @pytest.fixture
@@ -32,24 +33,24 @@ def alone(tmp_path: Path) -> Iterator[KubeServer]:
 
 
 @pytest.fixture
-async def home(alone: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[Yard]:
+async def home(alone: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[PoolNamespace]:
     api, url = queue_api
     api.apis["default"] = Queues()
     async with httpx.AsyncClient(base_url=alone.url, headers=alone.headers) as http:
         client = KubeClient(http, "default")
         replica_sets = ReplicaSets(client)
         running = asyncio.ensure_future(replica_sets.run())
-        yield Yard(client, api.apis["default"], f"{url}/default", replica_sets)
+        yield PoolNamespace(client, api.apis["default"], f"{url}/default", replica_sets)
         running.cancel()
 
 
-async def test_controller_stops_in_order_when_told(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+async def test_controller_stops_in_order_when_told(alone: KubeServer, home: PoolNamespace, tmp_path: Path) -> None:
     await home.create_deployment(1)
     home.queues.pending = 20
     await home.create_pool()
     with running_controller(alone.kubeconfig, tmp_path / "log", TASKYARD_LOG_LEVEL="debug") as controller:
         await home.has(2)
-        assert [await controller.probe(path) for path in ("/live", "/ready", "/metrics")] == [200, 200, 200]
+        assert [await controller.status(path) for path in ("/live", "/ready", "/metrics")] == [200, 200, 200]
 
         controller.terminate()
 
@@ -62,7 +63,7 @@ async def test_controller_stops_in_order_when_told(alone: KubeServer, home: Yard
 
 
 async def test_looks_at_a_pool_are_traced_with_all_their_requests(
-    alone: KubeServer, home: Yard, tmp_path: Path
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     await home.create_deployment(1)
     home.queues.pending = 20
@@ -84,7 +85,7 @@ async def test_looks_at_a_pool_are_traced_with_all_their_requests(
 
 
 async def test_one_controller_leads_and_another_follows_when_it_is_lost(
-    alone: KubeServer, home: Yard, tmp_path: Path
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     await home.create_deployment(1)
     await home.create_pool(minReplicas=1)
@@ -98,13 +99,13 @@ async def test_one_controller_leads_and_another_follows_when_it_is_lost(
 
         async def one_leads() -> bool:
             series = 'taskyard_workerpool_replicas{namespace="default",pool="pool"}'
-            return [await each.metric(series) is None for each in (one, other)].count(False) == 1
+            return [await each.find_metric(series) is None for each in (one, other)].count(False) == 1
 
         await eventually(both_are_there)
         await eventually(one_leads)
-        leads = await one.metric('taskyard_workerpool_replicas{namespace="default",pool="pool"}') is not None
+        leads = await one.find_metric('taskyard_workerpool_replicas{namespace="default",pool="pool"}') is not None
         leader, follower = (one, other) if leads else (other, one)
-        assert await follower.probe("/ready") == 200
+        assert await follower.status("/ready") == 200
 
         leader.kill()
         home.queues.pending = 30
@@ -113,7 +114,9 @@ async def test_one_controller_leads_and_another_follows_when_it_is_lost(
         assert "Resuming operations" in follower.log
 
 
-async def test_controller_goes_on_where_the_last_one_was_killed(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+async def test_controller_goes_on_where_the_last_one_was_killed(
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
+) -> None:
     slow = {"stabilizationWindow": "0s", "policies": [{"type": "Pods", "value": 2, "period": "10m"}]}
     await home.create_deployment(1)
     home.queues.pending = 90
@@ -133,7 +136,9 @@ async def test_controller_goes_on_where_the_last_one_was_killed(alone: KubeServe
         assert status["recommendations"][-1]["replicas"] == 9
 
 
-async def test_request_fails_when_the_role_does_not_allow_it(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+async def test_request_fails_when_the_role_does_not_allow_it(
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
+) -> None:
     api = alone.need_stand_in()
     missing = Permission("", "pods", "list")
     api.permissions.remove(missing)
@@ -156,10 +161,12 @@ async def test_controller_is_not_ready_when_kubernetes_is_away(alone: KubeServer
         alone.background.call(alone.need_stand_in().go_away)
 
         await eventually(lambda: _answers(controller, "/ready", 503))
-        assert await controller.probe("/live") == 200
+        assert await controller.status("/live") == 200
 
 
-async def test_controller_waits_when_the_kind_is_not_there_yet(alone: KubeServer, home: Yard, tmp_path: Path) -> None:
+async def test_controller_waits_when_the_kind_is_not_there_yet(
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
+) -> None:
     api = alone.need_stand_in()
     await home.create_deployment(1)
     await home.create_pool(minReplicas=2)
@@ -198,5 +205,5 @@ def test_controller_refuses_to_start_when_its_configuration_is_wrong(
     assert message in done.stderr
 
 
-async def _answers(controller: ControllerProcess, path: str, status: int) -> bool:
-    return await controller.probe(path) == status
+async def _answers(controller: ServiceProcess, path: str, status: int) -> bool:
+    return await controller.status(path) == status

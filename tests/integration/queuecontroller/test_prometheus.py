@@ -12,8 +12,8 @@ from queuecontroller.metrics.source import PrometheusMetrics
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
 from queuecore.testing.waiting import eventually
-from tests.integration.queuecontroller.queue_api import QueueApi, Queues
 from tests.monitoring.prometheus_server import running_prometheus
+from tests.support.kubernetes.queue_api import QueueApi, Queues
 
 REPLICAS = ("replica-a", "replica-b")
 

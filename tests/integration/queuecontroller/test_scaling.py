@@ -5,24 +5,24 @@ from typing import Any
 import pytest
 
 from queuecore.testing.waiting import eventually
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.cluster import KubeServer
-from tests.integration.queuecontroller.controller_process import ControllerProcess
-from tests.integration.queuecontroller.objects import Key
-from tests.integration.queuecontroller.replica_sets import COST, readiness
-from tests.integration.queuecontroller.yard import WORKER, Yard
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.cluster import KubeServer
+from tests.support.kubernetes.objects import Key
+from tests.support.kubernetes.pool_namespace import WORKER, PoolNamespace
+from tests.support.kubernetes.replica_sets import COST, readiness
+from tests.support.service_process import ServiceProcess
 
 
-async def shrinking(yard: Yard, pods: int = 4, **changes: Any) -> list[str]:
+async def shrinking(namespace: PoolNamespace, pods: int = 4, **changes: Any) -> list[str]:
     """A pool that has grown to some pods; what it does next is up to the test."""
-    await yard.create_deployment(pods)
-    yard.queues.pending = 10 * pods
-    await yard.create_pool(**changes)
-    await yard.decided()
-    return await yard.pods()
+    await namespace.create_deployment(pods)
+    namespace.queues.pending = 10 * pods
+    await namespace.create_pool(**changes)
+    await namespace.decided()
+    return await namespace.pods()
 
 
-async def test_pool_grows_when_tasks_wait(kept: Yard) -> None:
+async def test_pool_grows_when_tasks_wait(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     kept.queues.pending, kept.queues.active = 45, 3
 
@@ -41,7 +41,7 @@ async def test_pool_grows_when_tasks_wait(kept: Yard) -> None:
     assert status["lastDecision"]["numbers"]["depthReplicas"] == 4.5
 
 
-async def test_pool_tells_of_a_change_when_it_makes_one(kept: Yard, controller: ControllerProcess) -> None:
+async def test_pool_tells_of_a_change_when_it_makes_one(kept: PoolNamespace, controller: ServiceProcess) -> None:
     await kept.create_deployment(1)
     kept.queues.pending = 20
 
@@ -55,7 +55,7 @@ async def test_pool_tells_of_a_change_when_it_makes_one(kept: Yard, controller: 
     labels = f'{{action="ScaleOut",namespace="{kept.namespace}",pool="pool"}}'
 
     async def counted() -> bool:
-        return await controller.metric(f"taskyard_workerpool_scale_changes_total{labels}") == 1
+        return await controller.find_metric(f"taskyard_workerpool_scale_changes_total{labels}") == 1
 
     await eventually(counted)
     pool = await kept.client.get(kinds.WORKER_POOLS, "pool")
@@ -63,7 +63,7 @@ async def test_pool_tells_of_a_change_when_it_makes_one(kept: Yard, controller: 
     assert "annotations" not in pool["metadata"]
 
 
-async def test_pool_grows_when_tasks_are_due_soon(kept: Yard) -> None:
+async def test_pool_grows_when_tasks_are_due_soon(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     kept.queues.due = 30
 
@@ -72,7 +72,7 @@ async def test_pool_grows_when_tasks_are_due_soon(kept: Yard) -> None:
     await kept.has(3)
 
 
-async def test_pool_goes_to_zero_and_comes_back_when_tasks_stop_and_start(kept: Yard) -> None:
+async def test_pool_goes_to_zero_and_comes_back_when_tasks_stop_and_start(kept: PoolNamespace) -> None:
     await kept.create_deployment(2)
     kept.queues.busy = dict.fromkeys(await kept.pods(), 0)
 
@@ -83,7 +83,7 @@ async def test_pool_goes_to_zero_and_comes_back_when_tasks_stop_and_start(kept: 
     await kept.has(1)
 
 
-async def test_pool_stays_when_it_is_paused(kept: Yard) -> None:
+async def test_pool_stays_when_it_is_paused(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     kept.queues.pending = 90
 
@@ -96,7 +96,7 @@ async def test_pool_stays_when_it_is_paused(kept: Yard) -> None:
     await kept.has(9)
 
 
-async def test_pool_follows_when_its_bounds_are_edited(kept: Yard) -> None:
+async def test_pool_follows_when_its_bounds_are_edited(kept: PoolNamespace) -> None:
     await kept.create_deployment(1)
     await kept.create_pool(minReplicas=1)
     await kept.decided(1)
@@ -106,7 +106,7 @@ async def test_pool_follows_when_its_bounds_are_edited(kept: Yard) -> None:
     await kept.has(3)
 
 
-async def test_idle_pods_go_when_others_are_busy(kept: Yard, cluster: KubeServer) -> None:
+async def test_idle_pods_go_when_others_are_busy(kept: PoolNamespace, cluster: KubeServer) -> None:
     pods = await shrinking(kept)
     busy = pods[:2]
 
@@ -124,7 +124,7 @@ async def test_idle_pods_go_when_others_are_busy(kept: Yard, cluster: KubeServer
         ]
 
 
-async def test_busy_pods_stay_when_all_are_busy(kept: Yard) -> None:
+async def test_busy_pods_stay_when_all_are_busy(kept: PoolNamespace) -> None:
     pods = await shrinking(kept)
 
     kept.queues.busy = dict.fromkeys(pods, 1)
@@ -135,7 +135,7 @@ async def test_busy_pods_stay_when_all_are_busy(kept: Yard) -> None:
     assert await kept.costs() == {}
 
 
-async def test_unknown_pods_stay_when_they_are_ready(kept: Yard) -> None:
+async def test_unknown_pods_stay_when_they_are_ready(kept: PoolNamespace) -> None:
     pods = await shrinking(kept)
 
     kept.queues.busy = {pods[0]: 0}
@@ -146,7 +146,7 @@ async def test_unknown_pods_stay_when_they_are_ready(kept: Yard) -> None:
     await eventually(lambda: kept.pods_are(pods[1:]))
 
 
-async def test_busy_pods_go_when_their_tasks_are_short(kept: Yard) -> None:
+async def test_busy_pods_go_when_their_tasks_are_short(kept: PoolNamespace) -> None:
     quick = {"stabilizationWindow": "0s", "policies": [], "spareBusyPods": "Auto"}
     kept.queues.longest_task_s = 10
     pods = await shrinking(kept, behavior={"scaleUp": quick, "scaleDown": quick})
@@ -159,7 +159,7 @@ async def test_busy_pods_go_when_their_tasks_are_short(kept: Yard) -> None:
     await eventually(lambda: kept.pods_are(pods[:1]))
 
 
-async def test_pool_stays_when_nobody_knows_which_pods_are_busy(kept: Yard) -> None:
+async def test_pool_stays_when_nobody_knows_which_pods_are_busy(kept: PoolNamespace) -> None:
     await shrinking(kept)
 
     kept.queues.workers_status = 503
@@ -169,7 +169,7 @@ async def test_pool_stays_when_nobody_knows_which_pods_are_busy(kept: Yard) -> N
     assert await kept.replicas() == 4
 
 
-async def test_pool_shrinks_less_when_a_victim_gets_work_meanwhile(kept: Yard) -> None:
+async def test_pool_shrinks_less_when_a_victim_gets_work_meanwhile(kept: PoolNamespace) -> None:
     pods = await shrinking(kept)
 
     async def give_work() -> None:
@@ -186,7 +186,7 @@ async def test_pool_shrinks_less_when_a_victim_gets_work_meanwhile(kept: Yard) -
     await eventually(settled)
 
 
-async def test_pool_spares_busy_pods_when_a_victim_vanishes_meanwhile(kept: Yard, cluster: KubeServer) -> None:
+async def test_pool_spares_busy_pods_when_a_victim_vanishes_meanwhile(kept: PoolNamespace, cluster: KubeServer) -> None:
     api = cluster.need_stand_in()
     pods = await shrinking(kept)
     assert kept.replica_sets is not None
@@ -203,7 +203,7 @@ async def test_pool_spares_busy_pods_when_a_victim_vanishes_meanwhile(kept: Yard
     assert not set(kept.replica_sets.killed) & set(pods[2:])
 
 
-async def test_nothing_goes_when_a_busy_pod_is_not_ready(kept: Yard, cluster: KubeServer) -> None:
+async def test_nothing_goes_when_a_busy_pod_is_not_ready(kept: PoolNamespace, cluster: KubeServer) -> None:
     cluster.need_stand_in()
     pods = await shrinking(kept)
     await kept.client.patch(kinds.PODS, pods[0], {"status": readiness(False)}, "status")
@@ -219,7 +219,7 @@ async def test_nothing_goes_when_a_busy_pod_is_not_ready(kept: Yard, cluster: Ku
     await eventually(lambda: kept.pods_are(pods[:1]))
 
 
-async def test_marks_are_taken_away_when_a_predecessor_has_left_them(kept: Yard) -> None:
+async def test_marks_are_taken_away_when_a_predecessor_has_left_them(kept: PoolNamespace) -> None:
     await kept.create_deployment(2)
     pods = await kept.pods()
     await kept.client.patch(kinds.PODS, pods[0], {"metadata": {"annotations": {COST: "-1000000"}}})
@@ -235,7 +235,7 @@ async def test_marks_are_taken_away_when_a_predecessor_has_left_them(kept: Yard)
     await eventually(cleaned)
 
 
-async def test_nothing_goes_when_pods_are_being_replaced(kept: Yard, cluster: KubeServer) -> None:
+async def test_nothing_goes_when_pods_are_being_replaced(kept: PoolNamespace, cluster: KubeServer) -> None:
     cluster.need_stand_in()
     pods = await shrinking(kept)
     await kept.client.patch(kinds.DEPLOYMENTS, WORKER, {"metadata": {"labels": {"frozen": "yes"}}})
@@ -249,7 +249,9 @@ async def test_nothing_goes_when_pods_are_being_replaced(kept: Yard, cluster: Ku
 
 
 @pytest.mark.parametrize("mode", ["Always", "Never"])
-async def test_pool_asks_for_busy_pods_as_its_mode_says_when_workers_are_unknown(kept: Yard, mode: str) -> None:
+async def test_pool_asks_for_busy_pods_as_its_mode_says_when_workers_are_unknown(
+    kept: PoolNamespace, mode: str
+) -> None:
     quick = {"stabilizationWindow": "0s", "policies": [], "spareBusyPods": mode}
     await shrinking(kept, behavior={"scaleUp": quick, "scaleDown": quick})
 

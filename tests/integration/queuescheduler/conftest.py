@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from queuecore.embedded import EmbeddedValkey
-from tests.integration.queueworker.service_process import ServiceProcess, running
+from tests.support.service_process import ServiceProcess, running
 
 StartScheduler = Callable[..., ServiceProcess]
 

@@ -15,7 +15,7 @@ from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from tests.integration.queuescheduler.conftest import StartScheduler
-from tests.integration.queueworker.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess, start
 
 
 async def until_all(store: TestStore, state: TaskState, number: int) -> None:
@@ -53,7 +53,7 @@ async def test_lost_tasks_are_taken_back_and_given_up_as_told(
     assert found is not None
     assert found.reason is ArchiveReason.POISON
     assert [attempt.outcome for attempt in found.attempts] == [Outcome.LOST]
-    (line,) = scheduler.said("task_reclaimed")
+    (line,) = scheduler.logged("task_reclaimed")
     assert (line["task_id"], line["queue"], line["reason"]) == (task.id, "default", "poison")
 
 
@@ -123,7 +123,7 @@ async def test_scheduler_exits_2_and_names_the_variable_when_it_is_wrong(
     tmp_path: Path, variable: str, value: str, named: str
 ) -> None:
     environ = {"TASKYARD_REDIS_URL": "redis://127.0.0.1:1/0", variable: value}
-    process = ServiceProcess("queuescheduler", environ.pop("TASKYARD_REDIS_URL"), tmp_path / "log", **environ)
+    process = start("queuescheduler", environ.pop("TASKYARD_REDIS_URL"), tmp_path / "log", **environ)
     assert await process.wait() == 2
     assert named in process.log
     assert "Traceback" not in process.log

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from queuecore.embedded import EmbeddedValkey
-from tests.integration.queueworker.service_process import ServiceProcess, running
+from tests.support.service_process import ServiceProcess, running
 
 SHARED = "shared"
 """The queue of the worker that most tests share; tests with workers of their own use others."""

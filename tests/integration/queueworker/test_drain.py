@@ -26,7 +26,7 @@ async def test_drain_finishes_what_runs_and_leases_no_more(
     assert await worker.status("/ready") == 200
 
     worker.terminate()
-    await eventually(lambda: worker.said("drain_began"))
+    await eventually(lambda: worker.logged("drain_began"))
     later = order("async")
     await store.enqueue(later)
     assert await worker.status("/ready") == 503
@@ -56,11 +56,11 @@ async def test_drain_gives_back_what_does_not_end_at_no_cost(
 
     stopping.terminate()
     if hurried:
-        await eventually(lambda: stopping.said("drain_began"))
+        await eventually(lambda: stopping.logged("drain_began"))
         stopping.terminate()
     assert await stopping.wait() == 0
     assert not any(is_alive(pid) for pid in pids)
-    (ended,) = stopping.said("drain_ended")
+    (ended,) = stopping.logged("drain_ended")
     assert (ended["released"], ended["unsettled"]) == (len(tasks), 0)
 
     for task in tasks:
@@ -69,7 +69,7 @@ async def test_drain_gives_back_what_does_not_end_at_no_cost(
     for task in tasks:
         found = await until_state(store, task, TaskState.COMPLETED)
         assert (outcomes(found), found.attempt) == ([Outcome.COMPLETED], 1)
-    assert not other.said("task_failed")
+    assert not other.logged("task_failed")
 
 
 async def test_drain_ends_when_the_store_is_away(
@@ -86,5 +86,5 @@ async def test_drain_ends_when_the_store_is_away(
 
     worker.terminate()
     assert await worker.wait() == 0
-    (ended,) = worker.said("drain_ended")
+    (ended,) = worker.logged("drain_ended")
     assert (ended["released"], ended["unsettled"]) == (0, 1)

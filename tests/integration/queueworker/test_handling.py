@@ -21,7 +21,7 @@ from tests.integration.queueworker.expectations import (
     until_state,
     was_cancelled,
 )
-from tests.integration.queueworker.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -211,4 +211,4 @@ async def test_history_names_the_worker(store: TestStore, worker: ServiceProcess
     task = order("async")
     await store.enqueue(task)
     found = await until_state(store, task, TaskState.COMPLETED)
-    assert found.attempts[0].worker == worker.said("worker_started")[0]["worker"]
+    assert found.attempts[0].worker == worker.logged("worker_started")[0]["worker"]

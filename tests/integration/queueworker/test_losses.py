@@ -58,7 +58,7 @@ async def test_handler_is_stopped_and_not_settled_when_its_lease_is_lost(
     await store.server.command("HINCRBY", f"taskyard:{{default}}:r:{task.id}", "token", 1)
     await eventually(lambda: was_cancelled(gate))
     assert await worker.metric("taskyard_worker_leases_lost_total") == 1
-    assert not worker.said("task_failed")
+    assert not worker.logged("task_failed")
 
 
 async def test_task_runs_elsewhere_when_its_worker_is_killed_and_is_poison_the_second_time(
@@ -81,4 +81,4 @@ async def test_task_runs_elsewhere_when_its_worker_is_killed_and_is_poison_the_s
     await until_running(store, other, attempt=2)
     gate.touch()  # noqa: ASYNC240
     assert outcomes(await until_state(store, other, TaskState.COMPLETED)) == [Outcome.LOST, Outcome.COMPLETED]
-    assert not third.said("task_failed")
+    assert not third.logged("task_failed")

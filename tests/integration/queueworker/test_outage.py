@@ -9,7 +9,7 @@ from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from tests.integration.queueworker.conftest import StartService
 from tests.integration.queueworker.expectations import order, outcomes, until_running, until_state
-from tests.integration.queueworker.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess
 
 
 async def is_ready(worker: ServiceProcess) -> bool:
@@ -51,7 +51,7 @@ async def test_worker_keeps_what_it_runs_and_settles_it_when_the_store_comes_bac
 
     lasting_valkey.kill()
     gate.touch()  # noqa: ASYNC240
-    await eventually(lambda: worker.said("settle_failed"))
+    await eventually(lambda: worker.logged("settle_failed"))
     await eventually(lambda: is_away(worker), within_s=20)
     lasting_valkey.start()
 

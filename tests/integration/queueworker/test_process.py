@@ -14,7 +14,7 @@ from queuecore.testing.store import TestStore
 from tests.integration.open_metrics import read_open_metrics
 from tests.integration.queueworker.conftest import StartService
 from tests.integration.queueworker.expectations import order, until_state
-from tests.integration.queueworker.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess, start
 
 PER_QUEUE = 20
 
@@ -31,7 +31,7 @@ PER_QUEUE = 20
 async def test_worker_exits_2_and_names_the_variable_when_it_is_wrong(
     valkey: EmbeddedValkey, tmp_path: Path, variable: str, value: str, named: str
 ) -> None:
-    process = ServiceProcess("queueworker", valkey.url, tmp_path / "log", **{variable: value})
+    process = start("queueworker", valkey.url, tmp_path / "log", **{variable: value})
     assert await process.wait() == 2
     assert named in process.log
     assert "Traceback" not in process.log
@@ -41,7 +41,7 @@ async def test_worker_exits_2_and_names_the_port_when_it_is_taken(
     worker: ServiceProcess, valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     port = worker.url.rpartition(":")[2]
-    process = ServiceProcess("queueworker", valkey.url, tmp_path / "log", TASKYARD_WORKER_PROBE_PORT=port)
+    process = start("queueworker", valkey.url, tmp_path / "log", TASKYARD_WORKER_PROBE_PORT=port)
     assert await process.wait() == 2
     assert port in process.log
 
@@ -65,7 +65,7 @@ async def test_worker_logs_json_lines(start_worker: StartService, store: TestSto
         assert line["service"] == "worker"
         assert line["level"] in {"info", "warning"}
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
-    (failed,) = worker.said("task_failed")
+    (failed,) = worker.logged("task_failed")
     assert (failed["task_id"], failed["queue"], failed["type"], failed["attempt"]) == (task.id, "default", "failing", 1)
     assert failed["error"] == "ValueError: this never works"
     assert "Traceback" in failed["traceback"]

@@ -9,7 +9,7 @@ import pytest
 
 from queuecore.embedded import EmbeddedValkey
 from queuecore.testing.waiting import eventually
-from tests.integration.standalone.standalone_process import StandaloneProcess
+from tests.support.standalone_process import StandaloneProcess
 
 pytestmark = pytest.mark.timeout(120)
 

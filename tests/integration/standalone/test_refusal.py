@@ -6,7 +6,7 @@ from pathlib import Path
 
 from queuecore.embedded import HOST
 from queuestandalone.data_dir import DataDir
-from tests.integration.standalone.standalone_process import StandaloneProcess
+from tests.support.standalone_process import StandaloneProcess
 
 
 async def test_start_names_the_port_and_its_variable_when_it_is_taken(tmp_path: Path) -> None:

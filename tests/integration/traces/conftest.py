@@ -11,8 +11,7 @@ import pytest
 from queuecore.embedded import EmbeddedValkey
 from queuecore.testing.collector import Collector, http_collector
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import ApiProcess, running_api
-from tests.integration.queueworker.service_process import ServiceProcess, running
+from tests.support.service_process import ServiceProcess, running
 
 StartWorker = Callable[..., ServiceProcess]
 
@@ -80,9 +79,13 @@ def start_worker(valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[StartWorker
 
 
 @pytest.fixture(scope="session")
-def api(valkey: EmbeddedValkey, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def api(
+    valkey: EmbeddedValkey, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceProcess]:
     log = tmp_path_factory.mktemp("api") / "log"
-    with running_api(valkey.url, log, **tracing_variables(collector), TASKYARD_API_UNKNOWN_TYPES="accept") as started:
+    with running(
+        "queueapi", valkey.url, log, **tracing_variables(collector), TASKYARD_API_UNKNOWN_TYPES="accept"
+    ) as started:
         yield started
 
 
@@ -118,6 +121,6 @@ class Caller:
 
 
 @pytest.fixture
-async def caller(api: ApiProcess) -> AsyncIterator[Caller]:
+async def caller(api: ServiceProcess) -> AsyncIterator[Caller]:
     async with httpx.AsyncClient(base_url=api.url, trust_env=False) as client:
         yield Caller(client)

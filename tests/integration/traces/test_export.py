@@ -92,7 +92,7 @@ async def test_collector_that_hangs_keeps_neither_tasks_nor_the_stop_waiting(
         await run_one(store)
         worker.terminate()
         assert await worker.wait() == 0
-        assert worker.said("traces_not_sent")
+        assert worker.logged("traces_not_sent")
         assert collector.spans == []
 
 
@@ -103,10 +103,10 @@ async def test_collector_that_is_away_is_told_of_once(store: TestStore, start_wo
     worker = start_worker(QUEUE, nowhere, OTEL_BSP_MAX_QUEUE_SIZE="2", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1")
     for _ in range(10):
         await run_one(store)
-    await eventually(lambda: worker.said("tracing_troubled"))
+    await eventually(lambda: worker.logged("tracing_troubled"))
     worker.terminate()
     assert await worker.wait() == 0
-    assert len(worker.said("tracing_troubled")) == 1
+    assert len(worker.logged("tracing_troubled")) == 1
     assert all(line["event"] != "Queue full, dropping Span." for line in worker.lines())
 
 
@@ -145,7 +145,7 @@ async def test_nothing_is_traced_when_switched_off(
         worker.terminate()
         assert await worker.wait() == 0
         assert collector.requests == []
-        assert not worker.said("tracing_started")
+        assert not worker.logged("tracing_started")
 
 
 @pytest.mark.parametrize("module", ["queueapi.app", "queueworker.app", "queuescheduler.app"])

@@ -10,9 +10,8 @@ import pytest
 
 from queuecore.testing.collector import Collector, ReceivedSpan
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import ApiProcess
-from tests.integration.queueworker.service_process import ServiceProcess
 from tests.integration.traces.conftest import Caller, StartWorker
+from tests.support.service_process import ServiceProcess
 
 SOON = {"curve": "constant", "base": "1ms", "jitter": 0.0}
 
@@ -54,7 +53,7 @@ async def test_trace_leads_from_the_caller_to_the_attempt(
     assert (send.name, send.kind, send.service) == ("send default", "PRODUCER", "taskyard-api")
     assert (process.name, process.kind, process.service) == ("process default", "CONSUMER", "taskyard-worker")
     assert not any(span.failed for span in (serve, send, process))
-    assert worker.said("worker_started")[0]["worker"] == process.attributes["messaging.client.id"]
+    assert worker.logged("worker_started")[0]["worker"] == process.attributes["messaging.client.id"]
 
 
 async def test_spans_have_the_attributes_of_the_conventions(
@@ -109,7 +108,7 @@ async def test_handlers_see_the_span_of_their_attempt(
 
     (own,) = await eventually(inner)
     assert (own.parent_id, own.service) == (process.span_id, "taskyard-worker")
-    (line,) = [line for line in worker.said("looked") if line["task_id"] == task_id]
+    (line,) = [line for line in worker.logged("looked") if line["task_id"] == task_id]
     assert line["trace_id"] == trace_id
 
 
@@ -245,7 +244,7 @@ async def test_calls_of_the_store_have_spans_where_one_request_makes_them(caller
     }
 
 
-async def test_probes_and_scrapes_are_not_traced(caller: Caller, api: ApiProcess, collector: Collector) -> None:
+async def test_probes_and_scrapes_are_not_traced(caller: Caller, api: ServiceProcess, collector: Collector) -> None:
     assert api.process.poll() is None
     for path in ("/live", "/ready", "/metrics"):
         await caller.client.get(path)

@@ -10,7 +10,7 @@ import yaml
 from docs import generate_workerpool
 
 from queuecontroller.plan.spec import read_spec
-from tests.integration.queuecontroller.pool_schema import Schema, fill_defaults, find_faults, load_crd, pool_schema
+from tests.support.kubernetes.pool_schema import Schema, fill_defaults, find_faults, load_crd, pool_schema
 
 SPEC = {
     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "taskyard-worker"},

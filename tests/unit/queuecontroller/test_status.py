@@ -9,7 +9,7 @@ from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History, Recommendation, ScaleEvent
 from queuecontroller.plan.planner import hold, plan
 from queuecontroller.status import read_history, write_conditions, write_decision, write_history
-from tests.integration.queuecontroller.pool_schema import fill_defaults, find_faults, pool_schema
+from tests.support.kubernetes.pool_schema import fill_defaults, find_faults, pool_schema
 from tests.unit.queuecontroller.plan.pools import START_S, load, pool_spec
 
 HISTORY = History(

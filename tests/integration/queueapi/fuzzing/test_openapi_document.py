@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from queuecore.embedded import EmbeddedValkey
-from tests.integration.queueapi.api_process import running_api
+from tests.support.service_process import running
 
 _HERE = Path(__file__).parent
 _REPOSITORY = _HERE.parents[3]
@@ -27,7 +27,7 @@ _DEADLINE_S = 120 + 4 * int(_EXAMPLES)
 async def test_api_keeps_to_its_document_whatever_it_is_sent(tmp_path: Path) -> None:
     with (
         EmbeddedValkey(tmp_path / "valkey") as valkey,
-        running_api(valkey.url, tmp_path / "api.log", TASKYARD_API_UNKNOWN_TYPES="accept") as api,
+        running("queueapi", valkey.url, tmp_path / "api.log", TASKYARD_API_UNKNOWN_TYPES="accept") as api,
     ):
         fuzzing = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli"),

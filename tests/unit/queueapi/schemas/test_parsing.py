@@ -6,11 +6,11 @@ import pytest
 from queueapi.errors import ApiError
 from queueapi.schemas.parsing import parse_batch, parse_batch_task, parse_task
 
-GOOD = {"type": "demo", "payload": {"message": "hi", "count": 1}}
+DEMO_TASK = {"type": "demo", "payload": {"message": "hi", "count": 1}}
 
 
 def encode(**changes: object) -> bytes:
-    return msgspec.json.encode({**GOOD, **changes})
+    return msgspec.json.encode({**DEMO_TASK, **changes})
 
 
 def refusal(body: bytes) -> ApiError:
@@ -90,7 +90,7 @@ def test_parse_task_refuses_as_invalid_request_when_the_body_is_not_an_object(bo
 
 @pytest.mark.parametrize("field", ["type", "payload"])
 def test_parse_task_names_the_field_when_it_is_missing(field: str) -> None:
-    error = refusal(msgspec.json.encode({name: value for name, value in GOOD.items() if name != field}))
+    error = refusal(msgspec.json.encode({name: value for name, value in DEMO_TASK.items() if name != field}))
 
     assert (error.code, error.details["field"]) == ("INVALID_REQUEST", field)
     assert str(error) == f"{field}: this field is required"
@@ -168,7 +168,7 @@ def test_parse_task_names_the_nested_field_when_the_retry_policy_is_wrong(
     assert (error.code, error.details["field"]) == ("INVALID_REQUEST", field)
 
 
-@pytest.mark.parametrize("tasks", [[], [GOOD] * 1_001, "none", None])
+@pytest.mark.parametrize("tasks", [[], [DEMO_TASK] * 1_001, "none", None])
 def test_parse_batch_refuses_the_whole_when_it_is_not_a_list_of_1_to_1000(tasks: object) -> None:
     with pytest.raises(ApiError) as caught:
         parse_batch(msgspec.json.encode({"tasks": tasks}))

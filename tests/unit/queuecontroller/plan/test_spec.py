@@ -6,7 +6,7 @@ import pytest
 
 from queuecontroller.errors import InvalidPool
 from queuecontroller.plan.spec import read_spec
-from tests.integration.queuecontroller.pool_schema import fill_defaults, pool_schema
+from tests.support.kubernetes.pool_schema import fill_defaults, pool_schema
 
 LEAST = {
     "scaleTargetRef": {"name": "worker"},

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.integration.queuecontroller.kinds import Kind
+from tests.support.kubernetes.kinds import Kind
 
 RULES_PATH = Path(__file__).parents[3] / "charts/taskyard/files/rbac/controller.yaml"
 

@@ -16,15 +16,14 @@ from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.integration.queueapi.api_process import ApiProcess, running_api
-from tests.integration.queuecontroller.cluster import KubeServer, running_stand_in
-from tests.integration.queuecontroller.controller_process import ControllerProcess, running_controller
-from tests.integration.queuecontroller.kube_client import KubeClient
-from tests.integration.queuecontroller.queue_api import Queues
-from tests.integration.queuecontroller.replica_sets import ReplicaSets
-from tests.integration.queuecontroller.yard import Yard
-from tests.integration.queueworker.service_process import ServiceProcess, running
 from tests.monitoring.waiting import wait_until
+from tests.support.kubernetes.cluster import KubeServer, running_stand_in
+from tests.support.kubernetes.controller import running_controller
+from tests.support.kubernetes.kube_client import KubeClient
+from tests.support.kubernetes.pool_namespace import PoolNamespace
+from tests.support.kubernetes.queue_api import Queues
+from tests.support.kubernetes.replica_sets import ReplicaSets
+from tests.support.service_process import ServiceProcess, running
 
 NAMESPACE = "default"
 SLOTS = 20
@@ -33,16 +32,16 @@ PARKED, LIMITED, LOST = "parked", "limited", "lost"
 DEMO = {"type": "demo", "payload": {"message": "hi", "count": 1}}
 
 
-class Place:
+class LiveSystem:
     """What runs."""
 
     def __init__(
         self,
         valkey: EmbeddedValkey,
-        apis: list[ApiProcess],
+        apis: list[ServiceProcess],
         scheduler: ServiceProcess,
         worker: ServiceProcess,
-        controller: ControllerProcess,
+        controller: ServiceProcess,
     ) -> None:
         self.valkey = valkey
         self.apis = apis
@@ -109,13 +108,13 @@ class Place:
 
 
 @contextmanager
-def running_place(folder: Path) -> Iterator[Place]:
+def running_system(folder: Path) -> Iterator[LiveSystem]:
     """Start everything; nothing has happened yet."""
     with ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(folder / "valkey", config={"maxmemory": "256mb"}))
         nowhere = f"redis://{HOST}:{find_free_port()}"
         apis = [
-            stack.enter_context(running_api(url, folder / f"api-{number}.log"))
+            stack.enter_context(running("queueapi", url, folder / f"api-{number}.log"))
             for number, url in enumerate([valkey.url, valkey.url, nowhere])
         ]
         scheduler = stack.enter_context(
@@ -134,9 +133,9 @@ def running_place(folder: Path) -> Iterator[Place]:
         cluster = stack.enter_context(running_stand_in(folder))
         controller = stack.enter_context(running_controller(cluster.kubeconfig, folder / "controller.log"))
         cluster.background.call(lambda: cluster.background.keep(_keep_pool(cluster, apis[0].url)))
-        place = Place(valkey, apis, scheduler, worker, controller)
-        wait_until(place.keeps_its_pool, lambda: controller.log)
-        yield place
+        live = LiveSystem(valkey, apis, scheduler, worker, controller)
+        wait_until(live.keeps_its_pool, lambda: controller.log)
+        yield live
 
 
 async def _keep_pool(cluster: KubeServer, api_url: str) -> None:
@@ -145,9 +144,9 @@ async def _keep_pool(cluster: KubeServer, api_url: str) -> None:
         client = KubeClient(http, NAMESPACE)
         replica_sets = ReplicaSets(client)
         running = asyncio.ensure_future(replica_sets.run())
-        yard = Yard(client, Queues(), api_url, replica_sets)
-        await yard.create_deployment(1)
-        await yard.create_pool(queues=[PARKED], maxReplicas=2, target={"tasksPerReplica": 1})
+        namespace = PoolNamespace(client, Queues(), api_url, replica_sets)
+        await namespace.create_deployment(1)
+        await namespace.create_pool(queues=[PARKED], maxReplicas=2, target={"tasksPerReplica": 1})
         await running
 
 

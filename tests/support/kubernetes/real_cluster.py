@@ -21,9 +21,9 @@ import pytest
 import yaml
 
 from queuecore.embedded import find_free_port
-from tests.integration.queuecontroller.background import Background
-from tests.integration.queuecontroller.cluster import KubeServer, write_kubeconfig
-from tests.integration.queuecontroller.permissions import load_rules
+from tests.support.kubernetes.background import Background
+from tests.support.kubernetes.cluster import KubeServer, write_kubeconfig
+from tests.support.kubernetes.permissions import load_rules
 
 CRDS = Path(__file__).parents[3] / "charts/taskyard/files/crds"
 HOME = "taskyard-test"

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from queueworker import Handlers, TaskContext
-from tests.faults.services.journal import write, written
+from tests.support.journal import write, written
 
 handlers = Handlers()
 

@@ -7,8 +7,8 @@ import itertools
 from contextlib import suppress
 from typing import Any
 
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.kube_client import KubeClient, NotFound, Object
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.kube_client import KubeClient, NotFound, Object
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 POLL_S = 0.02

@@ -12,7 +12,7 @@ import msgspec
 
 from queuecore.domain.duration import format_duration
 from queuecore.domain.task import Task
-from tests.faults.services.service_process import plain_http
+from tests.support.service_process import plain_http
 
 _PATIENCE_S = 10.0
 """How long the client waits for an answer: much longer than the api may take."""

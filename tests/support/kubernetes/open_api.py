@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.queuecontroller.kinds import WORKER_POOLS
-from tests.integration.queuecontroller.pool_schema import pool_schema
+from tests.support.kubernetes.kinds import WORKER_POOLS
+from tests.support.kubernetes.pool_schema import pool_schema
 
 
 def describe_pools() -> dict[str, Any]:

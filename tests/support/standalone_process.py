@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -14,7 +12,9 @@ import httpx
 
 from queuecore.embedded import HOST, find_free_port
 from queuecore.testing.waiting import eventually
+from tests.support.service_process import ServiceProcess, clean_environment
 
+_READY_S = 40.0
 _STOP_S = 45.0
 
 
@@ -24,47 +24,41 @@ class StandaloneProcess:
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.port = find_free_port()
         self.data_dir = folder / "data"
-        self.log_path = folder / f"standalone-{self.port}.log"
-        self.environ = {
-            **{name: text for name, text in os.environ.items() if not name.startswith("TASKYARD_")},
-            "TASKYARD_API_PORT": str(self.port),
-            "TASKYARD_DATA_DIR": str(self.data_dir),
-            **(environ or {}),
-        }
+        self._log_path = folder / f"standalone-{self.port}.log"
+        self._own = {"TASKYARD_API_PORT": str(self.port), "TASKYARD_DATA_DIR": str(self.data_dir), **(environ or {})}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment that it runs in."""
+        return clean_environment() | self._own
 
     async def __aenter__(self) -> Self:
-        with self.log_path.open("wb") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "queuestandalone"),
-                env=self.environ,
-                stdout=log,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._service = ServiceProcess("queuestandalone", self._log_path, self._own, own_session=True)
+        self.process = self._service.process
         self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}/api/v1", trust_env=False)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
-        if self.process.returncode is None:
+        if not self._service.ended:
             await self.stop()
 
     @property
     def log(self) -> str:
-        """All that it and its services have said."""
-        return self.log_path.read_text()
+        """Everything that it and its services have logged."""
+        return self._service.log
 
     async def until_ready(self) -> None:
-        """Wait until it says that it runs."""
+        """Wait until it prints that it runs."""
         try:
-            await eventually(lambda: self.process.returncode is not None or "Taskyard runs" in self.log, within_s=40)
+            await eventually(lambda: self._service.ended or "Taskyard runs" in self.log, within_s=_READY_S)
         except AssertionError as error:
             raise AssertionError(f"it does not become ready:\n{self.log}") from error
-        assert self.process.returncode is None, self.log
+        assert not self._service.ended, self.log
 
     async def wait(self) -> int:
         """Wait until it has ended; its exit code."""
-        return await asyncio.wait_for(self.process.wait(), _STOP_S)
+        return await self._service.wait(_STOP_S)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal its whole process group, as a terminal does; its exit code."""
@@ -81,9 +75,9 @@ class StandaloneProcess:
         return await eventually(lambda: self.pid(process) if self.pid(process) != old else 0)
 
     async def state_of(self, task_id: str) -> str:
-        """The state of a task; empty while the api does not tell."""
+        """The state of a task; empty while the api does not answer."""
         try:
-            answer = await self.http.get(f"/tasks/{task_id}")
+            response = await self.http.get(f"/tasks/{task_id}")
         except httpx.TransportError:
             return ""
-        return str(answer.json()["state"]) if answer.is_success else ""
+        return str(response.json()["state"]) if response.is_success else ""

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import jsonpatch
 from aiohttp import web
 
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.kinds import Kind
-from tests.integration.queuecontroller.objects import Key, Object, Objects, Refusal, merge, parse_selector
-from tests.integration.queuecontroller.open_api import describe_pools
-from tests.integration.queuecontroller.permissions import Permission, declared_permissions, needed_permission
-from tests.integration.queuecontroller.pool_schema import fill_defaults, find_faults, pool_schema
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.kinds import Kind
+from tests.support.kubernetes.objects import Key, Object, Objects, Refusal, merge, parse_selector
+from tests.support.kubernetes.open_api import describe_pools
+from tests.support.kubernetes.permissions import Permission, declared_permissions, needed_permission
+from tests.support.kubernetes.pool_schema import fill_defaults, find_faults, pool_schema
 
 ADMIN_TOKEN = "admin"
 CONTROLLER_TOKEN = "controller"

@@ -26,8 +26,8 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import HISTORY_LENGTH, Attempt, Outcome, Task, TaskSnapshot
 from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
-from tests.faults.services.journal import Entry
-from tests.faults.services.yard import Yard
+from tests.support.journal import Entry
+from tests.support.system import System
 
 _SHOWN = 20
 _AT_ONCE = 50
@@ -47,30 +47,30 @@ class Tally(NamedTuple):
     """What does not hold, in sentences."""
 
 
-async def audit(yard: Yard, tasks: Iterable[Task]) -> Tally:
+async def audit(system: System, tasks: Iterable[Task]) -> Tally:
     """Check all of the above.
 
     Raises:
         AssertionError: something does not hold; the message says what.
     """
-    tally = await examine(yard, tasks)
+    tally = await examine(system, tasks)
     wrong = tally.wrong
     assert not wrong, f"{len(wrong)} things are wrong:\n" + "\n".join(wrong[:_SHOWN])
     return tally
 
 
-async def examine(yard: Yard, tasks: Iterable[Task]) -> Tally:
+async def examine(system: System, tasks: Iterable[Task]) -> Tally:
     """Find out what of the above holds, with the numbers."""
     tasks = list(tasks)
-    found = await _find_all(yard, tasks)
-    entries = yard.journal.entries()
+    found = await _find_all(system, tasks)
+    entries = system.journal.entries()
     snapshots = [snapshot for snapshot in found if snapshot is not None]
     wrong = [f"{task.id} is lost" for task, snapshot in zip(tasks, found, strict=True) if snapshot is None]
     for snapshot in snapshots:
         wrong += _check_task(snapshot)
-    wrong += _check_totals(await yard.stats(), snapshots)
-    wrong += _check_executions(entries, snapshots, yard.stopped_pids)
-    wrong += find_contradictions(await read_keyspace(yard.store.server))
+    wrong += _check_totals(await system.stats(), snapshots)
+    wrong += _check_executions(entries, snapshots, system.stopped_pids)
+    wrong += find_contradictions(await read_keyspace(system.store.server))
     states = Counter(snapshot.state for snapshot in snapshots)
     ended = Counter(each.task_id for each in entries if each.event == "ended")
     return Tally(
@@ -83,11 +83,11 @@ async def examine(yard: Yard, tasks: Iterable[Task]) -> Tally:
     )
 
 
-async def _find_all(yard: Yard, tasks: list[Task]) -> list[TaskSnapshot | None]:
+async def _find_all(system: System, tasks: list[Task]) -> list[TaskSnapshot | None]:
     found: list[TaskSnapshot | None] = []
     for first in range(0, len(tasks), _AT_ONCE):
         chunk = tasks[first : first + _AT_ONCE]
-        found += await asyncio.gather(*(yard.store.reader.find(task.id, [task.queue]) for task in chunk))
+        found += await asyncio.gather(*(system.store.reader.find(task.id, [task.queue]) for task in chunk))
     return found
 
 

@@ -1,10 +1,9 @@
-"""All of Taskyard on one machine, for one test, with every process within reach of harm."""
+"""All of Taskyard on one machine for one test: a server, services as processes, and a journal of what handlers ran."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,28 +16,27 @@ import msgspec
 from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task, TaskSnapshot
-from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
+from queuecore.embedded import EmbeddedValkey
 from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.faults.services.handlers import Work
-from tests.faults.services.journal import VARIABLE, Journal
-from tests.faults.services.service_process import ServiceProcess, plain_http
+from tests.support.journal import VARIABLE, Journal
+from tests.support.journaling_handlers import Work
+from tests.support.service_process import ServiceProcess, plain_http, service_environment
 
 LEASE_S = 1.0
 """The shortest that a worker takes: what is lost is found soon."""
 QUEUE = "default"
 
-_REPOSITORY = Path(__file__).parents[3]
 _SOON = RetryPolicy(base_ms=20, max_ms=200)
 
 
-class Yard:
-    """A server and the services around it; ends all of them, whatever state they are in.
+class System:
+    """A server and the services around it. Ends all of them at exit, whatever state they are in.
 
     Args:
-        folder: for data, logs and the journal.
+        folder: holds data, logs and the journal.
         config: further lines of the server's configuration.
     """
 
@@ -49,7 +47,7 @@ class Yard:
         self.services: list[ServiceProcess] = []
         self._numbers = itertools.count(1)
         self.stopped_pids: set[int] = set()
-        """Workers that were asked to stop: what they had begun they may give back."""
+        """Workers that were asked to stop: they may release what they had begun."""
 
     async def __aenter__(self) -> Self:
         self.valkey.start()
@@ -59,27 +57,28 @@ class Yard:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(service.kill() for service in self.services))
+        for service in self.services:
+            service.kill()
         await self.store.close()
         self.valkey.kill()
 
     async def start_scheduler(self, **variables: str) -> ServiceProcess:
-        """A scheduler. Lost workers prove nothing against a task unless a test says so: they are killed at random."""
+        """A scheduler. Lost workers make no task a suspect unless a test says so, because tests kill them at random."""
         variables = {"TASKYARD_SCHEDULER_POISON_LOSSES": "1000", **variables}
-        return await self._start("queuescheduler", **variables, **_probes("SCHEDULER"))
+        return await self._start("queuescheduler", **variables)
 
     async def start_worker(self, **variables: str) -> ServiceProcess:
         """A worker with short leases."""
         variables = {
-            "TASKYARD_WORKER_HANDLERS": "tests.faults.services.handlers",
+            "TASKYARD_WORKER_HANDLERS": "tests.support.journaling_handlers",
             "TASKYARD_WORKER_LEASE": f"{LEASE_S}s",
             "TASKYARD_WORKER_PROCESSES": "2",
             **variables,
         }
-        return await self._start("queueworker", **variables, **_probes("WORKER"))
+        return await self._start("queueworker", **variables)
 
     async def start_workers(self, number: int, **variables: str) -> list[ServiceProcess]:
-        """Workers, side by side."""
+        """Several workers."""
         return await asyncio.gather(*(self.start_worker(**variables) for _ in range(number)))
 
     async def start_api(self, port: int = 0, **variables: str) -> ServiceProcess:
@@ -90,11 +89,11 @@ class Yard:
         return api
 
     async def start_unready_api(self, port: int = 0, **variables: str) -> ServiceProcess:
-        """An api that has yet to find its store."""
-        return await self._start("queueapi", TASKYARD_API_PORT=str(port or find_free_port()), **variables)
+        """An api that need not be ready."""
+        return await self._start("queueapi", **({"TASKYARD_API_PORT": str(port)} if port else {}), **variables)
 
     async def enqueue(self, tasks: Iterable[Task]) -> list[Task]:
-        """Enqueue tasks; the same."""
+        """Enqueue tasks, and return them."""
         tasks = list(tasks)
         for first in range(0, len(tasks), 500):
             await self.store.enqueue(*tasks[first : first + 500])
@@ -127,7 +126,7 @@ class Yard:
         await eventually(lambda: wanted <= self.journal.started_ids(), within_s)
 
     async def find(self, task: Task) -> TaskSnapshot:
-        """A task that must be there."""
+        """A task that must exist."""
         found = await self.store.reader.find(task.id, [task.queue])
         assert found is not None, f"{task.id} is gone"
         return found
@@ -143,22 +142,18 @@ class Yard:
         worker.send(signal.SIGTERM)
 
     async def _start(self, module: str, **variables: str) -> ServiceProcess:
-        environ = {name: text for name, text in os.environ.items() if not name.startswith("TASKYARD_")}
-        environ |= {
-            "PYTHONPATH": str(_REPOSITORY),
-            VARIABLE: str(self.journal.path),
-            "TASKYARD_REDIS_URL": self.valkey.url,
-            "TASKYARD_LOG_FORMAT": "json",
-            **variables,
-        }
-        service = await ServiceProcess.start(f"{module}-{next(self._numbers)}", module, environ, self.folder)
+        environ = service_environment(module, self.valkey.url) | {VARIABLE: str(self.journal.path)} | variables
+        service = ServiceProcess(module, self.folder / f"{module}-{next(self._numbers)}.log", environ)
         self.services.append(service)
-        await service.until_started(module.removeprefix("queue") + "_started")
+        await service.until_started()
         return service
 
 
 def work(kind: str, *, max_retries: int = 25, timeout_ms: int = 60_000, priority: int = 5, **behaviour: Any) -> Task:
-    """A task of one of :mod:`tests.faults.services.handlers`, retried soon; ``behaviour`` are fields of its payload."""
+    """A task of one of :mod:`tests.support.journaling_handlers`, retried soon.
+
+    ``behaviour`` holds fields of its payload.
+    """
     return make_task(
         type=kind,
         queue=QUEUE,
@@ -168,10 +163,6 @@ def work(kind: str, *, max_retries: int = 25, timeout_ms: int = 60_000, priority
         retry_policy=_SOON,
         priority=priority,
     )
-
-
-def _probes(service: str) -> dict[str, str]:
-    return {f"TASKYARD_{service}_PROBE_HOST": HOST, f"TASKYARD_{service}_PROBE_PORT": "0"}
 
 
 async def _is_ready(http: httpx.AsyncClient) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from queuecore.testing.waiting import eventually
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.kinds import Kind
-from tests.integration.queuecontroller.kube_client import KubeClient, Object
-from tests.integration.queuecontroller.queue_api import Queues
-from tests.integration.queuecontroller.replica_sets import COST, ReplicaSets
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.kinds import Kind
+from tests.support.kubernetes.kube_client import KubeClient, Object
+from tests.support.kubernetes.queue_api import Queues
+from tests.support.kubernetes.replica_sets import COST, ReplicaSets
 
 WORKER = "worker"
 
 
-class Yard:
+class PoolNamespace:
     def __init__(self, client: KubeClient, queues: Queues, api_url: str, replica_sets: ReplicaSets | None) -> None:
         self.client = client
         self.queues = queues

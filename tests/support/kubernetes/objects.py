@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from tests.integration.queuecontroller.kinds import Kind
+from tests.support.kubernetes.kinds import Kind
 
 Object = dict[str, Any]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration.queuecontroller.background import Background
-from tests.integration.queuecontroller.kube_api import ADMIN_TOKEN, CONTROLLER_TOKEN, KubeApi
+from tests.support.kubernetes.background import Background
+from tests.support.kubernetes.kube_api import ADMIN_TOKEN, CONTROLLER_TOKEN, KubeApi
 
 
 class KubeServer(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from tests.integration.queuecontroller import kinds
-from tests.integration.queuecontroller.kinds import Kind
+from tests.support.kubernetes import kinds
+from tests.support.kubernetes.kinds import Kind
 
 Object = dict[str, Any]
 
