@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from queuecore.store.client.server import Server
@@ -29,45 +29,49 @@ async def empty(server: Server) -> None:
 
 
 async def read_keyspace(server: Server) -> dict[str, Any]:
-    """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets."""
-    keys = await on_all_nodes(server, "KEYS", "*")
-    kinds = await server.commands([("TYPE", key) for key in keys])
-    # Some keys expire, be it between these calls.
-    known = [(key, kind) for key, kind in zip(keys, kinds, strict=True) if kind != b"none"]
-    values = await server.commands([_read_command(key, kind) for key, kind in known])
-    return {
-        key.decode(): _read_value(kind, value)
-        for (key, kind), value in zip(known, values, strict=True)
-        if value is not None
-    }
+    """Every key of the database with its value: strings as bytes, sorted sets and hashes as dicts, lists, sets.
+
+    Each node is read at one moment. All keys of a queue are on one node, so its tasks may change state meanwhile.
+    """
+    answers = await on_all_nodes(server, "EVAL", _READ_ALL, 0)
+    nodes = answers.values() if isinstance(answers, dict) else [answers]
+    return {key.decode(): _read_value(key, kind, value) for node in nodes for key, kind, value in node}
 
 
-def _read_command(key: bytes, kind: bytes) -> Sequence[Argument]:
+_READ_ALL = """
+local readers = {
+  string = function(key) return redis.call('GET', key) end,
+  zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
+  hash = function(key) return redis.call('HGETALL', key) end,
+  list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
+}
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind = redis.call('TYPE', key).ok
+  local read = readers[kind]
+  found[#found + 1] = { key, kind, read and read(key) or false }
+end
+return found
+"""
+
+
+def _read_value(key: bytes, kind: bytes, value: Any) -> Any:
     match kind:
-        case b"string":
-            return ("GET", key)
+        case b"string" | b"list":
+            return value
         case b"zset":
-            return ("ZRANGE", key, 0, -1, "WITHSCORES")
+            return {member.decode(): float(score) for member, score in _pairs(value)}
         case b"hash":
-            return ("HGETALL", key)
-        case b"list":
-            return ("LRANGE", key, 0, -1)
+            return {field.decode(): each for field, each in _pairs(value)}
         case b"set":
-            return ("SMEMBERS", key)
+            return {member.decode() for member in value}
         case other:
             raise AssertionError(f"{key!r} is a {other!r}")
 
 
-def _read_value(kind: bytes, value: Any) -> Any:
-    match kind:
-        case b"zset":
-            return {member.decode(): float(score) for member, score in zip(value[::2], value[1::2], strict=True)}
-        case b"hash":
-            return {field.decode(): each for field, each in value.items()}
-        case b"set":
-            return {member.decode() for member in value}
-        case _:
-            return value
+def _pairs(flat: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 STATES = ("pending", "active", "scheduled", "retry", "archived", "completed")
