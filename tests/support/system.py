@@ -51,7 +51,7 @@ class System:
 
     async def __aenter__(self) -> Self:
         self.valkey.start()
-        self.store = TestStore(self.valkey.url)
+        self.store = TestStore(self.valkey.url, patient=True)
         return self
 
     async def __aexit__(
