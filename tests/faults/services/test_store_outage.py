@@ -30,6 +30,8 @@ _FROZEN_S = 10.0
 _PROCESSES = 4
 _CONNECTIONS_PER_PROCESS_AND_SECOND = 15.0
 _REFUSALS = 8
+_GATED = 20
+"""Tasks that run until their gate opens."""
 
 
 class Town(NamedTuple):
@@ -85,15 +87,19 @@ async def test_services_wait_and_recover_by_themselves_when_the_store_is_killed(
     assert door.knocks / away_s < _PROCESSES * _CONNECTIONS_PER_PROCESS_AND_SECOND
 
 
-async def test_no_attempt_is_lost_when_lease_calls_come_to_a_frozen_store(system: System) -> None:
+async def test_no_attempt_is_lost_when_lease_calls_come_to_a_frozen_store(system: System, tmp_path: Path) -> None:
     await system.start_scheduler()
-    workers = await system.start_workers(2, TASKYARD_WORKER_LEASE="60s", TASKYARD_WORKER_SLOTS="20")
-    tasks = await system.enqueue(work("coroutine", seconds=0.05) for _ in range(2_000))
-    await system.until_ended(200)
-    # When it goes on, the store finds calls whose callers have given up.
+    workers = await system.start_workers(2, TASKYARD_WORKER_LEASE="60s", TASKYARD_WORKER_SLOTS=str(_GATED // 2))
+    gated = await _begin_long_tasks(system, tmp_path / "gate")
+    waiting = await system.enqueue(work("coroutine") for _ in range(200))
+    # All slots are taken, so no lease call is in flight: the store could have granted one and frozen before it sent the
+    # reply, and such an attempt is lost. The calls that follow the opening of the gate come to a frozen store.
     system.valkey.pause()
+    (tmp_path / "gate").touch()
     await eventually(lambda: all(len(worker.logged("lease_failed")) >= 2 for worker in workers))
+    # When it goes on, the store finds calls whose callers have given up.
     system.valkey.resume()
+    tasks = [*gated, *waiting]
     await system.until_ended(len(tasks))
 
     assert {(await system.find(task)).attempt for task in tasks} == {1}
@@ -130,7 +136,7 @@ def _mixed_work() -> Callable[[], Task]:
 
 
 async def _begin_long_tasks(system: System, gate: Path) -> list[Task]:
-    running = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(20))
+    running = await system.enqueue(work("coroutine", until=str(gate)) for _ in range(_GATED))
     await system.until_started(running)
     return running
 
