@@ -79,15 +79,15 @@ dashboards: $(VENV)/.test ## Write the dashboards of charts/taskyard/files/dashb
 	$(BIN)/python -m deploy.dashboards
 
 .PHONY: bench
-bench: $(VENV)/.bench ## Measure beside the Python peers, under an hour; QUICK=1 under 5 minutes; ARGS="--measures enqueue" a part
+bench: $(VENV)/.test ## Measure beside the Python peers, under an hour; QUICK=1 under 5 minutes; ARGS="--measures enqueue" a part
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-check
-bench-check: $(VENV)/.bench ## Compare the ratios to peers with the accepted ones; ARGS=--accept takes new ones
+bench-check: $(VENV)/.test ## Compare the ratios to peers with the accepted ones; ARGS=--accept takes new ones
 	$(BIN)/python -m benchmarks.check $(ARGS)
 
 .PHONY: bench-growth
-bench-growth: $(VENV)/.bench ## Measure what a large store costs, and write it into docs/performance.md; QUICK=1 only tries
+bench-growth: $(VENV)/.test ## Measure what a large store costs, and write it into docs/performance.md; QUICK=1 only tries
 	$(BIN)/python -m benchmarks.growth $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-requirements
@@ -149,13 +149,12 @@ dev: ## Run all of Taskyard in a cluster with skaffold, and again when sources c
 	skaffold dev $(ARGS)
 
 .PHONY: bench-autoscaling
-bench-autoscaling: $(VENV)/.bench ## Simulate autoscaling policies, and write docs/autoscaling.md and its plots anew
+bench-autoscaling: $(VENV)/.test ## Simulate autoscaling policies, and write docs/autoscaling.md and its plots anew
 	$(BIN)/python -m benchmarks.autoscaling $(ARGS)
 
 .PHONY: requirements
 requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases
-	$(call compile,lint,--group build --group test --group bench --group lint $(ARGS))
-	$(call compile,bench,--group build --group test --group bench --constraint $(REQUIREMENTS)/lint.txt)
+	$(call compile,lint,--group build --group test --group lint $(ARGS))
 	$(call compile,test,--group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
 	$(foreach each,$(SERVICES),$(call compile_service,$(each)))
@@ -224,5 +223,5 @@ $(VENV)/.test: $(VENV)/.helm $(VENV)/.servers
 $(VENV)/.run: $(VENV)/.members
 	@touch $@
 
-$(VENV)/.test $(VENV)/.bench $(VENV)/.lint: $(VENV)/.%: $(VENV)/.requirements-% $(VENV)/.members
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.requirements-% $(VENV)/.members
 	@touch $@

@@ -2,10 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("matplotlib", reason="without matplotlib no plot is tested: make lint installs it")
-
 from benchmarks.figures import FIGURE, summarise
 from benchmarks.growth.curve import Curve
 from benchmarks.growth.report import write_curves
