@@ -33,7 +33,7 @@ def make_kustomize() -> dict[Path, str]:
     if not binaries:
         sys.stderr.write("no Helm is installed: deploy/kustomize is left as it is\n")
         return {}
-    return make_overlays(helm_render(binaries[-1].helm, CHART), ROOT / "deploy")
+    return make_overlays(helm_render(binaries[-1].helm, CHART), CHART, ROOT / "deploy")
 
 
 def find_stale(files: dict[Path, str]) -> list[Path]:

@@ -1,7 +1,12 @@
-"""Making the kustomize files from the chart: the base is the chart rendered, an overlay what its values change."""
+"""The kustomize files, made from the chart: the base is the chart rendered, an overlay the changes of its values.
+
+Overlays hold no copies of the chart's dashboards. kustomize reads no file outside of the folder that it builds, but
+builds other folders for it. The dashboards therefore have a kustomization.yaml beside them.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +22,7 @@ OVERLAYS = ("dev", "production")
 NAMESPACE = "taskyard"
 RELEASE = "taskyard"
 _NOTE = "# Made from the chart by `make chart-docs`; change the values, or make an overlay of your own on top.\n"
+_KIND = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 _HOOK = "helm.sh/hook"
 
 
@@ -37,34 +43,57 @@ def helm_render(helm: Path, chart: Path) -> Render:
     return render
 
 
-def make_overlays(render: Render, deploy: Path) -> dict[Path, str]:
-    """What the files in ``deploy/kustomize`` must hold, by their paths.
+def make_overlays(render: Render, chart: Path, deploy: Path) -> dict[Path, str]:
+    """The contents of all generated kustomize files, by their paths.
 
     Args:
-        render: of the chart.
+        render: renders the chart.
+        chart: the folder of the chart.
         deploy: the folder ``deploy``.
     """
-    folder = deploy / "kustomize"
+    folder, dashboards = deploy / "kustomize", chart / "files" / "dashboards"
     own = folder / "values.yaml"
     base = render([own])
     files = {folder / "base" / "manifests.yaml": _NOTE + _dump_all(base)}
     for name in OVERLAYS:
         wanted = render([own, deploy / "environments" / f"{name}.yaml"])
         overlay = folder / "overlays" / name
+        resources = ["../../base", "added.yaml"]
         added = [each for each in wanted if _key(each) not in {_key(there) for there in base}]
+        if copies := [each for each in added if _is_copy(each, dashboards)]:
+            added = [each for each in added if each not in copies]
+            resources.append(os.path.relpath(dashboards, overlay))
+            files[dashboards / "kustomization.yaml"] = _NOTE + _dump(_generators(copies))
         files[overlay / "added.yaml"] = _NOTE + _dump_all(added)
-        files[overlay / "kustomization.yaml"] = _NOTE + _dump(_kustomization(list(_patches(base, wanted))))
+        files[overlay / "kustomization.yaml"] = _NOTE + _dump(_kustomization(resources, list(_patches(base, wanted))))
     return files
 
 
-def _kustomization(patches: list[Manifest]) -> Manifest:
-    return {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": NAMESPACE,
-        "resources": ["../../base", "added.yaml"],
-        "patches": patches,
+def _is_copy(manifest: Manifest, folder: Path) -> bool:
+    """Whether a ConfigMap holds files of a folder, unchanged."""
+    return manifest["kind"] == "ConfigMap" and all(
+        (folder / name).exists() and (folder / name).read_text(encoding="utf-8") == text
+        for name, text in manifest["data"].items()
+    )
+
+
+def _generators(manifests: list[Manifest]) -> Manifest:
+    """A kustomization that makes ConfigMaps of the files beside it."""
+    return _KIND | {
+        "generatorOptions": {"disableNameSuffixHash": True},
+        "configMapGenerator": [
+            {
+                "name": each["metadata"]["name"],
+                "files": list(each["data"]),
+                "options": {key: each["metadata"][key] for key in ("labels", "annotations") if key in each["metadata"]},
+            }
+            for each in manifests
+        ],
     }
+
+
+def _kustomization(resources: list[str], patches: list[Manifest]) -> Manifest:
+    return _KIND | {"namespace": NAMESPACE, "resources": resources, "patches": patches}
 
 
 def _patches(base: list[Manifest], wanted: list[Manifest]) -> Iterator[Manifest]:

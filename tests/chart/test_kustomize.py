@@ -4,9 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from deploy.chart.overlays import NAMESPACE, OVERLAYS
-from tests.chart.helm import ROOT, Helm
+from deploy.chart.overlays import NAMESPACE, OVERLAYS, Render, make_overlays
+from tests.chart.helm import CHART, ROOT, Helm
 from tests.chart.manifests import Manifest, Manifests, key_of
 
 FOLDER = ROOT / "deploy" / "kustomize"
@@ -44,3 +45,45 @@ def test_kustomize_builds_what_the_chart_renders(helm: Helm, kubectl: Path, envi
 def test_every_environment_has_its_overlay() -> None:
     environments = {each.stem for each in (ROOT / "deploy" / "environments").glob("*.yaml")}
     assert environments == set(OVERLAYS) == {each.name for each in (FOLDER / "overlays").iterdir()}
+
+
+def test_overlays_hold_no_dashboard_when_it_is_a_file_of_the_chart(tmp_path: Path) -> None:
+    dashboards = _dashboards(tmp_path, {"queue.json": "{}"})
+
+    files = make_overlays(_rendering("queue.json", "{}"), tmp_path / "chart", tmp_path / "deploy")
+
+    for name in OVERLAYS:
+        overlay = tmp_path / "deploy" / "kustomize" / "overlays" / name
+        assert "queue.json" not in files[overlay / "added.yaml"]
+        resources = yaml.safe_load(files[overlay / "kustomization.yaml"])["resources"]
+        assert (overlay / resources[-1]).resolve() == dashboards
+    (generator,) = yaml.safe_load(files[dashboards / "kustomization.yaml"])["configMapGenerator"]
+    assert generator == {"name": "queue", "files": ["queue.json"], "options": {"labels": {"some": "label"}}}
+
+
+def test_overlays_hold_a_dashboard_when_values_change_it(tmp_path: Path) -> None:
+    dashboards = _dashboards(tmp_path, {"queue.json": "{}"})
+
+    files = make_overlays(_rendering("queue.json", "{changed}"), tmp_path / "chart", tmp_path / "deploy")
+
+    assert dashboards / "kustomization.yaml" not in files
+    overlay = tmp_path / "deploy" / "kustomize" / "overlays" / OVERLAYS[0]
+    assert "{changed}" in files[overlay / "added.yaml"]
+
+
+def test_package_of_the_chart_is_without_the_kustomization_of_the_dashboards() -> None:
+    assert "kustomization.yaml" in (CHART / ".helmignore").read_text(encoding="utf-8").splitlines()
+
+
+def _dashboards(folder: Path, files: dict[str, str]) -> Path:
+    dashboards = folder / "chart" / "files" / "dashboards"
+    dashboards.mkdir(parents=True)
+    for name, text in files.items():
+        (dashboards / name).write_text(text, encoding="utf-8")
+    return dashboards
+
+
+def _rendering(name: str, text: str) -> Render:
+    """Renders one dashboard in every environment, and nothing in the base."""
+    dashboard = {"kind": "ConfigMap", "metadata": {"name": "queue", "labels": {"some": "label"}}, "data": {name: text}}
+    return lambda values: [dashboard] if len(values) > 1 else []
