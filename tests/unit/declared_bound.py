@@ -1,0 +1,22 @@
+"""The bounds that our packages declare for libraries whose internals they use."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import requires, version
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+
+def assert_bounded_to_minor(package: str, library: str) -> None:
+    """Check that a package admits one minor of a library, and that it is the installed one."""
+    (declared,) = [each for each in map(Requirement, requires(package) or ()) if _normal(each.name) == library]
+    installed = Version(version(library))
+    next_minor = f"{installed.major}.{installed.minor + 1}"
+    assert declared.specifier.contains(installed), f"{installed} is installed, and {package} declares {declared}"
+    assert not declared.specifier.contains(next_minor), f"{package} declares {declared}, which admits {next_minor}"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import AbstractConnection, Connection
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+
+from tests.unit.declared_bound import assert_bounded_to_minor
+
+
+def test_redis_is_bounded_to_the_installed_minor() -> None:
+    assert_bounded_to_minor("queuecore", "redis")
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (AbstractConnection.pack_command, ["self", "args"]),
+        (AbstractConnection.send_packed_command, ["self", "command", "check_health"]),
+        (ConnectionPool.get_connection, ["self", "command_name", "keys", "options"]),
+        (ConnectionPool.release, ["self", "connection"]),
+        (Redis.execute_command, ["self", "args", "options"]),
+        (RedisCluster.execute_command, ["self", "args", "kwargs"]),
+        (RedisCluster.aclose, ["self"]),
+    ],
+    ids=lambda each: getattr(each, "__qualname__", ""),
+)
+def test_redis_method_has_the_parameters_of_ours_when_we_override_it(
+    method: Callable[..., Any], parameters: list[str]
+) -> None:
+    assert list(inspect.signature(method).parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options"),
+    [
+        (AbstractConnection.send_packed_command, ["self", b"command", True], {}),
+        (AbstractConnection.send_command, ["self", "PING"], {}),
+        (AbstractConnection.read_response, ["self"], {}),
+        (AbstractConnection.should_reconnect, ["self"], {}),
+        (AbstractConnection.disconnect, ["self"], {"nowait": True}),
+        (ConnectionPool.get_available_connection, ["self"], {}),
+        (ConnectionPool.ensure_connection, ["self", "connection"], {}),
+        (ClusterNode.disconnect, ["self"], {}),
+        (RedisCluster.initialize, ["self"], {}),
+    ],
+    ids=lambda each: getattr(each, "__qualname__", ""),
+)
+def test_redis_method_takes_the_arguments_when_we_call_it(
+    method: Callable[..., Any], arguments: list[Any], options: dict[str, Any]
+) -> None:
+    inspect.signature(method).bind(*arguments, **options)
+
+
+def test_redis_connection_keeps_its_writer() -> None:
+    connection = Connection()
+    assert connection._writer is None
+    assert not connection.is_connected
+    assert connection.health_check_interval == 0
+
+
+def test_redis_pool_keeps_its_connections_in_two_collections() -> None:
+    pool = ConnectionPool()
+    lent = pool.get_available_connection()
+    assert lent in pool._in_use_connections
+    pool._in_use_connections.remove(lent)
+    pool._available_connections.append(lent)
+    assert pool.get_available_connection() is lent
+
+
+def test_redis_sentinels_pool_names_its_sentinels() -> None:
+    manager = Sentinel([("127.0.0.1", 1)])
+    pool = SentinelConnectionPool("service", manager)
+    assert pool.sentinel_manager is manager
+    assert len(manager.sentinels) == 1
+
+
+def test_redis_cluster_names_its_nodes_and_never_reads_them_again_when_told_so() -> None:
+    node = ClusterNode("127.0.0.1", 1)
+    cluster = RedisCluster(startup_nodes=[node], reinitialize_steps=0)
+    assert cluster.reinitialize_steps == 0
+    assert list(cluster.nodes_manager.startup_nodes.values()) == [node]
+    assert cluster.nodes_manager.nodes_cache == {}
