@@ -154,8 +154,8 @@ bench-autoscaling: $(VENV)/.test ## Simulate autoscaling policies, and write doc
 
 .PHONY: requirements
 requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases
-	$(call compile,lint,--group build --group test --group lint $(ARGS))
-	$(call compile,test,--group build --group test --constraint $(REQUIREMENTS)/lint.txt)
+	$(call compile,lint,--extra otlp-grpc --group build --group test --group lint $(ARGS))
+	$(call compile,test,--extra otlp-grpc --group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
 	$(foreach each,$(SERVICES),$(call compile_service,$(each)))
 	$(BIN)/uv pip compile $(PIN) --group build --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/build.txt
@@ -171,9 +171,9 @@ endef
 PIN = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	$(addprefix --no-emit-package ,$(MEMBER_PACKAGES))
 
-# What the image of one service holds.
+# The contents of the image of one service: users of images choose the protocol of traces, so gRPC is in it.
 define compile_service
-	$(BIN)/uv pip compile $(PIN) --constraint $(REQUIREMENTS)/lint.txt \
+	$(BIN)/uv pip compile $(PIN) --extra otlp-grpc --constraint $(REQUIREMENTS)/lint.txt \
 		--output-file $(REQUIREMENTS)/$(1).txt services/$(1)/pyproject.toml
 
 endef
