@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ async def until_state(store: TestStore, task: Task, state: TaskState) -> TaskSna
     return await find(store, task)
 
 
-async def until_running(store: TestStore, task: Task, attempt: int = 1) -> int:
-    """Wait until the handler of a waiting task runs; the process that it runs in."""
+async def until_running(store: TestStore, task: Task, attempt: int = 1, before: Collection[int] = ()) -> int:
+    """Wait until the handler of a waiting task runs in a process other than ``before``; that process."""
 
     async def runs() -> bool:
         found = await find(store, task)
-        return found.attempt == attempt and found.state is TaskState.ACTIVE and found.progress is not None
+        if found.attempt != attempt or found.state is not TaskState.ACTIVE or found.progress is None:
+            return False
+        # Until the handler reports again, a released task has the progress of its last run.
+        return int(found.progress) not in before
 
     await eventually(runs)
     return int((await find(store, task)).progress or b"")
