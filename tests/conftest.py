@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.strict_skips import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
+
 _TESTS = Path(__file__).parent
 _UNIT_TIMEOUT_S = 30
 """Against what hangs, not what is slow: the machine may have other things to do."""
