@@ -31,6 +31,30 @@ run: $(VENV)/.run ## Run all of Taskyard on this machine, with an embedded Valke
 test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest, JOBS=0 runs them one by one
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
+# The versions of Python that the packages are for.
+PYTHONS := 3.11 3.12 3.13 3.14
+PORTABLE_TESTS := tests/unit tests/integration/queueworker
+
+.PHONY: test-pythons
+test-pythons: ## Run the unit tests and the worker's on every Python that is for us and here, each in an environment of its own
+	@missing=; failed=; \
+	for version in $(PYTHONS); do \
+		found=; \
+		for each in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python$$version; do \
+			if $$each -c 'import ensurepip' 2>/dev/null; then found=$$each; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then missing="$$missing $$version"; continue; fi; \
+		$(MAKE) --no-print-directory test-python VENV=.cache/python$$version PYTHON=$$found \
+			|| failed="$$failed $$version"; \
+	done; \
+	[ -z "$$missing" ] || echo "NOT TESTED, since these versions of Python are not installed:$$missing" >&2; \
+	[ -z "$$failed" ] || { echo "FAILED on Python:$$failed" >&2; exit 1; }
+
+.PHONY: test-python
+test-python: $(VENV)/.requirements-test $(VENV)/.members
+	$(BIN)/python --version
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PORTABLE_TESTS) $(ARGS)
+
 .PHONY: test-images
 test-images: $(VENV)/.test ## Build the images and run them; needs podman
 	$(BIN)/python -m pytest tests/images $(ARGS)
