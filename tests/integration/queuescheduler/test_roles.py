@@ -22,7 +22,7 @@ from queuescheduler import known_queues, promoter
 from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import MOST_GRACE_S
+from queuescheduler.outage_grace import MAX_GRACE_S
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import INTERVAL_S, SHORTEST_PAUSE_S, Reclaimer
 
@@ -46,21 +46,23 @@ class Roles:
         metrics = SchedulerMetrics(self.registry)
         self.queues = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
         self.promoter = Promoter(
-            upkeep=store.upkeep,
-            signals=store.signals,
+            maintenance=store.upkeep,
+            notifications=store.signals,
             queues=self.queues,
             metrics=metrics,
             backoff=Backoff(lambda: 0.0),
         )
         self.reclaimer = Reclaimer(
-            upkeep=store.upkeep,
+            maintenance=store.upkeep,
             queues=self.queues,
             poison_losses=2,
             metrics=metrics,
             backoff=Backoff(lambda: 0.0),
             clock=lambda: self.now_s,
         )
-        self.expirer = Expirer(upkeep=store.upkeep, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0))
+        self.expirer = Expirer(
+            maintenance=store.upkeep, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0)
+        )
 
     def count(self, name: str) -> float:
         return self.registry.get_sample_value(f"taskyard_scheduler_{name}_total") or 0.0
@@ -208,7 +210,7 @@ async def test_reclaimer_leaves_workers_time_to_renew_when_the_store_was_away(st
     roles.queues.last_error = None
     await roles.reclaimer.tick()
     assert await store.state(task) is TaskState.ACTIVE
-    roles.now_s += MOST_GRACE_S
+    roles.now_s += MAX_GRACE_S
     await roles.reclaimer.tick()
     assert await store.state(task) is TaskState.RETRY
 

@@ -17,7 +17,7 @@ from queuecore.store.attempts.leases import Lease, UnreadableLease
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queueworker.roles.leaser import MOST_PER_LEASE, Leaser
+from queueworker.roles.leaser import MAX_PER_LEASE, Leaser
 from queueworker.roles.queue_order import QueueOrder, StrictOrder, WeightedOrder
 from queueworker.runs.slots import Slots
 
@@ -42,7 +42,7 @@ class Desk:
         self.full: asyncio.Future[None] | None = None
         self.leaser = Leaser(
             leases=worker.leases,
-            signals=store.signals,
+            notifications=store.signals,
             order=order,
             slots=self.slots,
             start=self._start,
@@ -174,11 +174,11 @@ async def test_leaser_divides_many_slots_by_weight(store: TestStore) -> None:
 
 
 async def test_leaser_leases_a_bounded_number_of_tasks_per_call(store: TestStore) -> None:
-    await store.enqueue(*(make_task() for _ in range(2 * MOST_PER_LEASE + 1)))
+    await store.enqueue(*(make_task() for _ in range(2 * MAX_PER_LEASE + 1)))
     before = await calls(store)
-    desk = Desk(store, 2 * MOST_PER_LEASE + 1, one_queue())
+    desk = Desk(store, 2 * MAX_PER_LEASE + 1, one_queue())
     async with desk.leasing():
-        await desk.until_started(2 * MOST_PER_LEASE + 1)
+        await desk.until_started(2 * MAX_PER_LEASE + 1)
     made = await calls(store) - before
     assert made["evalsha"] + made["eval"] >= 3
 

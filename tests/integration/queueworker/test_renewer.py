@@ -31,17 +31,17 @@ class Scene:
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
-        self.held = InFlightRuns()
+        self.in_flight = InFlightRuns()
         self.registry = CollectorRegistry()
         metrics = WorkerMetrics(self.registry, 1, lambda: 0)
-        self.renewer = Renewer(leases=self.worker.leases, held=self.held, metrics=metrics)
+        self.renewer = Renewer(leases=self.worker.leases, in_flight=self.in_flight, metrics=metrics)
 
     def hold(self, lease: Lease) -> Run:
         """A run whose handler waits to be stopped."""
         handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
         run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
         run.work = asyncio.ensure_future(_wait())
-        self.held.add(run)
+        self.in_flight.add(run)
         return run
 
     @property
@@ -61,7 +61,7 @@ async def test_run_is_stopped_and_held_no_more_when_its_lease_is_lost(store: Tes
     await store.lapse(task)
     await store.reclaim()
     assert await scene.renewer.renew()
-    assert (scene.lost, run.stopped_by, len(scene.held)) == (1, StopReason.LEASE_LOST, 0)
+    assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (1, StopReason.LEASE_LOST, 0)
 
 
 async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_still_under_way(
@@ -75,4 +75,4 @@ async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_sti
     await run.work
     await scene.worker.settlements.complete([Success(lease, 1)])
     assert await scene.renewer.renew()
-    assert (scene.lost, run.stopped_by, len(scene.held)) == (0, None, 1)
+    assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (0, None, 1)

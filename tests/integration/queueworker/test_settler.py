@@ -22,7 +22,7 @@ from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run
 
-MOST_WAITING = 3
+MAX_UNSETTLED = 3
 
 
 @pytest.fixture
@@ -37,20 +37,20 @@ class Counter:
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
-        self.held = InFlightRuns()
+        self.in_flight = InFlightRuns()
         self.registry = CollectorRegistry()
         self.settler = Settler(
             settlements=self.worker.settlements,
-            held=self.held,
+            in_flight=self.in_flight,
             metrics=WorkerMetrics(self.registry, 1, lambda: 0),
             backoff=Backoff(lambda: 0.0),
-            most_waiting=MOST_WAITING,
+            max_unsettled=MAX_UNSETTLED,
         )
 
     def hold(self, lease: Lease) -> Run:
         handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
         run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
-        self.held.add(run)
+        self.in_flight.add(run)
         return run
 
     def succeed(self, lease: Lease) -> None:
@@ -90,7 +90,7 @@ async def test_settler_reports_outcomes_and_holds_their_tasks_no_more(store: Tes
     await counter.until_idle()
     assert await store.state(good.task) is TaskState.COMPLETED
     assert await store.state(bad.task) is TaskState.RETRY
-    assert counter.held.all() == []
+    assert counter.in_flight.all() == []
 
 
 async def test_settler_sends_what_came_together_in_one_call(store: TestStore, counter: Counter) -> None:
@@ -111,18 +111,18 @@ async def test_settler_keeps_outcomes_until_the_store_is_back(
     counter.fail(bad)
     await eventually(lambda: counter.count("settle_retries") >= 2)
     counter.succeed(late)
-    assert len(counter.held) == 3
+    assert len(counter.in_flight) == 3
     valkey.start()
     await counter.until_idle()
     states = [await store.state(lease.task) for lease in (good, bad, late)]
     assert states == [TaskState.COMPLETED, TaskState.RETRY, TaskState.COMPLETED]
-    assert counter.held.all() == []
+    assert counter.in_flight.all() == []
 
 
 async def test_settler_has_no_room_while_too_many_outcomes_wait(
     store: TestStore, counter: Counter, valkey: EmbeddedValkey
 ) -> None:
-    done = await leases(store, counter, MOST_WAITING)
+    done = await leases(store, counter, MAX_UNSETTLED)
     valkey.kill()
     for lease in done[1:]:
         counter.succeed(lease)
@@ -145,7 +145,7 @@ async def test_settler_drops_and_counts_an_outcome_that_comes_too_late(store: Te
     counter.succeed(lease)
     await counter.until_idle()
     assert counter.count("stale_settles") == 1
-    assert counter.held.all() == []
+    assert counter.in_flight.all() == []
     assert await store.state(lease.task) is TaskState.ACTIVE
 
 

@@ -16,13 +16,13 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import MOST_GRACE_S
+from queuescheduler.outage_grace import MAX_GRACE_S
 from queuescheduler.reclaimer import Reclaimer
 
 AWAY = StoreUnavailable("away")
 
 
-class _Upkeep(Maintenance):
+class _Maintenance(Maintenance):
     """One lapsed lease per queue that never ends, on servers that come and go."""
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ def _lapses(queue: str) -> Lapses:
 class _Scene:
     def __init__(self, reader: QueueReader, *queues: str) -> None:
         self.now_s = 100.0
-        self.upkeep = _Upkeep()
+        self.maintenance = _Maintenance()
         backoff = Backoff(lambda: 0.0)
         self.queues = KnownQueues(reader=reader, backoff=backoff)
         self.queues._names = queues
         self.queues.last_error = None
         self._reclaimer = Reclaimer(
-            upkeep=self.upkeep,
+            maintenance=self.maintenance,
             queues=self.queues,
             poison_losses=2,
             metrics=SchedulerMetrics(CollectorRegistry()),
@@ -69,10 +69,10 @@ class _Scene:
 
     async def reclaimed_at(self, now_s: float, *away: str) -> list[str]:
         """The queues of which leases are reclaimed at a time when the servers of some are away."""
-        self.now_s, self.upkeep.away, self.upkeep.reclaimed = now_s, set(away), []
+        self.now_s, self.maintenance.away, self.maintenance.reclaimed = now_s, set(away), []
         with contextlib.suppress(StoreUnavailable):
             await self._reclaimer.tick()
-        return self.upkeep.reclaimed
+        return self.maintenance.reclaimed
 
     async def reclaims_at(self, now_s: float, *, away: bool = False) -> bool:
         return bool(await self.reclaimed_at(now_s, *(self.queues.names if away else ())))
@@ -102,7 +102,7 @@ async def test_workers_get_as_long_as_the_store_was_away_when_it_is_back(scene: 
 async def test_workers_get_no_longer_than_the_limit_when_the_store_was_away_for_ages(scene: _Scene) -> None:
     await scene.reclaims_at(101.0, away=True)
     assert not await scene.reclaims_at(1_000.0)
-    assert await scene.reclaims_at(1_000.0 + MOST_GRACE_S)
+    assert await scene.reclaims_at(1_000.0 + MAX_GRACE_S)
 
 
 async def test_workers_get_time_when_the_scheduler_began_while_the_store_was_away(scene: _Scene) -> None:

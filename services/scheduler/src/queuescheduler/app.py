@@ -41,7 +41,7 @@ class Scheduler:
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._server = connect(settings.redis)
-        upkeep = Maintenance(self._server)
+        maintenance = Maintenance(self._server)
         self._tracing = start_tracing("scheduler", settings.trace)
         registry = CollectorRegistry()
         metrics = SchedulerMetrics(registry)
@@ -50,21 +50,23 @@ class Scheduler:
         self._heartbeat = LoopHeartbeat(time.monotonic)
         self._queues = KnownQueues(reader=QueueReader(self._server), backoff=Backoff(random.random))
         self._promoter = Promoter(
-            upkeep=upkeep,
-            signals=Notifications(self._server),
+            maintenance=maintenance,
+            notifications=Notifications(self._server),
             queues=self._queues,
             metrics=metrics,
             backoff=Backoff(random.random),
         )
         self._reclaimer = Reclaimer(
-            upkeep=upkeep,
+            maintenance=maintenance,
             queues=self._queues,
             poison_losses=settings.poison_losses,
             metrics=metrics,
             tracing=self._tracing,
             backoff=Backoff(random.random),
         )
-        self._expirer = Expirer(upkeep=upkeep, queues=self._queues, metrics=metrics, backoff=Backoff(random.random))
+        self._expirer = Expirer(
+            maintenance=maintenance, queues=self._queues, metrics=metrics, backoff=Backoff(random.random)
+        )
         self._probes = ProbeServer(settings.probe_host, settings.probe_port, self._live, self._ready, registry)
 
     async def run(self) -> int:

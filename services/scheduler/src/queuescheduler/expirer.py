@@ -21,16 +21,16 @@ class Expirer:
     """Trims the completed and archived tasks of all queues, a bounded number at a time.
 
     Args:
-        upkeep: expires.
+        maintenance: expires.
         queues: which queues there are.
         metrics: counts.
         backoff: for a store that is away.
     """
 
     def __init__(
-        self, *, upkeep: Maintenance, queues: KnownQueues, metrics: SchedulerMetrics, backoff: Backoff
+        self, *, maintenance: Maintenance, queues: KnownQueues, metrics: SchedulerMetrics, backoff: Backoff
     ) -> None:
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._queues = queues
         self._metrics = metrics
         self._backoff = backoff
@@ -52,7 +52,7 @@ class Expirer:
         Raises:
             StoreError: a queue could not be trimmed.
         """
-        answers = await self._upkeep.expire(self._queues.names)
+        answers = await self._maintenance.expire(self._queues.names)
         expired = [answer for answer in answers if not isinstance(answer, StoreError)]
         self._metrics.expired.inc(sum(number for number, _ in expired))
         errors = [answer for answer in answers if isinstance(answer, StoreError)]

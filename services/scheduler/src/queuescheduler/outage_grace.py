@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_GRACE_S = 3.0
+MAX_GRACE_S = 3.0
 """What workers get at most, when a server is back, to renew leases that lapsed because nobody could."""
 
 
@@ -25,7 +25,7 @@ class Absence:
         if away and self.since is None:
             self.since = now
         elif not away and self.since is not None:
-            self._grace_until = now + min(now - self.since, MOST_GRACE_S)
+            self._grace_until = now + min(now - self.since, MAX_GRACE_S)
             self.since = None
 
     def is_over(self, now: float) -> bool:

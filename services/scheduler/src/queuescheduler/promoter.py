@@ -29,8 +29,8 @@ class Promoter:
     """Sleeps until the earliest due time of all queues; is woken when an earlier one arrives.
 
     Args:
-        upkeep: promotes.
-        signals: tells of earlier due times.
+        maintenance: promotes.
+        notifications: tells of earlier due times.
         queues: which queues there are.
         metrics: counts, and measures lateness.
         backoff: for a store that is away.
@@ -39,14 +39,14 @@ class Promoter:
     def __init__(
         self,
         *,
-        upkeep: Maintenance,
-        signals: Notifications,
+        maintenance: Maintenance,
+        notifications: Notifications,
         queues: KnownQueues,
         metrics: SchedulerMetrics,
         backoff: Backoff,
     ) -> None:
-        self._upkeep = upkeep
-        self._signals = signals
+        self._maintenance = maintenance
+        self._notifications = notifications
         self._queues = queues
         self._metrics = metrics
         self._backoff = backoff
@@ -75,7 +75,7 @@ class Promoter:
         backoff = self._backoff.another()
         while True:
             try:
-                async for queue in self._signals.due_queues():
+                async for queue in self._notifications.due_queues():
                     backoff.succeed()
                     self._wake(queue)
             except StoreError as error:
@@ -91,7 +91,7 @@ class Promoter:
             self._wake_at[queue] = time.monotonic() + SAFETY_POLL_S
         failed = None
         asked_at = time.monotonic()
-        answers = await self._upkeep.promote(queues)
+        answers = await self._maintenance.promote(queues)
         # The server looked at its clock about halfway. Too early by a little, it is asked once more; late is late.
         self._promoted_at = time.monotonic()
         looked_at = (asked_at + self._promoted_at) / 2

@@ -32,7 +32,7 @@ class Reclaimer:
     """Looks for lapsed leases and ends their attempts.
 
     Args:
-        upkeep: finds and reclaims.
+        maintenance: finds and reclaims.
         queues: which queues there are.
         poison_losses: see :func:`~queuescheduler.lost_workers.judge_lapse`.
         metrics: counts.
@@ -44,7 +44,7 @@ class Reclaimer:
     def __init__(
         self,
         *,
-        upkeep: Maintenance,
+        maintenance: Maintenance,
         queues: KnownQueues,
         poison_losses: int,
         metrics: SchedulerMetrics,
@@ -52,7 +52,7 @@ class Reclaimer:
         backoff: Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._queues = queues
         self._poison_losses = poison_losses
         self._metrics = metrics
@@ -79,7 +79,7 @@ class Reclaimer:
             StoreError: no queue could be looked at, or a task not be reclaimed.
         """
         names = self._queues.names
-        answers = dict(zip(names, await self._upkeep.find_lapsed(names), strict=True))
+        answers = dict(zip(names, await self._maintenance.find_lapsed(names), strict=True))
         lapses = {queue: answer for queue, answer in answers.items() if isinstance(answer, Lapses)}
         now = self._clock()
         answered = {queue: queue in lapses for queue in names}
@@ -102,13 +102,13 @@ class Reclaimer:
     async def _judge(self, seen: Sequence[tuple[LapsedLease, int]]) -> list[Reclaim]:
         """What becomes of lapsed leases, each seen at a time by the server's clock."""
         workers = {lapsed.attempt.worker for lapsed, _ in seen}
-        held = await self._upkeep.find_held(self._queues.names, sorted(workers)) if workers else []
+        held = await self._maintenance.find_held(self._queues.names, sorted(workers)) if workers else []
         suspects = Suspects([each for each in held if isinstance(each, HeldTask)], self._poison_losses)
         return [judge_lapse(lapsed, now_ms, self._poison_losses, suspects.suspicion(lapsed)) for lapsed, now_ms in seen]
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
         errors = []
-        replies = await self._upkeep.reclaim(reclaims)
+        replies = await self._maintenance.reclaim(reclaims)
         for reclaim, reply in zip(reclaims, replies, strict=True):
             if isinstance(reply, StoreError):
                 errors.append(reply)

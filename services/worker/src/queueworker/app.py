@@ -44,7 +44,7 @@ from queueworker.runs.slots import Slots
 from queueworker.runs.tracing import AttemptTracing
 from queueworker.settings import WorkerSettings
 
-UNSETTLED_PER_SLOT = 10
+MAX_UNSETTLED_PER_SLOT = 10
 """Outcomes that may wait for the store, per slot, before no more tasks are leased."""
 
 log = structlog.get_logger()
@@ -66,9 +66,9 @@ class Worker:
         self._order = settings.order()
         self._identity = identify()
         self._slots = Slots(settings.slots)
-        self._held = InFlightRuns()
+        self._in_flight = InFlightRuns()
         self._leases = Leases(self._server, self._identity, settings.lease_ms)
-        self._signals = Notifications(self._server)
+        self._notifications = Notifications(self._server)
         self._executors: dict[Kind, Executor] = {
             Kind.ASYNC: CoroutineExecutor(),
             Kind.THREAD: ThreadExecutor(settings.slots),
@@ -81,25 +81,25 @@ class Worker:
         registry = CollectorRegistry()
         metrics = WorkerMetrics(registry, self._slots.total, lambda: self._slots.busy)
         self._server.watch(StoreCalls(registry).note)
-        self._renewer = Renewer(leases=self._leases, held=self._held, metrics=metrics)
+        self._renewer = Renewer(leases=self._leases, in_flight=self._in_flight, metrics=metrics)
         self._settler = Settler(
             settlements=Settlements(self._server, self._identity),
-            held=self._held,
+            in_flight=self._in_flight,
             metrics=metrics,
             backoff=Backoff(random.random),
-            most_waiting=settings.slots * UNSETTLED_PER_SLOT,
+            max_unsettled=settings.slots * MAX_UNSETTLED_PER_SLOT,
         )
         self._progress = ProgressReporter(self._leases)
         self._drain = Drain(
             grace_s=settings.drain_ms / 1000,
             slots=self._slots,
-            held=self._held,
+            in_flight=self._in_flight,
             settler=self._settler,
             leases=self._leases,
         )
         self._stop = StopSignals(on_hurry=self._drain.hurry)
         self._registration = Registration(
-            registry=Directory(self._server),
+            directory=Directory(self._server),
             identity=self._identity,
             queues=list(self._order.queues),
             handlers=handlers,
@@ -117,7 +117,7 @@ class Worker:
             handlers=handlers,
             executors=self._executors,
             slots=self._slots,
-            held=self._held,
+            in_flight=self._in_flight,
             settler=self._settler,
             metrics=metrics,
             tracing=AttemptTracing(self._tracing, self._identity.worker) if self._tracing else None,
@@ -128,7 +128,7 @@ class Worker:
     def _make_leaser(self, runner: Runner) -> Leaser:
         return Leaser(
             leases=self._leases,
-            signals=self._signals,
+            notifications=self._notifications,
             order=self._order,
             slots=self._slots,
             start=runner.start,
@@ -152,7 +152,9 @@ class Worker:
             slots=self._slots.total,
             probe_port=self._probes.port,
         )
-        cancels = CancelListener(signals=self._signals, held=self._held, backoff=Backoff(random.random))
+        cancels = CancelListener(
+            notifications=self._notifications, in_flight=self._in_flight, backoff=Backoff(random.random)
+        )
         leasing = asyncio.create_task(self._leaser.run(), name="leaser")
         roles = Roles(
             {

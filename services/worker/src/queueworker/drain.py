@@ -29,15 +29,17 @@ class Drain:
     Args:
         grace_s: how long running tasks may go on.
         slots: tells when no task runs.
-        held: the tasks that the worker has.
+        in_flight: the tasks that the worker has.
         settler: has the outcomes that the store has not taken.
         leases: takes unfinished tasks back.
     """
 
-    def __init__(self, *, grace_s: float, slots: Slots, held: InFlightRuns, settler: Settler, leases: Leases) -> None:
+    def __init__(
+        self, *, grace_s: float, slots: Slots, in_flight: InFlightRuns, settler: Settler, leases: Leases
+    ) -> None:
         self._grace_s = grace_s
         self._slots = slots
-        self._held = held
+        self._in_flight = in_flight
         self._settler = settler
         self._leases = leases
         self._hurried = asyncio.Event()
@@ -50,23 +52,23 @@ class Drain:
         """Drain. No task may be leased any more. Leases must go on being renewed and outcomes being sent meanwhile."""
         log.info("drain_began", running=self._slots.busy, grace_s=self._grace_s)
         await _first(self._slots.wait_until_all_free(), self._hurried.wait(), timeout_s=self._grace_s)
-        unfinished = self._held.running()
+        unfinished = self._in_flight.running()
         for run in unfinished:
             run.stop(StopReason.DRAIN)
         await _first(_ended(unfinished), timeout_s=STOP_GRACE_S)
         await _first(self._settler.wait_until_idle(), timeout_s=SETTLE_GRACE_S)
         released = await self._release()
-        log.info("drain_ended", released=released, unsettled=len(self._held))
+        log.info("drain_ended", released=released, unsettled=len(self._in_flight))
 
     async def _release(self) -> int:
         """Give back what was stopped, after its handler has ended, so that no two of them run at once."""
-        stopped = [run for run in self._held.all() if run.stopped_by is StopReason.DRAIN]
+        stopped = [run for run in self._in_flight.all() if run.stopped_by is StopReason.DRAIN]
         replies = await self._leases.release([run.lease for run in stopped])
         if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
             log.warning("release_failed", error=str(error), tasks=len(stopped))
         released = [run for run, reply in zip(stopped, replies, strict=True) if not isinstance(reply, StoreError)]
         for run in released:
-            self._held.drop(run)
+            self._in_flight.drop(run)
         return len(released)
 
 

@@ -24,38 +24,38 @@ def make_run(task_id: str = "a", queue: str = "default", token: int = 1) -> Run:
 
 
 def test_held_runs_are_found_by_queue_and_task() -> None:
-    held, one, other = InFlightRuns(), make_run(), make_run(queue="other")
-    held.add(one)
-    held.add(other)
-    assert held.find("default", "a") is one
-    assert held.find("other", "a") is other
-    assert held.find("other", "b") is None
-    assert len(held) == 2
+    in_flight, one, other = InFlightRuns(), make_run(), make_run(queue="other")
+    in_flight.add(one)
+    in_flight.add(other)
+    assert in_flight.find("default", "a") is one
+    assert in_flight.find("other", "a") is other
+    assert in_flight.find("other", "b") is None
+    assert len(in_flight) == 2
 
 
 def test_a_dropped_run_is_held_no_more() -> None:
-    held, run = InFlightRuns(), make_run()
-    held.add(run)
-    held.drop(run)
-    held.drop(run)
-    assert held.all() == []
+    in_flight, run = InFlightRuns(), make_run()
+    in_flight.add(run)
+    in_flight.drop(run)
+    in_flight.drop(run)
+    assert in_flight.all() == []
 
 
 def test_a_newer_lease_of_a_task_stays_when_the_older_is_dropped() -> None:
-    held, older, newer = InFlightRuns(), make_run(), make_run(token=2)
-    held.add(older)
-    held.add(newer)
-    held.drop(older)
-    assert held.all() == [newer]
+    in_flight, older, newer = InFlightRuns(), make_run(), make_run(token=2)
+    in_flight.add(older)
+    in_flight.add(newer)
+    in_flight.drop(older)
+    assert in_flight.all() == [newer]
 
 
 async def test_running_are_those_whose_handler_is_not_done() -> None:
-    held, ready, running = InFlightRuns(), make_run("ready"), make_run("running")
+    in_flight, ready, running = InFlightRuns(), make_run("ready"), make_run("running")
     ready.work, running.work = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(asyncio.sleep(60))
-    held.add(ready)
-    held.add(running)
+    in_flight.add(ready)
+    in_flight.add(running)
     await ready.work
     running.begin()
-    assert held.running() == [running]
+    assert in_flight.running() == [running]
     running.stop(StopReason.DRAIN)
     await asyncio.wait([running.work])

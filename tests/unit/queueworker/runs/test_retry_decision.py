@@ -30,8 +30,8 @@ def test_an_error_is_retried_with_jitter() -> None:
 
 def test_an_error_archives_when_no_retry_is_left() -> None:
     assert decide_after_error(make_lease(attempt=2, max_retries=2), ValueError(), 5, middle).reason is None
-    verdict = decide_after_error(make_lease(attempt=3, max_retries=2), ValueError(), 5, middle)
-    assert verdict == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
+    decision = decide_after_error(make_lease(attempt=3, max_retries=2), ValueError(), 5, middle)
+    assert decision == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
 
 
 @pytest.mark.parametrize("after_s", [0, 2.5])
@@ -46,34 +46,34 @@ def test_the_policy_decides_when_the_handler_raises_retry_without_a_time() -> No
 
 
 def test_retry_archives_when_no_retry_is_left() -> None:
-    verdict = decide_after_error(make_lease(max_retries=0), Retry(after=1), 5, middle)
-    assert verdict == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
+    decision = decide_after_error(make_lease(max_retries=0), Retry(after=1), 5, middle)
+    assert decision == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
 
 
 def test_do_not_retry_archives_when_retries_are_left() -> None:
-    verdict = decide_after_error(make_lease(), DoNotRetry("no use"), 5, middle)
-    assert verdict == RetryDecision(None, ArchiveReason.DO_NOT_RETRY)
+    decision = decide_after_error(make_lease(), DoNotRetry("no use"), 5, middle)
+    assert decision == RetryDecision(None, ArchiveReason.DO_NOT_RETRY)
 
 
 def test_a_retry_is_not_made_when_it_would_begin_after_the_deadline() -> None:
     soon = make_lease(retry_policy=CONSTANT, deadline_at_ms=now_ms() + 10_000)
     assert decide_after_error(soon, ValueError(), 5, middle) == RetryDecision(700)
-    verdict = decide_after_error(soon, ValueError(), 9_900, middle)
-    assert verdict == RetryDecision(None, ArchiveReason.DEADLINE_EXCEEDED)
+    decision = decide_after_error(soon, ValueError(), 9_900, middle)
+    assert decision == RetryDecision(None, ArchiveReason.DEADLINE_EXCEEDED)
 
 
 @pytest.mark.parametrize(
-    ("stopped_by", "verdict"),
+    ("stopped_by", "decision"),
     [
         (StopReason.CANCELLED, RetryDecision(None, ArchiveReason.CANCELLED)),
         (StopReason.DEADLINE, RetryDecision(None, ArchiveReason.DEADLINE_EXCEEDED)),
         (StopReason.TIMEOUT, RetryDecision(700)),
     ],
 )
-def test_a_stop_is_judged_by_its_reason(stopped_by: StopReason, verdict: RetryDecision) -> None:
-    assert decide_after_stop(make_lease(retry_policy=CONSTANT), stopped_by, 5, middle) == verdict
+def test_a_stop_is_judged_by_its_reason(stopped_by: StopReason, decision: RetryDecision) -> None:
+    assert decide_after_stop(make_lease(retry_policy=CONSTANT), stopped_by, 5, middle) == decision
 
 
 def test_a_timeout_archives_when_no_retry_is_left() -> None:
-    verdict = decide_after_stop(make_lease(max_retries=0), StopReason.TIMEOUT, 5, middle)
-    assert verdict == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
+    decision = decide_after_stop(make_lease(max_retries=0), StopReason.TIMEOUT, 5, middle)
+    assert decision == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)

@@ -20,7 +20,7 @@ from queueworker.executors.thread import ThreadExecutor
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.errors import DoNotRetry, Retry
 from queueworker.handlers.registry import Handlers, Kind
-from queueworker.handlers.results import MOST_RESULT_BYTES
+from queueworker.handlers.results import MAX_RESULT_BYTES
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
@@ -51,7 +51,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.handlers = Handlers()
-        self.held = InFlightRuns()
+        self.in_flight = InFlightRuns()
         self.slots = Slots(SLOTS)
         self.outcomes = Outcomes()
         self.progress: list[tuple[Lease, bytes]] = []
@@ -61,7 +61,7 @@ class Bench:
             handlers=self.handlers,
             executors={Kind.ASYNC: CoroutineExecutor(), Kind.THREAD: self.threads},
             slots=self.slots,
-            held=self.held,
+            in_flight=self.in_flight,
             settler=cast("Settler", self.outcomes),
             metrics=WorkerMetrics(self.registry, self.slots.total, lambda: self.slots.busy),
             report_progress=lambda lease, value: self.progress.append((lease, value)),
@@ -74,7 +74,7 @@ class Bench:
             self.handlers.register("demo")(function)
         lease = lease or make_lease(**task)
         self.runner.start(lease)
-        run = self.held.find(lease.task.queue, lease.task.id)
+        run = self.in_flight.find(lease.task.queue, lease.task.id)
         assert run is not None
         return run
 
@@ -104,7 +104,7 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     yield made
-    for run in made.held.running():
+    for run in made.in_flight.running():
         run.stop(StopReason.DRAIN)
     made.threads.close()
 
@@ -144,7 +144,7 @@ def nested_in_itself() -> list[object]:
     return result
 
 
-@pytest.mark.parametrize("returned", [object(), "\udcff", "x" * MOST_RESULT_BYTES, nested_in_itself()])
+@pytest.mark.parametrize("returned", [object(), "\udcff", "x" * MAX_RESULT_BYTES, nested_in_itself()])
 async def test_a_result_that_cannot_be_kept_archives_the_task(bench: Bench, returned: object) -> None:
     async def handle(_: dict[str, Any]) -> object:
         return returned
@@ -309,7 +309,7 @@ async def test_an_attempt_whose_lease_is_lost_is_not_settled_and_not_held(bench:
     run = bench.start(wait_for_ever)
     run.stop(StopReason.LEASE_LOST)
     await ended(run)
-    assert bench.held.all() == []
+    assert bench.in_flight.all() == []
     assert bench.outcomes.failures == []
     assert bench.slots.busy == 0
 
@@ -318,7 +318,7 @@ async def test_an_attempt_that_is_drained_stays_held_and_unsettled(bench: Bench)
     run = bench.start(wait_for_ever)
     run.stop(StopReason.DRAIN)
     await ended(run)
-    assert bench.held.all() == [run]
+    assert bench.in_flight.all() == [run]
     assert bench.outcomes.failures == []
     assert bench.slots.busy == 0
 
@@ -336,7 +336,7 @@ async def test_the_older_attempt_is_stopped_when_the_worker_leases_its_task_agai
     newer = bench.start(lease=make_lease(id="a", token=2, attempt=2))
     await ended(older)
     assert older.stopped_by is StopReason.LEASE_LOST
-    assert bench.held.all() == [newer]
+    assert bench.in_flight.all() == [newer]
     assert newer.work is not None
     assert not newer.work.done()
     assert bench.slots.busy == 1

@@ -29,7 +29,7 @@ from queueworker.runs.run import Run
 
 EXPORT_INTERVAL_MS = 500
 """How often a child sends the spans that its handlers made; those of the last moment are lost when it is killed."""
-MOST_REPORT_BYTES = 64 * 1024
+MAX_PROGRESS_BYTES = 64 * 1024
 """What a child can report at once: one datagram."""
 
 
@@ -121,7 +121,7 @@ class ProcessExecutor:
 
     def _receive(self) -> None:
         """Pass a child's progress on, unless its task has ended meanwhile."""
-        queue, task_id, token, progress = msgspec.msgpack.decode(self._reports.recv(MOST_REPORT_BYTES))
+        queue, task_id, token, progress = msgspec.msgpack.decode(self._reports.recv(MAX_PROGRESS_BYTES))
         if run := self._running.get((queue, task_id, token)):
             run.context.report(progress)
 
@@ -142,8 +142,8 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
 
     def report(progress: bytes) -> None:
         message = msgspec.msgpack.encode((task.queue, task.id, token, progress))
-        if len(message) > MOST_REPORT_BYTES:
-            raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MOST_REPORT_BYTES}")
+        if len(message) > MAX_PROGRESS_BYTES:
+            raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MAX_PROGRESS_BYTES}")
         _Child.reports.send(message)
 
     context = TaskContext(task, attempt, deadline_at_ms, report)

@@ -7,7 +7,7 @@ import msgspec
 from queuecore.wire.attempt import ERROR_LENGTH
 from queueworker.handlers.errors import DoNotRetry
 
-MOST_RESULT_BYTES = 1024 * 1024
+MAX_RESULT_BYTES = 1024 * 1024
 
 
 def encode_result(value: object) -> bytes:
@@ -22,8 +22,8 @@ def encode_result(value: object) -> bytes:
         encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise DoNotRetry(f"the task ran, but its result cannot be written as JSON: {error}") from error
-    if len(encoded) > MOST_RESULT_BYTES:
-        raise DoNotRetry(f"the task ran, but its result has {len(encoded)} bytes; the limit is {MOST_RESULT_BYTES}")
+    if len(encoded) > MAX_RESULT_BYTES:
+        raise DoNotRetry(f"the task ran, but its result has {len(encoded)} bytes; the limit is {MAX_RESULT_BYTES}")
     return encoded
 
 

@@ -18,18 +18,18 @@ log = structlog.get_logger()
 class CancelListener:
     """Stops the runs whose cancel is published."""
 
-    def __init__(self, *, signals: Notifications, held: InFlightRuns, backoff: Backoff) -> None:
-        self._signals = signals
-        self._held = held
+    def __init__(self, *, notifications: Notifications, in_flight: InFlightRuns, backoff: Backoff) -> None:
+        self._notifications = notifications
+        self._in_flight = in_flight
         self._backoff = backoff
 
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
             try:
-                async for queue, task_id in self._signals.cancels():
+                async for queue, task_id in self._notifications.cancels():
                     self._backoff.succeed()
-                    if run := self._held.find(queue, task_id):
+                    if run := self._in_flight.find(queue, task_id):
                         run.stop(StopReason.CANCELLED)
             except StoreError as error:
                 pause_s = self._backoff.fail()

@@ -15,7 +15,7 @@ from queuecore.store.attempts.notifications import Notifications
 from queueworker.roles.queue_order import QueueOrder
 from queueworker.runs.slots import Slots
 
-MOST_PER_LEASE = 200
+MAX_PER_LEASE = 200
 """Tasks leased at once, of all queues together: more than that would not be divided as the order says."""
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ class Leaser:
 
     Args:
         leases: where tasks are leased.
-        signals: wakes it when tasks become pending.
+        notifications: wakes it when tasks become pending.
         order: divides the free slots among the queues.
         slots: how many tasks may run.
         start: begins to run a leased task; takes a slot.
@@ -40,7 +40,7 @@ class Leaser:
         self,
         *,
         leases: Leases,
-        signals: Notifications,
+        notifications: Notifications,
         order: QueueOrder,
         slots: Slots,
         start: Callable[[Lease], None],
@@ -50,7 +50,7 @@ class Leaser:
         backoff: Backoff,
     ) -> None:
         self._leases = leases
-        self._signals = signals
+        self._notifications = notifications
         self._order = order
         self._slots = slots
         self._start = start
@@ -84,7 +84,7 @@ class Leaser:
                 await self._sleep(partial(asyncio.sleep, pause_s))
 
     async def _wait_for_work(self) -> None:
-        await self._signals.sleep_until_pending(self._order.queues, self._safety_poll_s)
+        await self._notifications.sleep_until_pending(self._order.queues, self._safety_poll_s)
 
     async def _wait_for_room(self) -> None:
         if room := self._room():
@@ -117,7 +117,7 @@ class Leaser:
         """
         hungry = list(self._order.queues)
         while hungry and self._slots.free and not self._stopped and not self._room():
-            wanted = self._order.share(min(self._slots.free, MOST_PER_LEASE), hungry)
+            wanted = self._order.share(min(self._slots.free, MAX_PER_LEASE), hungry)
             answers = await self._leases.lease(wanted)
             errors = [answer for answer in answers if isinstance(answer, StoreError)]
             if len(errors) == len(answers):

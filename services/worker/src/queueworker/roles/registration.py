@@ -25,7 +25,7 @@ class Registration:
     """Registers a worker and keeps it registered.
 
     Args:
-        registry: where.
+        directory: where.
         identity: who.
         queues: what it serves.
         handlers: the types that it runs.
@@ -36,14 +36,14 @@ class Registration:
     def __init__(
         self,
         *,
-        registry: Directory,
+        directory: Directory,
         identity: WorkerIdentity,
         queues: list[str],
         handlers: Handlers,
         slots: Slots,
         draining: Callable[[], bool],
     ) -> None:
-        self._registry = registry
+        self._directory = directory
         self._identity = identity
         self._queues = queues
         self._handlers = handlers
@@ -64,9 +64,9 @@ class Registration:
         """Send one heartbeat; the types and queues again after each failure, for the store may have been emptied."""
         try:
             if self.last_error is not None:
-                await self._registry.register_queues(self._queues)
-                await self._registry.register_types({each.task_type: each.schema() for each in self._handlers})
-            await self._registry.beat(self._status(), LIFETIME_MS)
+                await self._directory.register_queues(self._queues)
+                await self._directory.register_types({each.task_type: each.schema() for each in self._handlers})
+            await self._directory.beat(self._status(), LIFETIME_MS)
         except StoreError as error:
             log.warning("heartbeat_failed", error=str(error))
             self.last_error = error
@@ -76,7 +76,7 @@ class Registration:
     async def withdraw(self) -> None:
         """Take the registration of this worker back; its types stay known."""
         try:
-            await self._registry.forget_worker(self._identity.worker)
+            await self._directory.forget_worker(self._identity.worker)
         except StoreError as error:
             log.warning("withdraw_failed", error=str(error))
 

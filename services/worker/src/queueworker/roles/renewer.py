@@ -28,13 +28,13 @@ class Renewer:
 
     Args:
         leases: where leases are renewed.
-        held: the runs whose leases they are.
+        in_flight: the runs whose leases they are.
         metrics: counts lost leases.
     """
 
-    def __init__(self, *, leases: Leases, held: InFlightRuns, metrics: WorkerMetrics) -> None:
+    def __init__(self, *, leases: Leases, in_flight: InFlightRuns, metrics: WorkerMetrics) -> None:
         self._leases = leases
-        self._held = held
+        self._in_flight = in_flight
         self._metrics = metrics
         self.last_turn_at = time.monotonic()
         """When the loop last came round, whether or not the store answered; an old one means that it is stuck."""
@@ -54,7 +54,7 @@ class Renewer:
 
     async def renew(self) -> bool:
         """Renew all leases once; whether the store answered for all."""
-        runs = self._held.all()
+        runs = self._in_flight.all()
         if not runs:
             return True
         replies = await self._leases.renew([run.lease for run in runs])
@@ -69,10 +69,10 @@ class Renewer:
             return reply
         if reply is Reply.CANCELLED:
             run.stop(StopReason.CANCELLED)
-        elif reply is Reply.STALE and self._held.is_running(run):
+        elif reply is Reply.STALE and self._in_flight.is_running(run):
             # Not what has ended: the store may have taken its outcome while this call was under way.
             self._metrics.leases_lost.inc()
             run.context.logger.warning("lease_lost")
-            self._held.drop(run)
+            self._in_flight.drop(run)
             run.stop(StopReason.LEASE_LOST)
         return None

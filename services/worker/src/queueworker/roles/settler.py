@@ -28,26 +28,26 @@ class Settler:
 
     Args:
         settlements: where outcomes go.
-        held: loses each run whose outcome the store has taken.
+        in_flight: loses each run whose outcome the store has taken.
         metrics: counts repeated and stale settles.
         backoff: for a store that is away.
-        most_waiting: outcomes that may wait before no more tasks are leased.
+        max_unsettled: outcomes that may wait before no more tasks are leased.
     """
 
     def __init__(
         self,
         *,
         settlements: Settlements,
-        held: InFlightRuns,
+        in_flight: InFlightRuns,
         metrics: WorkerMetrics,
         backoff: Backoff,
-        most_waiting: int,
+        max_unsettled: int,
     ) -> None:
         self._settlements = settlements
-        self._held = held
+        self._in_flight = in_flight
         self._metrics = metrics
         self._backoff = backoff
-        self._most_waiting = most_waiting
+        self._max_unsettled = max_unsettled
         self._successes: list[tuple[Run, Success]] = []
         self._failures: list[tuple[Run, Failure]] = []
         self._unreadable: list[UnreadableLease] = []
@@ -78,7 +78,7 @@ class Settler:
 
     def room(self) -> asyncio.Future[None] | None:
         """What to wait for before more tasks are leased; ``None`` when there is room."""
-        if self._waiting() < self._most_waiting:
+        if self._waiting() < self._max_unsettled:
             return None
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
@@ -133,7 +133,7 @@ class Settler:
                 failed = reply
                 again.append((run, outcome))
                 continue
-            self._held.drop(run)
+            self._in_flight.drop(run)
             if reply is Reply.STALE:
                 self._metrics.stale_settles.inc()
                 run.context.logger.warning("settle_stale")
@@ -151,6 +151,6 @@ class Settler:
         return len(self._successes) + len(self._failures) + len(self._unreadable)
 
     def _make_room(self) -> None:
-        if self._room is not None and self._waiting() < self._most_waiting:
+        if self._room is not None and self._waiting() < self._max_unsettled:
             self._room.set_result(None)
             self._room = None

@@ -57,7 +57,7 @@ class Runner:
         handlers: what runs each type.
         executors: how each kind of handler is run.
         slots: one is taken per task.
-        held: learns of each run.
+        in_flight: learns of each run.
         settler: takes the outcomes.
         metrics: counts handlers that cannot be stopped.
         tracing: makes a span of each attempt; ``None`` when tracing is off.
@@ -71,7 +71,7 @@ class Runner:
         handlers: Handlers,
         executors: dict[Kind, Executor],
         slots: Slots,
-        held: InFlightRuns,
+        in_flight: InFlightRuns,
         settler: Settler,
         metrics: WorkerMetrics,
         tracing: AttemptTracing | None = None,
@@ -81,7 +81,7 @@ class Runner:
         self._handlers = handlers
         self._executors = executors
         self._slots = slots
-        self._held = held
+        self._in_flight = in_flight
         self._settler = settler
         self._metrics = metrics
         self._tracing = tracing
@@ -102,11 +102,11 @@ class Runner:
         )
         handler = self._handlers.get(task.type) or _unhandled(task.type)
         run = Run(lease, handler, context)
-        if earlier := self._held.find(task.queue, task.id):
+        if earlier := self._in_flight.find(task.queue, task.id):
             # Its lease lapsed while the event loop was blocked, and the task came back to us.
             earlier.stop(StopReason.LEASE_LOST)
         self._slots.take()
-        self._held.add(run)
+        self._in_flight.add(run)
         run.work = self._loop.create_task(self._attempt(run, limit_ms, reason))
         if limit_ms == 0:
             run.stop(reason)
@@ -154,7 +154,7 @@ class Runner:
         elif run.stopped_by is StopReason.CANCELLED:
             self._fail_stopped(run, run_ms, run.stopped_by)
         elif run.stopped_by is StopReason.LEASE_LOST:
-            self._held.drop(run)
+            self._in_flight.drop(run)
             if run.span is not None:
                 end_lost(run.span)
         elif run.stopped_by is None:
@@ -183,20 +183,20 @@ class Runner:
     def _fail_stopped(self, run: Run, run_ms: int, stopped_by: StopReason) -> None:
         self._fail(run, run_ms, stopped_by.value, decide_after_stop(run.lease, stopped_by, run_ms, self._random), None)
 
-    def _fail(self, run: Run, run_ms: int, message: str, verdict: RetryDecision, error: BaseException | None) -> None:
-        self._settler.fail(run, Failure(run.lease, run_ms, message, verdict.retry_in_ms, verdict.reason, _label(run)))
-        cancelled = verdict.reason is ArchiveReason.CANCELLED
+    def _fail(self, run: Run, run_ms: int, message: str, decision: RetryDecision, error: BaseException | None) -> None:
+        self._settler.fail(run, Failure(run.lease, run_ms, message, decision.retry_in_ms, decision.reason, _label(run)))
+        cancelled = decision.reason is ArchiveReason.CANCELLED
         log = run.context.logger
         (log.info if cancelled else log.warning)(
             "task_cancelled" if cancelled else "task_failed",
             error=message,
             duration_ms=run_ms,
-            retry_in_ms=verdict.retry_in_ms,
-            reason=verdict.reason,
+            retry_in_ms=decision.retry_in_ms,
+            reason=decision.reason,
             exc_info=error if not isinstance(error, (Retry, DoNotRetry)) else None,
         )
         if run.span is not None:
-            end_failed(run.span, verdict, message, error, run.stopped_by)
+            end_failed(run.span, decision, message, error, run.stopped_by)
 
 
 def _label(run: Run) -> str:
