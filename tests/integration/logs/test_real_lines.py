@@ -55,7 +55,7 @@ async def test_lines_have_one_form_and_hide_what_is_secret(
             valkey.kill()
             refused = await client.post("/api/v1/tasks", json=_order("pay", "default"))
             assert refused.status_code == 503
-            await eventually(lambda: worker.logged("heartbeat_failed") and scheduler.logged("queues_unknown"))
+            await eventually(lambda: worker.logged("heartbeat_failed") and scheduler.logged("queue_discovery_failed"))
             valkey.start()
             await eventually(lambda: _registered(client))
         for process in (api, scheduler, worker):

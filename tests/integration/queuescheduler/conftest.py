@@ -14,14 +14,14 @@ StartScheduler = Callable[..., ServiceProcess]
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A server of the test's own, which it may kill: what was taken is kept."""
+    """A durable server that the test may kill."""
     with EmbeddedValkey(tmp_path / "valkey", append_only=True, config={"appendfsync": "always"}) as server:
         yield server
 
 
 @pytest.fixture
 def start_scheduler(valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[StartScheduler]:
-    """Starts schedulers; ends them after the test."""
+    """Start schedulers and kill them after the test."""
     with ExitStack() as stack:
 
         def start(**environ: str) -> ServiceProcess:

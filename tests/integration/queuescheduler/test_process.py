@@ -41,7 +41,7 @@ async def test_due_tasks_become_pending_once_each_with_two_schedulers_and_no_wor
     assert 0 < sum(promoted) <= len(tasks)
 
 
-async def test_lost_tasks_are_taken_back_and_given_up_as_told(
+async def test_lost_tasks_are_archived_as_poison_when_they_lost_as_many_workers_as_configured(
     store: TestStore, start_scheduler: StartScheduler
 ) -> None:
     scheduler = start_scheduler(TASKYARD_SCHEDULER_POISON_LOSSES="1")
@@ -57,7 +57,7 @@ async def test_lost_tasks_are_taken_back_and_given_up_as_told(
     assert (line["task_id"], line["queue"], line["reason"]) == (task.id, "default", "poison")
 
 
-async def test_finished_tasks_are_forgotten_when_their_retention_is_over(
+async def test_ended_tasks_are_deleted_when_their_retention_has_ended(
     store: TestStore, start_scheduler: StartScheduler
 ) -> None:
     task = make_task(retention_ms=50)
@@ -69,7 +69,7 @@ async def test_finished_tasks_are_forgotten_when_their_retention_is_over(
     assert await store.state(task) is None
 
 
-async def test_scheduler_goes_on_when_the_store_comes_back(
+async def test_scheduler_resumes_when_the_store_recovers(
     store: TestStore, valkey: EmbeddedValkey, start_scheduler: StartScheduler
 ) -> None:
     scheduler = start_scheduler()
@@ -79,11 +79,11 @@ async def test_scheduler_goes_on_when_the_store_comes_back(
     await store.worker(lease_ms=200).lease_one(lost)
     valkey.kill()
 
-    async def is_away() -> bool:
+    async def is_not_ready() -> bool:
         return not await is_ready(scheduler)
 
-    await eventually(is_away)
-    assert "the store is away" in (await scheduler.get("/ready")).json()["message"]
+    await eventually(is_not_ready)
+    assert "the store is unavailable" in (await scheduler.get("/ready")).json()["message"]
     assert await scheduler.status("/live") == 200
     valkey.start()
     await until_all(store, TaskState.PENDING, 2)
@@ -91,7 +91,7 @@ async def test_scheduler_goes_on_when_the_store_comes_back(
     assert "Traceback" not in scheduler.log
 
 
-async def test_scheduler_stops_when_told_to_and_logs_json_lines(start_scheduler: StartScheduler) -> None:
+async def test_scheduler_stops_and_logs_json_lines_when_it_is_terminated(start_scheduler: StartScheduler) -> None:
     scheduler = start_scheduler()
     scheduler.terminate()
     assert await scheduler.wait() == 0

@@ -24,7 +24,7 @@ from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.outage_grace import MAX_GRACE_S
 from queuescheduler.promoter import Promoter
-from queuescheduler.reclaimer import INTERVAL_S, SHORTEST_PAUSE_S, Reclaimer
+from queuescheduler.reclaimer import INTERVAL_S, MIN_PAUSE_S, Reclaimer
 
 HOUR_MS = 3_600_000
 KEYS = queue_keys("default")
@@ -32,13 +32,13 @@ KEYS = queue_keys("default")
 
 @pytest.fixture
 def no_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is looked at a second time but for a reason."""
+    """Turn off polling: only a notification causes a second promotion."""
     monkeypatch.setattr(promoter, "SAFETY_POLL_S", 3_600.0)
     monkeypatch.setattr(known_queues, "INTERVAL_S", 3_600.0)
 
 
 class Roles:
-    """A scheduler's roles in this process, none of them begun."""
+    """The roles of a scheduler in this process, not running."""
 
     def __init__(self, store: TestStore) -> None:
         self.now_s = 1_000.0
@@ -69,14 +69,14 @@ class Roles:
 
     @asynccontextmanager
     async def promoting(self, store: TestStore) -> AsyncIterator[None]:
-        listening = await self._listeners(store)
+        before = await self._listeners(store)
         roles = [self.queues.run(), self.promoter.run(), self.promoter.listen()]
         tasks = [asyncio.create_task(role) for role in roles]
 
-        async def hears() -> bool:
-            return await self._listeners(store) > listening
+        async def is_subscribed() -> bool:
+            return await self._listeners(store) > before
 
-        await eventually(hears)
+        await eventually(is_subscribed)
         await eventually(lambda: self.queues.last_error is None)
         yield
         for task in tasks:
@@ -88,9 +88,7 @@ class Roles:
         return int(number)
 
     async def know_queues(self) -> None:
-        looking = asyncio.create_task(self.queues.run())
-        await eventually(lambda: self.queues.last_error is None)
-        looking.cancel()
+        await self.queues.tick()
 
 
 async def entered_at_ms(store: TestStore, queue: str = "default") -> int:
@@ -128,14 +126,14 @@ async def test_promoter_is_woken_when_an_earlier_task_arrives(store: TestStore) 
 
 
 @pytest.mark.usefixtures("no_polls")
-async def test_promoter_hears_of_a_queue_that_it_did_not_know(store: TestStore) -> None:
+async def test_promoter_promotes_a_queue_when_it_is_new(store: TestStore) -> None:
     async with Roles(store).promoting(store):
         await store.enqueue(make_task(queue="new", process_at_ms=now_ms() + 50))
         await until_pending(store, 1, queue="new")
 
 
 @pytest.mark.usefixtures("no_polls")
-async def test_promoter_comes_back_at_once_when_more_is_due_than_it_moves_at_a_time(store: TestStore) -> None:
+async def test_promoter_promotes_again_at_once_when_more_is_due_than_one_call_moves(store: TestStore) -> None:
     tasks = [make_task(process_at_ms=now_ms() + HOUR_MS) for _ in range(2 * LIMIT + 1)]
     await store.enqueue(*tasks)
     await store.server.command("ZADD", KEYS.scheduled, *(part for task in tasks for part in (1, task.id)))
@@ -158,7 +156,7 @@ async def test_each_task_is_promoted_once_when_several_schedulers_do_it(store: T
 
 
 @pytest.mark.usefixtures("no_polls")
-async def test_promoter_looks_again_when_its_subscription_was_cut(store: TestStore) -> None:
+async def test_promoter_promotes_all_queues_when_its_subscription_was_lost(store: TestStore) -> None:
     task = make_task(process_at_ms=now_ms() + HOUR_MS)
     await store.enqueue(task)
     async with Roles(store).promoting(store):
@@ -168,7 +166,7 @@ async def test_promoter_looks_again_when_its_subscription_was_cut(store: TestSto
 
 
 @pytest.mark.usefixtures("no_polls")
-async def test_promoter_makes_up_for_what_came_due_while_the_store_was_away(
+async def test_promoter_promotes_what_came_due_when_the_store_recovers(
     store: TestStore, valkey: EmbeddedValkey
 ) -> None:
     await store.enqueue(make_task(process_at_ms=now_ms() + 100))
@@ -178,14 +176,14 @@ async def test_promoter_makes_up_for_what_came_due_while_the_store_was_away(
         await until_pending(store, 1)
 
 
-async def test_reclaimer_gives_lost_tasks_to_others_and_keeps_what_is_renewed(store: TestStore) -> None:
+async def test_reclaimer_retries_lost_tasks_and_leaves_renewed_ones(store: TestStore) -> None:
     lost, kept = make_task(), make_task()
     await store.enqueue(lost, kept)
     await store.worker().lease()
     await store.lapse(lost)
     roles = Roles(store)
     await roles.know_queues()
-    assert await roles.reclaimer.tick() == SHORTEST_PAUSE_S
+    assert await roles.reclaimer.tick() == MIN_PAUSE_S
     found = await store.reader.find(lost.id, ["default"])
     assert found is not None
     assert (found.state, [attempt.outcome for attempt in found.attempts]) == (TaskState.RETRY, [Outcome.LOST])
@@ -194,7 +192,7 @@ async def test_reclaimer_gives_lost_tasks_to_others_and_keeps_what_is_renewed(st
     assert await roles.reclaimer.tick() == INTERVAL_S
 
 
-async def test_reclaimer_leaves_workers_time_to_renew_when_the_store_was_away(store: TestStore) -> None:
+async def test_reclaimer_grants_time_to_renew_when_the_store_was_unreachable(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
@@ -204,7 +202,7 @@ async def test_reclaimer_leaves_workers_time_to_renew_when_the_store_was_away(st
     roles.queues.last_error = StoreUnavailable()
     await roles.reclaimer.tick()
     roles.now_s += 60
-    # It answers this role again, and the others not yet.
+    # The store answers this role again, and not yet the others.
     await roles.reclaimer.tick()
     assert await store.state(task) is TaskState.ACTIVE
     roles.queues.last_error = None
@@ -215,12 +213,12 @@ async def test_reclaimer_leaves_workers_time_to_renew_when_the_store_was_away(st
     assert await store.state(task) is TaskState.RETRY
 
 
-async def test_reclaimer_comes_back_when_the_next_lease_lapses(store: TestStore) -> None:
+async def test_reclaimer_ticks_again_when_the_next_lease_expires(store: TestStore) -> None:
     await store.enqueue(make_task())
     await store.worker(lease_ms=500).lease()
     roles = Roles(store)
     await roles.know_queues()
-    assert SHORTEST_PAUSE_S <= await roles.reclaimer.tick() <= 0.5
+    assert MIN_PAUSE_S <= await roles.reclaimer.tick() <= 0.5
 
 
 async def test_each_task_is_reclaimed_once_when_several_schedulers_do_it(store: TestStore) -> None:
@@ -238,7 +236,7 @@ async def test_each_task_is_reclaimed_once_when_several_schedulers_do_it(store: 
     assert stats.totals.processed == {("lost", "demo"): len(tasks)}
 
 
-async def test_expirer_forgets_what_is_over_and_says_when_there_is_more(store: TestStore) -> None:
+async def test_expirer_deletes_one_batch_and_reports_when_more_is_due(store: TestStore) -> None:
     tasks = [make_task() for _ in range(LIMIT + 1)]
     await store.enqueue(*tasks)
     worker = store.worker()
@@ -253,7 +251,7 @@ async def test_expirer_forgets_what_is_over_and_says_when_there_is_more(store: T
     assert await store.state(tasks[0]) is None
 
 
-async def test_roles_tell_that_the_store_is_away(store: TestStore, valkey: EmbeddedValkey) -> None:
+async def test_roles_raise_when_the_store_is_unreachable(store: TestStore, valkey: EmbeddedValkey) -> None:
     await store.enqueue(make_task())
     roles = Roles(store)
     assert roles.queues.last_error is not None

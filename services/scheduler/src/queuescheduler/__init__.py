@@ -1,1 +1,1 @@
-"""Taskyard's scheduler: due tasks, lapsed leases and finished tasks."""
+"""Taskyard's scheduler: promotes due tasks, reclaims expired leases, expires ended tasks."""

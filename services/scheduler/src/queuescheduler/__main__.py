@@ -8,12 +8,12 @@ from queuescheduler.settings import PREFIX, SchedulerSettings
 
 
 async def run(settings: SchedulerSettings) -> int:
-    """Run a scheduler until it is told to stop; its exit code."""
+    """Run a scheduler until a stop signal arrives; return its exit code."""
     return await Scheduler(settings).run()
 
 
 def main() -> None:
-    """Run a scheduler as the environment says."""
+    """Run a scheduler configured by the environment."""
     run_service("scheduler", SchedulerSettings, PREFIX, run)
 
 

@@ -1,4 +1,4 @@
-"""A scheduler put together: its parts, its roles, its life."""
+"""Composition root of a scheduler: builds its roles, runs them, shuts down."""
 
 from __future__ import annotations
 
@@ -19,35 +19,34 @@ from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.reader import QueueReader
 from queuescheduler.expirer import Expirer
+from queuescheduler.health import Health
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import Reclaimer
 from queuescheduler.settings import SchedulerSettings
 
-LOOP_STALL_S = 15.0
-
 log = structlog.get_logger()
 
 
 class Scheduler:
-    """Promotes, reclaims and expires until it is told to stop. Any number may run.
+    """Promotes due tasks, reclaims expired leases and expires ended tasks. Any number of schedulers may run.
 
-    To be made inside the event loop in which it runs.
+    Must be created inside the event loop that runs it.
 
     Args:
-        settings: as read from the environment.
+        settings: the scheduler's configuration.
     """
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._server = connect(settings.redis)
-        maintenance = Maintenance(self._server)
         self._tracing = start_tracing("scheduler", settings.trace)
+        self._stop = StopSignals()
+        self._heartbeat = LoopHeartbeat(time.monotonic)
         registry = CollectorRegistry()
         metrics = SchedulerMetrics(registry)
         self._server.watch(StoreCalls(registry).note)
-        self._stop = StopSignals()
-        self._heartbeat = LoopHeartbeat(time.monotonic)
+        maintenance = Maintenance(self._server)
         self._queues = KnownQueues(reader=QueueReader(self._server), backoff=Backoff(random.random))
         self._promoter = Promoter(
             maintenance=maintenance,
@@ -67,42 +66,35 @@ class Scheduler:
         self._expirer = Expirer(
             maintenance=maintenance, queues=self._queues, metrics=metrics, backoff=Backoff(random.random)
         )
-        self._probes = ProbeServer(settings.probe_host, settings.probe_port, self._live, self._ready, registry)
+        health = Health(heartbeat=self._heartbeat, queues=self._queues, stop=self._stop)
+        self._probes = ProbeServer(settings.probe_host, settings.probe_port, health.live, health.ready, registry)
 
     async def run(self) -> int:
-        """Work until told to stop.
+        """Run all roles until a stop signal arrives or one of them fails.
 
         Returns:
-            The exit code: 0 after a stop, 1 after a fault of its own.
+            The exit code: 0 after a stop signal, 1 after a failed role.
         """
         self._probes.start()
         log.info("scheduler_started", probe_port=self._probes.port)
         roles = Roles(
             {
-                "queues": self._queues.run(),
-                "promote": self._promoter.run(),
-                "listen": self._promoter.listen(),
-                "reclaim": self._reclaimer.run(),
-                "expire": self._expirer.run(),
+                "known_queues": self._queues.run(),
+                "promoter": self._promoter.run(),
+                "promoter_notifications": self._promoter.listen(),
+                "reclaimer": self._reclaimer.run(),
+                "expirer": self._expirer.run(),
                 "heartbeat": self._heartbeat.run(),
             }
         )
-        well = await roles.run_until(self._stop)
+        stopped_by_signal = await roles.run_until(self._stop)
         await roles.cancel()
+        await self._close()
+        log.info("scheduler_stopped")
+        return 0 if stopped_by_signal else 1
+
+    async def _close(self) -> None:
         self._probes.stop()
         await self._server.close()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.stop)
-        log.info("scheduler_stopped")
-        return 0 if well else 1
-
-    def _live(self) -> str | None:
-        stalled_s = self._heartbeat.stalled_s()
-        return f"the event loop has been blocked for {stalled_s:.1f} s" if stalled_s > LOOP_STALL_S else None
-
-    def _ready(self) -> str | None:
-        if self._stop.asked:
-            return "stopping"
-        if error := self._queues.last_error:
-            return f"the store is away: {error}"
-        return self._live()

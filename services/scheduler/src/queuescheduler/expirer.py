@@ -1,4 +1,4 @@
-"""Forgets ended tasks whose retention is over."""
+"""Deletion of completed and archived tasks after their retention."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = structlog.get_logger()
 
 
 class Expirer:
-    """Trims the completed and archived tasks of all queues, a bounded number at a time.
+    """Deletes ended tasks of all queues whose retention has ended, a bounded number at a time.
 
     Args:
-        maintenance: expires.
-        queues: which queues there are.
-        metrics: counts.
-        backoff: for a store that is away.
+        maintenance: expires tasks in the store.
+        queues: the queues to expire.
+        metrics: counts expired tasks.
+        backoff: between attempts while the store is unreachable.
     """
 
     def __init__(
@@ -47,15 +47,18 @@ class Expirer:
             await asyncio.sleep(pause_s)
 
     async def tick(self) -> bool:
-        """Forget what is due once; whether more is due at once.
+        """Expire one batch of each queue.
+
+        Returns:
+            Whether more tasks are due now.
 
         Raises:
-            StoreError: a queue could not be trimmed.
+            StoreError: a queue could not be expired.
         """
-        answers = await self._maintenance.expire(self._queues.names)
-        expired = [answer for answer in answers if not isinstance(answer, StoreError)]
+        replies = await self._maintenance.expire(self._queues.names)
+        expired = [reply for reply in replies if not isinstance(reply, StoreError)]
         self._metrics.expired.inc(sum(number for number, _ in expired))
-        errors = [answer for answer in answers if isinstance(answer, StoreError)]
+        errors = [reply for reply in replies if isinstance(reply, StoreError)]
         if errors:
             raise errors[0]
         return any(more for _, more in expired)

@@ -1,4 +1,4 @@
-"""Which queues there are."""
+"""Discovery of queues."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = structlog.get_logger()
 
 
 class KnownQueues:
-    """The names of all queues, kept fresh.
+    """The names of all queues, read from the store once a second.
 
     Args:
-        reader: where they are listed.
-        backoff: for a store that is away.
+        reader: lists the queues.
+        backoff: between reads while the store is unreachable.
     """
 
     def __init__(self, *, reader: QueueReader, backoff: Backoff) -> None:
@@ -30,36 +30,42 @@ class KnownQueues:
         self._names: tuple[str, ...] = ()
         self._listeners: list[Callable[[], None]] = []
         self.last_error: StoreError | None = StoreError("the queues have not been read yet")
-        """Why they could not be read the last time; ``None`` when they could."""
+        """Error of the last read; ``None`` after a success."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The queues that were there when last looked."""
+        """The queues of the last successful read."""
         return self._names
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever queues have come."""
+        """Call ``listener`` whenever the set of queues changes."""
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Read the queues until cancelled."""
         while True:
-            pause_s = await self._refresh()
+            try:
+                await self.tick()
+                pause_s = INTERVAL_S
+                self._backoff.succeed()
+            except StoreError as error:
+                pause_s = self._backoff.fail()
+                log.warning("queue_discovery_failed", error=str(error), retry_in_s=round(pause_s, 3))
             await asyncio.sleep(pause_s)
 
-    async def _refresh(self) -> float:
-        """Look once; seconds until the next look."""
+    async def tick(self) -> None:
+        """Read the queues once.
+
+        Raises:
+            StoreError: the list could not be read; also kept in :attr:`last_error`.
+        """
         try:
             names = tuple(await self._reader.names())
         except StoreError as error:
             self.last_error = error
-            pause_s = self._backoff.fail()
-            log.warning("queues_unknown", error=str(error), retry_in_s=round(pause_s, 3))
-            return pause_s
+            raise
         self.last_error = None
-        self._backoff.succeed()
         if names != self._names:
             self._names = names
             for listener in self._listeners:
                 listener()
-        return INTERVAL_S

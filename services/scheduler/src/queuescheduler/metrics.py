@@ -1,4 +1,4 @@
-"""What a scheduler counts of itself."""
+"""Metrics of one scheduler process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from queuecore.store.attempts.maintenance import Promotion
 
 
 class SchedulerMetrics:
-    """The scheduler's metrics on a registry."""
+    """The metrics of a scheduler.
+
+    Args:
+        registry: exposes them.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         metrics.register_process(registry, "scheduler")
@@ -18,8 +22,8 @@ class SchedulerMetrics:
         self._promoted = metrics.SCHEDULER_PROMOTED.build(registry)
         self._lateness = metrics.SCHEDULER_LATENESS.build(registry)
 
-    def note_promotion(self, promotion: Promotion) -> None:
-        """Count promoted tasks and how late they were."""
+    def record_promotion(self, promotion: Promotion) -> None:
+        """Count promoted tasks and observe the lateness of each."""
         self._promoted.inc(len(promotion.late_ms))
         for late_ms in promotion.late_ms:
             self._lateness.observe(late_ms / 1000)

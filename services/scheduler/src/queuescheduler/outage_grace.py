@@ -1,67 +1,70 @@
-"""Whether a lapsed lease tells of a lost worker, and not of a server that was away from all."""
+"""Grace period after an outage of the store, in which workers renew their leases. Pure.
+
+During an outage no worker can renew, so a lease that expired then proves no lost worker.
+"""
 
 from __future__ import annotations
 
 MAX_GRACE_S = 3.0
-"""What workers get at most, when a server is back, to renew leases that lapsed because nobody could."""
+"""Upper bound of the grace period, however long the outage was."""
 
 
-class Absence:
-    """What was seen of one server. Times are of the monotonic clock, in seconds.
+class ServerOutage:
+    """Outage of one server, and the grace period after it. Times are of the monotonic clock, in seconds.
 
     Args:
-        since: since when the server has been away; ``None`` when it is there.
+        began_at: when the outage began; ``None`` while the server is reachable.
     """
 
-    def __init__(self, since: float | None = None) -> None:
-        self.since = since
+    def __init__(self, began_at: float | None = None) -> None:
+        self.began_at = began_at
         self._grace_until = 0.0
 
-    def note(self, now: float, *, away: bool) -> None:
-        """Hear of one more look at the server.
+    def observe(self, now: float, *, reachable: bool) -> None:
+        """Record whether the server answered.
 
-        When it is back, those who hold leases get as much time to renew them as they had none before, up to a limit.
+        The first answer starts the grace period. It lasts as long as the outage did, up to :data:`MAX_GRACE_S`.
         """
-        if away and self.since is None:
-            self.since = now
-        elif not away and self.since is not None:
-            self._grace_until = now + min(now - self.since, MAX_GRACE_S)
-            self.since = None
+        if not reachable and self.began_at is None:
+            self.began_at = now
+        elif reachable and self.began_at is not None:
+            self._grace_until = now + min(now - self.began_at, MAX_GRACE_S)
+            self.began_at = None
 
-    def is_over(self, now: float) -> bool:
-        """Whether all had time enough."""
-        return self.since is None and now >= self._grace_until
+    def grace_has_ended(self, now: float) -> bool:
+        """Whether the server is reachable and its grace period has ended."""
+        return self.began_at is None and now >= self._grace_until
 
 
-class Absences:
-    """What was seen of the servers of all queues: in a Cluster one may be away while others are not."""
+class OutageGrace:
+    """Outages of the servers of all queues: in a Cluster one server may be unreachable while the others answer."""
 
     def __init__(self) -> None:
-        self._registry = Absence()
-        """Of the server that lists the queues: all that is known of queues that have yet to be heard of."""
-        self._queues: dict[str, Absence] = {}
+        self._directory = ServerOutage()
+        """Of the server that lists the queues. A queue that is listed later starts with this outage."""
+        self._queues: dict[str, ServerOutage] = {}
         self._answered: set[str] = set()
-        """Queues that were answered for while the list of queues could not be had."""
+        """Queues whose server answered last time although the list of queues could not be read."""
 
-    def note(self, now: float, answered: dict[str, bool], *, registry_away: bool) -> None:
-        """Hear of one more look at all.
+    def observe(self, now: float, answered: dict[str, bool], *, directory_reachable: bool) -> None:
+        """Record which servers answered.
 
-        The first answer after the list of queues was lost proves nothing: of several roles of a scheduler, the one
-        that got it may be the first to which a single server answers again.
+        While the list of queues cannot be read, the first answer of a queue does not end its outage: this role may be
+        the first of the scheduler's roles that a recovering server answers.
 
         Args:
-            now: when.
-            answered: of each queue whether its server has answered.
-            registry_away: whether the list of queues could not be had the last time.
+            now: the monotonic clock, in seconds.
+            answered: for each queue, whether its server answered.
+            directory_reachable: whether the last read of the list of queues succeeded.
         """
-        known = {queue: self._queues.get(queue) or Absence(self._registry.since) for queue in answered}
-        for queue, absence in known.items():
-            doubtful = registry_away and queue not in self._answered
-            absence.note(now, away=doubtful or not answered[queue])
-        self._queues = known
-        self._registry.note(now, away=registry_away)
-        self._answered = {queue for queue, came in answered.items() if came and registry_away}
+        outages = {queue: self._queues.get(queue) or ServerOutage(self._directory.began_at) for queue in answered}
+        for queue, outage in outages.items():
+            is_confirmed = directory_reachable or queue in self._answered
+            outage.observe(now, reachable=answered[queue] and is_confirmed)
+        self._queues = outages
+        self._directory.observe(now, reachable=directory_reachable)
+        self._answered = set() if directory_reachable else {queue for queue, came in answered.items() if came}
 
-    def is_over(self, queue: str, now: float) -> bool:
-        """Whether a lapsed lease of the queue tells of a lost worker."""
-        return self._queues[queue].is_over(now)
+    def has_ended(self, queue: str, now: float) -> bool:
+        """Whether the grace period has ended, so that an expired lease of the queue means a lost worker."""
+        return self._queues[queue].grace_has_ended(now)

@@ -1,4 +1,4 @@
-"""Makes tasks pending when they are due, and not a moment later."""
+"""Promotion of scheduled tasks and retries to pending, at the moment they are due."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 
 SAFETY_POLL_S = 5.0
-"""Every queue is looked at so often, whatever was signalled."""
+"""Interval at which each queue is promoted even without a notification."""
 _TIMER_STEP_S = 0.001
-"""The event loop's timers are this exact at best. The last step is waited for in turns of the loop."""
+"""Resolution of the event loop's timers. The last step is spent in turns of the loop instead of a timer."""
 _EXACT_EVERY_S = 0.02
-"""But not more often than this, so that it takes a tenth of a processor at most."""
+"""Shortest time between two such exact waits: they take at most a tenth of a processor."""
 
 log = structlog.get_logger()
 
 
 class Promoter:
-    """Sleeps until the earliest due time of all queues; is woken when an earlier one arrives.
+    """Sleeps until the earliest due time of all queues. A notification of an earlier one wakes it.
 
     Args:
-        maintenance: promotes.
-        notifications: tells of earlier due times.
-        queues: which queues there are.
-        metrics: counts, and measures lateness.
-        backoff: for a store that is away.
+        maintenance: promotes due tasks in the store.
+        notifications: announces queues whose earliest due time has moved forward.
+        queues: the queues to promote.
+        metrics: counts promotions and measures their lateness.
+        backoff: between attempts while the store is unreachable.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Promoter:
         self._metrics = metrics
         self._backoff = backoff
         self._wake_at: dict[str, float] = {}
-        """Per queue when to promote next, by the monotonic clock."""
+        """For each queue the next promotion, by the monotonic clock."""
         self._woken = asyncio.Event()
         self._promoted_at = 0.0
-        queues.on_change(self._add_queues)
+        queues.on_change(self._wake_all)
 
     async def run(self) -> None:
         """Promote until cancelled."""
@@ -71,7 +71,7 @@ class Promoter:
                 self._backoff.succeed()
 
     async def listen(self) -> None:
-        """Hear of earlier due times until cancelled."""
+        """Receive notifications of earlier due times until cancelled."""
         backoff = self._backoff.another()
         while True:
             try:
@@ -82,45 +82,45 @@ class Promoter:
                 pause_s = backoff.fail()
                 log.warning("due_subscription_lost", error=str(error), retry_in_s=round(pause_s, 3))
                 await asyncio.sleep(pause_s)
-                self._add_queues()
+                self._wake_all()
 
     async def _promote(self, queues: Sequence[str]) -> StoreError | None:
-        """Promote what is due in ``queues`` and note when to come back."""
+        """Promote the due tasks of ``queues`` and schedule the next promotion of each."""
         for queue in queues:
-            # Before the call: a signal that comes while it is under way must not be overwritten after it.
+            # Before the call, so that a notification that arrives during the call is not overwritten after it.
             self._wake_at[queue] = time.monotonic() + SAFETY_POLL_S
         failed = None
-        asked_at = time.monotonic()
-        answers = await self._maintenance.promote(queues)
-        # The server looked at its clock about halfway. Too early by a little, it is asked once more; late is late.
+        called_at = time.monotonic()
+        replies = await self._maintenance.promote(queues)
         self._promoted_at = time.monotonic()
-        looked_at = (asked_at + self._promoted_at) / 2
-        for queue, answer in zip(queues, answers, strict=True):
-            if isinstance(answer, StoreError):
-                failed = answer
+        # The server read its clock about halfway. An early estimate costs one more call; a late one is lateness.
+        server_read_at = (called_at + self._promoted_at) / 2
+        for queue, reply in zip(queues, replies, strict=True):
+            if isinstance(reply, StoreError):
+                failed = reply
                 self._wake(queue)
             else:
-                self._note(queue, answer, looked_at)
+                self._record(queue, reply, server_read_at)
         return failed
 
-    def _note(self, queue: str, promotion: Promotion, looked_at: float) -> None:
-        self._metrics.note_promotion(promotion)
+    def _record(self, queue: str, promotion: Promotion, server_read_at: float) -> None:
+        self._metrics.record_promotion(promotion)
         if promotion.orphans:
             log.warning("orphans_dropped", queue=queue, orphans=promotion.orphans)
         if promotion.next_due_at_ms is not None:
             in_s = max(0, promotion.next_due_at_ms * 1_000 - promotion.now_us) / 1_000_000
-            self._wake_at[queue] = min(self._wake_at[queue], looked_at + in_s)
+            self._wake_at[queue] = min(self._wake_at[queue], server_read_at + in_s)
 
     def _wake(self, queue: str) -> None:
         self._wake_at[queue] = 0.0
         self._woken.set()
 
-    def _add_queues(self) -> None:
+    def _wake_all(self) -> None:
         for queue in self._queues.names:
             self._wake(queue)
 
     async def _sleep_until(self, wake_at: float, now: float) -> None:
-        """Sleep until then, until a little before it, or until woken."""
+        """Sleep until ``wake_at``, until one timer step before it, or until woken."""
         in_s = wake_at - now
         if wake_at - self._promoted_at >= _EXACT_EVERY_S:
             in_s -= _TIMER_STEP_S

@@ -1,4 +1,4 @@
-"""Takes tasks back from workers that are gone."""
+"""Recovery of tasks from lost workers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from queuecore.observe.tracing.setup import Tracing
 from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
 from queuecore.store.scripts.replies import Reply
 from queuescheduler.known_queues import KnownQueues
-from queuescheduler.lost_workers import Suspects, judge_lapse
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import Absences
+from queuescheduler.outage_grace import OutageGrace
+from queuescheduler.reclaim_decision import PoisonSuspects, decide_reclaim
 from queuescheduler.tracing import trace_lost_attempt
 
 INTERVAL_S = 1.0
-"""Leases are looked at so often at least, sooner when one may lapse sooner."""
-SHORTEST_PAUSE_S = 0.05
-AWAY_PAUSE_S = 0.5
-"""How often at most, while the server of some queue is away."""
+"""Longest time between two ticks; shorter when a lease expires sooner."""
+MIN_PAUSE_S = 0.05
+OUTAGE_PAUSE_S = 0.5
+"""Shortest time between two ticks while the server of a queue is unreachable."""
 
 log = structlog.get_logger()
 
 
 class Reclaimer:
-    """Looks for lapsed leases and ends their attempts.
+    """Finds expired leases and retries or archives their tasks.
 
     Args:
-        maintenance: finds and reclaims.
-        queues: which queues there are.
-        poison_losses: see :func:`~queuescheduler.lost_workers.judge_lapse`.
-        metrics: counts.
-        tracing: tells of lost attempts; ``None`` when tracing is off.
-        backoff: for a store that is away.
+        maintenance: finds and reclaims expired leases in the store.
+        queues: the queues to watch.
+        poison_losses: see :func:`~queuescheduler.reclaim_decision.decide_reclaim`.
+        metrics: counts reclaimed tasks.
+        tracing: records a span for each lost attempt; ``None`` when tracing is off.
+        backoff: between attempts while the store is unreachable.
         clock: the monotonic clock, in seconds.
     """
 
@@ -59,7 +59,7 @@ class Reclaimer:
         self._tracing = tracing
         self._backoff = backoff
         self._clock = clock
-        self._absences = Absences()
+        self._grace = OutageGrace()
 
     async def run(self) -> None:
         """Reclaim until cancelled."""
@@ -73,38 +73,41 @@ class Reclaimer:
             await asyncio.sleep(pause_s)
 
     async def tick(self) -> float:
-        """Look at all queues once; seconds until the next look.
+        """Reclaim the expired leases of all queues once.
+
+        Returns:
+            Seconds until the next tick.
 
         Raises:
-            StoreError: no queue could be looked at, or a task not be reclaimed.
+            StoreError: no queue could be read, or a task could not be reclaimed.
         """
         names = self._queues.names
-        answers = dict(zip(names, await self._maintenance.find_lapsed(names), strict=True))
-        lapses = {queue: answer for queue, answer in answers.items() if isinstance(answer, Lapses)}
+        replies = dict(zip(names, await self._maintenance.find_lapsed(names), strict=True))
+        found = {queue: reply for queue, reply in replies.items() if isinstance(reply, Lapses)}
         now = self._clock()
-        answered = {queue: queue in lapses for queue in names}
-        self._absences.note(now, answered, registry_away=self._queues.last_error is not None)
-        seen = [
-            (lapsed, found.now_ms)
-            for queue, found in lapses.items()
-            if self._absences.is_over(queue, now)
-            for lapsed in found.lapsed
+        answered = {queue: queue in found for queue in names}
+        self._grace.observe(now, answered, directory_reachable=self._queues.last_error is None)
+        expired = [
+            (lease, each.now_ms)
+            for queue, each in found.items()
+            if self._grace.has_ended(queue, now)
+            for lease in each.lapsed
         ]
-        failed = await self._reclaim(await self._judge(seen))
-        away = [answer for answer in answers.values() if isinstance(answer, StoreError)]
-        if failed or (away and not lapses):
-            raise (failed + away)[0]
-        pause_s = min(map(_pause_s, lapses.values()), default=INTERVAL_S)
-        if away:
-            log.warning("queues_away", queues=len(away), error=str(away[0]))
-        return min(INTERVAL_S, max(pause_s, AWAY_PAUSE_S if away else 0))
+        failed = await self._reclaim(await self._decide(expired))
+        unreachable = [reply for reply in replies.values() if isinstance(reply, StoreError)]
+        if failed or (unreachable and not found):
+            raise (failed + unreachable)[0]
+        pause_s = min(map(_pause_s, found.values()), default=INTERVAL_S)
+        if unreachable:
+            log.warning("queues_unreachable", queues=len(unreachable), error=str(unreachable[0]))
+        return min(INTERVAL_S, max(pause_s, OUTAGE_PAUSE_S if unreachable else 0))
 
-    async def _judge(self, seen: Sequence[tuple[LapsedLease, int]]) -> list[Reclaim]:
-        """What becomes of lapsed leases, each seen at a time by the server's clock."""
-        workers = {lapsed.attempt.worker for lapsed, _ in seen}
+    async def _decide(self, expired: Sequence[tuple[LapsedLease, int]]) -> list[Reclaim]:
+        """Decide on expired leases, each with the server's clock at which it was read."""
+        workers = {lease.attempt.worker for lease, _ in expired}
         held = await self._maintenance.find_held(self._queues.names, sorted(workers)) if workers else []
-        suspects = Suspects([each for each in held if isinstance(each, HeldTask)], self._poison_losses)
-        return [judge_lapse(lapsed, now_ms, self._poison_losses, suspects.suspicion(lapsed)) for lapsed, now_ms in seen]
+        suspects = PoisonSuspects([each for each in held if isinstance(each, HeldTask)], self._poison_losses)
+        return [decide_reclaim(lease, now_ms, self._poison_losses, suspects.rank(lease)) for lease, now_ms in expired]
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
         errors = []
@@ -128,9 +131,9 @@ class Reclaimer:
         return errors
 
 
-def _pause_s(lapses: Lapses) -> float:
-    if lapses.lapsed:
-        return SHORTEST_PAUSE_S
-    if lapses.next_lapse_at_ms is None:
+def _pause_s(found: Lapses) -> float:
+    if found.lapsed:
+        return MIN_PAUSE_S
+    if found.next_lapse_at_ms is None:
         return INTERVAL_S
-    return max(SHORTEST_PAUSE_S, (lapses.next_lapse_at_ms - lapses.now_ms) / 1000)
+    return max(MIN_PAUSE_S, (found.next_lapse_at_ms - found.now_ms) / 1000)

@@ -1,4 +1,4 @@
-"""The scheduler's settings: variables ``TASKYARD_SCHEDULER_*``, and those that all services share."""
+"""Settings of the scheduler: variables ``TASKYARD_SCHEDULER_*``, and those that all services share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ PREFIX = "TASKYARD_SCHEDULER_"
 
 
 class SchedulerSettings(ServiceSettings, frozen=True, kw_only=True):
-    """How the scheduler keeps the queues."""
+    """Configuration of a scheduler."""
 
     poison_losses: Annotated[
         int,
-        Meta(ge=1, description="A task is archived when so many workers in a row were lost while running it."),
+        Meta(ge=1, description="Workers lost in a row while they ran a task, after which it is archived as poison."),
     ] = 2
-    probe_host: Annotated[str, Meta(description="Address for /live, /ready and /metrics.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
-    probe_port: Annotated[int, Meta(ge=0, le=65_535, description="Port for them; 0 takes a free one.")] = 9090
+    probe_host: Annotated[str, Meta(description="Address on which /live, /ready and /metrics listen.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
+    probe_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of /live, /ready and /metrics; 0 picks a free one.")
+    ] = 9090

@@ -19,18 +19,18 @@ from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.outage_grace import MAX_GRACE_S
 from queuescheduler.reclaimer import Reclaimer
 
-AWAY = StoreUnavailable("away")
+UNREACHABLE = StoreUnavailable("unreachable")
 
 
 class _Maintenance(Maintenance):
-    """One lapsed lease per queue that never ends, on servers that come and go."""
+    """One expired lease for each queue, on servers that may be unreachable."""
 
     def __init__(self) -> None:
-        self.away: set[str] = set()
+        self.unreachable: set[str] = set()
         self.reclaimed: list[str] = []
 
     async def find_lapsed(self, queues: Sequence[str]) -> list[Lapses | StoreError]:
-        return [AWAY if queue in self.away else _lapses(queue) for queue in queues]
+        return [UNREACHABLE if queue in self.unreachable else _expired(queue) for queue in queues]
 
     async def find_held(
         self,
@@ -44,7 +44,7 @@ class _Maintenance(Maintenance):
         return [Reply.DONE] * len(reclaims)
 
 
-def _lapses(queue: str) -> Lapses:
+def _expired(queue: str) -> Lapses:
     task = make_task(queue=queue)
     attempt = Attempt(number=1, worker="w-1", pod="pod", started_at_ms=0)
     return Lapses(1, None, [LapsedLease(queue, task.id, task, 1, attempt, 0, cancel_requested=False)], 0, 0)
@@ -67,15 +67,15 @@ class _Scene:
             clock=lambda: self.now_s,
         )
 
-    async def reclaimed_at(self, now_s: float, *away: str) -> list[str]:
-        """The queues of which leases are reclaimed at a time when the servers of some are away."""
-        self.now_s, self.maintenance.away, self.maintenance.reclaimed = now_s, set(away), []
+    async def reclaimed_at(self, now_s: float, *unreachable: str) -> list[str]:
+        """The queues whose leases are reclaimed while the servers of some are unreachable."""
+        self.now_s, self.maintenance.unreachable, self.maintenance.reclaimed = now_s, set(unreachable), []
         with contextlib.suppress(StoreUnavailable):
             await self._reclaimer.tick()
         return self.maintenance.reclaimed
 
-    async def reclaims_at(self, now_s: float, *, away: bool = False) -> bool:
-        return bool(await self.reclaimed_at(now_s, *(self.queues.names if away else ())))
+    async def reclaims_at(self, now_s: float, *, reachable: bool = True) -> bool:
+        return bool(await self.reclaimed_at(now_s, *(self.queues.names if not reachable else ())))
 
 
 @pytest.fixture
@@ -85,57 +85,59 @@ def scene() -> _Scene:
 
 @pytest.fixture
 def cluster() -> _Scene:
-    """Each queue on a server of its own."""
+    """Each queue on its own server."""
     return _Scene(QueueReader.__new__(QueueReader), "a", "b")
 
 
-async def test_lapsed_leases_are_reclaimed_at_once_when_the_store_was_there(scene: _Scene) -> None:
+async def test_expired_leases_are_reclaimed_at_once_when_the_store_was_reachable(scene: _Scene) -> None:
     assert await scene.reclaims_at(100.0)
 
 
-async def test_workers_get_as_long_as_the_store_was_away_when_it_is_back(scene: _Scene) -> None:
-    await scene.reclaims_at(101.0, away=True)
-    await scene.reclaims_at(102.0, away=True)
+async def test_grace_period_lasts_as_long_as_the_outage_when_the_store_recovers(scene: _Scene) -> None:
+    await scene.reclaims_at(101.0, reachable=False)
+    await scene.reclaims_at(102.0, reachable=False)
     assert [await scene.reclaims_at(at_s) for at_s in (103.0, 104.9, 105.0)] == [False, False, True]
 
 
-async def test_workers_get_no_longer_than_the_limit_when_the_store_was_away_for_ages(scene: _Scene) -> None:
-    await scene.reclaims_at(101.0, away=True)
+async def test_grace_period_is_bounded_when_the_outage_was_long(scene: _Scene) -> None:
+    await scene.reclaims_at(101.0, reachable=False)
     assert not await scene.reclaims_at(1_000.0)
     assert await scene.reclaims_at(1_000.0 + MAX_GRACE_S)
 
 
-async def test_workers_get_time_when_the_scheduler_began_while_the_store_was_away(scene: _Scene) -> None:
-    scene.queues.last_error = AWAY
+async def test_grace_period_is_granted_when_the_scheduler_started_during_the_outage(scene: _Scene) -> None:
+    scene.queues.last_error = UNREACHABLE
     await scene.reclaims_at(100.0)
     scene.queues.last_error = None
     assert [await scene.reclaims_at(at_s) for at_s in (102.0, 103.9, 104.0)] == [False, False, True]
 
 
-async def test_workers_get_time_when_their_queue_was_first_heard_of_after_the_store_was_away(scene: _Scene) -> None:
-    scene.queues._names, scene.queues.last_error = (), AWAY
+async def test_grace_period_is_granted_when_the_queue_was_discovered_after_the_outage(scene: _Scene) -> None:
+    scene.queues._names, scene.queues.last_error = (), UNREACHABLE
     await scene.reclaims_at(100.0)
     scene.queues._names, scene.queues.last_error = ("default",), None
     assert [await scene.reclaims_at(at_s) for at_s in (102.0, 103.9, 104.0)] == [False, False, True]
 
 
-async def test_nothing_is_reclaimed_by_the_first_role_that_a_store_answers_again(scene: _Scene) -> None:
-    await scene.reclaims_at(101.0, away=True)
-    scene.queues.last_error = AWAY
+async def test_nothing_is_reclaimed_when_only_the_reclaimer_reaches_the_store_again(scene: _Scene) -> None:
+    await scene.reclaims_at(101.0, reachable=False)
+    scene.queues.last_error = UNREACHABLE
     assert not await scene.reclaims_at(102.0)
     scene.queues.last_error = None
     assert [await scene.reclaims_at(at_s) for at_s in (103.0, 104.9, 105.0)] == [False, False, True]
 
 
-async def test_queues_of_other_servers_are_reclaimed_when_one_is_away(cluster: _Scene) -> None:
+async def test_queues_of_other_servers_are_reclaimed_when_one_is_unreachable(cluster: _Scene) -> None:
     assert await cluster.reclaimed_at(101.0, "b") == ["a"]
     assert await cluster.reclaimed_at(102.0, "b") == ["a"]
     assert await cluster.reclaimed_at(103.0) == ["a"]
     assert await cluster.reclaimed_at(105.0) == ["a", "b"]
 
 
-async def test_queues_of_other_servers_are_reclaimed_when_the_one_that_lists_them_is_away(cluster: _Scene) -> None:
+async def test_queues_of_other_servers_are_reclaimed_when_the_one_that_lists_them_is_unreachable(
+    cluster: _Scene,
+) -> None:
     assert await cluster.reclaimed_at(100.0) == ["a", "b"]
-    cluster.queues.last_error = AWAY
+    cluster.queues.last_error = UNREACHABLE
     await cluster.reclaimed_at(101.0, "b")
     assert [await cluster.reclaimed_at(at_s, "b") for at_s in (102.0, 102.9, 103.0, 104.0)] == [[], [], ["a"], ["a"]]
