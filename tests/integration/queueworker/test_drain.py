@@ -26,7 +26,7 @@ async def test_drain_finishes_what_runs_and_leases_no_more(
     assert await worker.status("/ready") == 200
 
     worker.terminate()
-    await eventually(lambda: worker.logged("drain_began"))
+    await eventually(lambda: worker.logged("drain_started"))
     later = order("async")
     await store.enqueue(later)
     assert await worker.status("/ready") == 503
@@ -56,11 +56,11 @@ async def test_drain_gives_back_what_does_not_end_at_no_cost(
 
     stopping.terminate()
     if hurried:
-        await eventually(lambda: stopping.logged("drain_began"))
+        await eventually(lambda: stopping.logged("drain_started"))
         stopping.terminate()
     assert await stopping.wait() == 0
     assert not any(is_alive(pid) for pid in pids)
-    (ended,) = stopping.logged("drain_ended")
+    (ended,) = stopping.logged("drain_finished")
     assert (ended["released"], ended["unsettled"]) == (len(tasks), 0)
 
     for task in tasks:
@@ -86,5 +86,5 @@ async def test_drain_ends_when_the_store_is_away(
 
     worker.terminate()
     assert await worker.wait() == 0
-    (ended,) = worker.logged("drain_ended")
+    (ended,) = worker.logged("drain_finished")
     assert (ended["released"], ended["unsettled"]) == (0, 1)

@@ -17,8 +17,8 @@ from queuecore.store.attempts.leases import Lease, UnreadableLease
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
+from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
 from queueworker.roles.leaser import MAX_PER_LEASE, Leaser
-from queueworker.roles.queue_order import QueueOrder, StrictOrder, WeightedOrder
 from queueworker.runs.slots import Slots
 
 NEVER_S = 3_600.0
@@ -46,8 +46,8 @@ class Desk:
             order=order,
             slots=self.slots,
             start=self._start,
-            archive=self.unreadable.extend,
-            room=lambda: self.full,
+            archive_unreadable=self.unreadable.extend,
+            backpressure=lambda: self.full,
             safety_poll_s=safety_poll_s,
             backoff=Backoff(lambda: 0.0),
         )

@@ -24,7 +24,7 @@ async def test_worker_waits_for_the_store_and_registers_then(tmp_path: Path, sta
     server = EmbeddedValkey(tmp_path / "valkey", port=find_free_port())
     worker = start_worker(server.url)
     assert await is_away(worker)
-    assert "the store is away" in (await worker.get("/ready")).json()["message"]
+    assert "the store is unavailable" in (await worker.get("/ready")).json()["message"]
     assert await worker.status("/live") == 200
     with server:
         await eventually(lambda: is_ready(worker))

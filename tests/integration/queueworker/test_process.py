@@ -57,8 +57,8 @@ async def test_worker_logs_json_lines(start_worker: StartService, store: TestSto
     assert [line["event"] for line in lines] == [
         "worker_started",
         "task_failed",
-        "drain_began",
-        "drain_ended",
+        "drain_started",
+        "drain_finished",
         "worker_stopped",
     ]
     for line in lines:

@@ -10,7 +10,7 @@ from queuecore.store.attempts.settlement import Success
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handler, Kind
+from queueworker.handlers.handler import Handler, HandlerKind
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.renewer import Renewer
 from queueworker.runs.in_flight import InFlightRuns
@@ -38,7 +38,7 @@ class Scene:
 
     def hold(self, lease: Lease) -> Run:
         """A run whose handler waits to be stopped."""
-        handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
+        handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
         run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
         run.work = asyncio.ensure_future(_wait())
         self.in_flight.add(run)
@@ -60,7 +60,7 @@ async def test_run_is_stopped_and_held_no_more_when_its_lease_is_lost(store: Tes
     run = scene.hold(await scene.worker.lease_one(task))
     await store.lapse(task)
     await store.reclaim()
-    assert await scene.renewer.renew()
+    assert await scene.renewer.tick()
     assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (1, StopReason.LEASE_LOST, 0)
 
 
@@ -74,5 +74,5 @@ async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_sti
     run.work = asyncio.ensure_future(_nothing())
     await run.work
     await scene.worker.settlements.complete([Success(lease, 1)])
-    assert await scene.renewer.renew()
+    assert await scene.renewer.tick()
     assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (0, None, 1)

@@ -16,7 +16,7 @@ from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handler, Kind
+from queueworker.handlers.handler import Handler, HandlerKind
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
@@ -48,7 +48,7 @@ class Counter:
         )
 
     def hold(self, lease: Lease) -> Run:
-        handler = Handler(lease.task.type, make_task, Kind.ASYNC, dict, takes_context=False)
+        handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
         run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
         self.in_flight.add(run)
         return run
@@ -126,16 +126,16 @@ async def test_settler_has_no_room_while_too_many_outcomes_wait(
     valkey.kill()
     for lease in done[1:]:
         counter.succeed(lease)
-    assert counter.settler.room() is None
+    assert counter.settler.backpressure() is None
     counter.succeed(done[0])
-    room = counter.settler.room()
-    assert room is not None
+    full = counter.settler.backpressure()
+    assert full is not None
     await eventually(lambda: counter.count("settle_retries") >= 1)
-    assert not room.done()
+    assert not full.done()
     valkey.start()
-    await asyncio.wait_for(room, 15)
+    await asyncio.wait_for(full, 15)
     await counter.until_idle()
-    assert counter.settler.room() is None
+    assert counter.settler.backpressure() is None
 
 
 async def test_settler_drops_and_counts_an_outcome_that_comes_too_late(store: TestStore, counter: Counter) -> None:

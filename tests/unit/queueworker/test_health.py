@@ -9,7 +9,7 @@ from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.observe.probes import LoopHeartbeat
 from queuecore.process import StopSignals
 from queueworker import health as health_module
-from queueworker.health import LOOP_STALL_S, RENEWALS_MISSED, Health
+from queueworker.health import LOOP_STALL_S, MAX_MISSED_RENEWALS, Health
 from queueworker.roles.registration import Registration
 from queueworker.roles.renewer import Renewer
 
@@ -20,7 +20,7 @@ class Patient:
     def __init__(self) -> None:
         self.now_s = 1_000.0
         self.stalled_s = 0.0
-        self.renewer = SimpleNamespace(last_turn_at=self.now_s, interval_s=5.0)
+        self.renewer = SimpleNamespace(last_tick_at=self.now_s, interval_s=5.0)
         self.last_error: StoreError | None = None
         self.stop_asked = False
 
@@ -55,7 +55,7 @@ def test_worker_is_not_alive_when_its_event_loop_is_blocked(patient: Patient) ->
 
 
 def test_worker_is_not_alive_when_leases_are_not_renewed(patient: Patient) -> None:
-    patient.now_s += 5.0 * RENEWALS_MISSED + LOOP_STALL_S
+    patient.now_s += 5.0 * MAX_MISSED_RENEWALS + LOOP_STALL_S
     assert patient.examine().live() is None
     patient.now_s += 0.1
     assert "renewed" in (patient.examine().live() or "")

@@ -4,7 +4,7 @@ import pytest
 
 from queuecore.errors import ConfigError
 from queuecore.settings.loader import describe, load
-from queueworker.roles.queue_order import StrictOrder, WeightedOrder
+from queueworker.queue_order import StrictOrder, WeightedOrder
 from queueworker.settings import PREFIX, WorkerSettings
 
 
@@ -23,7 +23,7 @@ def test_settings_have_these_defaults() -> None:
 def test_queues_have_weights() -> None:
     order = read(TASKYARD_WORKER_QUEUES="critical:6, default:3,low").order()
     assert isinstance(order, WeightedOrder)
-    assert order.share(10, order.queues) == [("critical", 6), ("default", 3), ("low", 1)]
+    assert order.allocate(10, order.queues) == [("critical", 6), ("default", 3), ("low", 1)]
 
 
 def test_queues_are_served_in_strict_order_when_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""The Taskyard worker: what a handler module needs is here, the rest is inside."""
+"""The Taskyard worker. Handler modules import from here; all other modules are internal."""
 
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.errors import DoNotRetry, Retry

@@ -1,36 +1,29 @@
-"""A worker put together: its parts, its roles, its life."""
+"""Composition root of a worker: builds its parts, runs its roles, drains, shuts down."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import secrets
-import socket
 import time
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
-from queuecore.errors import ConfigError
 from queuecore.observe.metrics.histogram import StoreCalls
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
 from queuecore.observe.tracing.setup import start_tracing
 from queuecore.process import Roles, StopSignals
-from queuecore.store.attempts.leases import Leases, WorkerIdentity
+from queuecore.store.attempts.leases import Leases
 from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.attempts.settlement import Settlements
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.directory import Directory
 from queueworker.drain import Drain
-from queueworker.executors.coroutine import CoroutineExecutor
-from queueworker.executors.process import ProcessExecutor
-from queueworker.executors.thread import ThreadExecutor
-from queueworker.handlers import demo
-from queueworker.handlers.loader import load_handlers
-from queueworker.handlers.registry import HandlerError, Handlers, Kind
+from queueworker.executors.factory import make_executors
+from queueworker.handlers.registry import Handlers
 from queueworker.health import Health
+from queueworker.identity import make_identity
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.cancel_listener import CancelListener
 from queueworker.roles.leaser import Leaser
@@ -39,110 +32,100 @@ from queueworker.roles.registration import Registration
 from queueworker.roles.renewer import Renewer
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
-from queueworker.runs.runner import Executor, Runner
+from queueworker.runs.runner import Runner
 from queueworker.runs.slots import Slots
 from queueworker.runs.tracing import AttemptTracing
 from queueworker.settings import WorkerSettings
 
 MAX_UNSETTLED_PER_SLOT = 10
-"""Outcomes that may wait for the store, per slot, before no more tasks are leased."""
+"""Outcomes per slot that may wait for the store before no more tasks are leased."""
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Leases tasks, runs their handlers and settles them, until it is told to stop.
+    """Leases tasks, runs their handlers and settles the outcomes.
 
-    To be made inside the event loop in which it runs.
+    Must be created inside the event loop that runs it.
 
     Args:
-        settings: as read from the environment.
-        handlers: what it runs.
+        settings: the worker's configuration.
+        handlers: the handlers of all task types that it runs.
     """
 
     def __init__(self, settings: WorkerSettings, handlers: Handlers) -> None:
-        self._settings = settings
         self._server = connect(settings.redis)
-        self._order = settings.order()
-        self._identity = identify()
-        self._slots = Slots(settings.slots)
-        self._in_flight = InFlightRuns()
-        self._leases = Leases(self._server, self._identity, settings.lease_ms)
-        self._notifications = Notifications(self._server)
-        self._executors: dict[Kind, Executor] = {
-            Kind.ASYNC: CoroutineExecutor(),
-            Kind.THREAD: ThreadExecutor(settings.slots),
-            Kind.PROCESS: ProcessExecutor(
-                settings.processes or os.cpu_count() or 1, settings.handlers, settings.log, settings.trace
-            ),
-        }
-        self._heartbeat = LoopHeartbeat(time.monotonic)
         self._tracing = start_tracing("worker", settings.trace)
+        self._heartbeat = LoopHeartbeat(time.monotonic)
+        self._identity = make_identity()
+        self._order = settings.order()
+        self._slots = slots = Slots(settings.slots)
+        self._executors = make_executors(settings)
+        self._leases = Leases(self._server, self._identity, settings.lease_ms)
         registry = CollectorRegistry()
-        metrics = WorkerMetrics(registry, self._slots.total, lambda: self._slots.busy)
+        metrics = WorkerMetrics(registry, slots.total, lambda: slots.busy)
         self._server.watch(StoreCalls(registry).note)
-        self._renewer = Renewer(leases=self._leases, in_flight=self._in_flight, metrics=metrics)
+        notifications = Notifications(self._server)
+        in_flight = InFlightRuns()
+
+        self._cancel_listener = CancelListener(
+            notifications=notifications, in_flight=in_flight, backoff=Backoff(random.random)
+        )
+        self._progress_reporter = ProgressReporter(self._leases)
+        self._renewer = Renewer(leases=self._leases, in_flight=in_flight, metrics=metrics)
         self._settler = Settler(
             settlements=Settlements(self._server, self._identity),
-            in_flight=self._in_flight,
+            in_flight=in_flight,
             metrics=metrics,
             backoff=Backoff(random.random),
             max_unsettled=settings.slots * MAX_UNSETTLED_PER_SLOT,
         )
-        self._progress = ProgressReporter(self._leases)
+        runner = Runner(
+            handlers=handlers,
+            executors=self._executors,
+            slots=slots,
+            in_flight=in_flight,
+            settler=self._settler,
+            metrics=metrics,
+            tracing=AttemptTracing(self._tracing, self._identity.worker) if self._tracing else None,
+            report_progress=self._progress_reporter.report,
+            random=random.random,
+        )
+        self._leaser = Leaser(
+            leases=self._leases,
+            notifications=notifications,
+            order=self._order,
+            slots=slots,
+            start=runner.start,
+            archive_unreadable=self._settler.archive_unreadable,
+            backpressure=self._settler.backpressure,
+            safety_poll_s=settings.safety_poll_ms / 1000,
+            backoff=Backoff(random.random),
+        )
         self._drain = Drain(
             grace_s=settings.drain_ms / 1000,
-            slots=self._slots,
-            in_flight=self._in_flight,
+            slots=slots,
+            in_flight=in_flight,
             settler=self._settler,
             leases=self._leases,
         )
-        self._stop = StopSignals(on_hurry=self._drain.hurry)
+        self._stop = stop = StopSignals(on_hurry=self._drain.hurry)
         self._registration = Registration(
             directory=Directory(self._server),
             identity=self._identity,
             queues=list(self._order.queues),
             handlers=handlers,
-            slots=self._slots,
-            draining=lambda: self._stop.asked,
+            slots=slots,
+            draining=lambda: stop.asked,
         )
-        self._leaser = self._make_leaser(self._make_runner(handlers, metrics))
-        health = Health(
-            heartbeat=self._heartbeat, renewer=self._renewer, registration=self._registration, stop=self._stop
-        )
+        health = Health(heartbeat=self._heartbeat, renewer=self._renewer, registration=self._registration, stop=stop)
         self._probes = ProbeServer(settings.probe_host, settings.probe_port, health.live, health.ready, registry)
 
-    def _make_runner(self, handlers: Handlers, metrics: WorkerMetrics) -> Runner:
-        return Runner(
-            handlers=handlers,
-            executors=self._executors,
-            slots=self._slots,
-            in_flight=self._in_flight,
-            settler=self._settler,
-            metrics=metrics,
-            tracing=AttemptTracing(self._tracing, self._identity.worker) if self._tracing else None,
-            report_progress=self._progress.report,
-            random=random.random,
-        )
-
-    def _make_leaser(self, runner: Runner) -> Leaser:
-        return Leaser(
-            leases=self._leases,
-            notifications=self._notifications,
-            order=self._order,
-            slots=self._slots,
-            start=runner.start,
-            archive=self._settler.archive_unreadable,
-            room=self._settler.room,
-            safety_poll_s=self._settings.safety_poll_ms / 1000,
-            backoff=Backoff(random.random),
-        )
-
     async def run(self) -> int:
-        """Work until told to stop, then drain.
+        """Work until a stop signal arrives or a role fails, then drain.
 
         Returns:
-            The exit code: 0 after a stop, 1 after a fault of its own.
+            The exit code: 0 after a stop signal, 1 after a failed role.
         """
         self._probes.start()
         log.info(
@@ -152,31 +135,28 @@ class Worker:
             slots=self._slots.total,
             probe_port=self._probes.port,
         )
-        cancels = CancelListener(
-            notifications=self._notifications, in_flight=self._in_flight, backoff=Backoff(random.random)
-        )
         leasing = asyncio.create_task(self._leaser.run(), name="leaser")
         roles = Roles(
             {
-                "lease": _as_role(leasing),
-                "settle": self._settler.run(),
-                "renew": self._renewer.run(),
-                "cancels": cancels.run(),
-                "progress": self._progress.run(),
+                "leaser": _shielded(leasing),
+                "settler": self._settler.run(),
+                "renewer": self._renewer.run(),
+                "cancel_listener": self._cancel_listener.run(),
+                "progress_reporter": self._progress_reporter.run(),
                 "registration": self._registration.run(),
                 "heartbeat": self._heartbeat.run(),
             }
         )
-        well = await roles.run_until(self._stop)
+        stopped_by_signal = await roles.run_until(self._stop)
         self._leaser.stop()
         await asyncio.wait([leasing])
         await self._drain.run()
         await self._leases.pass_wakeup_on(self._order.queues)
-        await self._registration.withdraw()
+        await self._registration.deregister()
         await roles.cancel()
         await self._close()
         log.info("worker_stopped")
-        return 0 if well else 1
+        return 0 if stopped_by_signal else 1
 
     async def _close(self) -> None:
         for executor in self._executors.values():
@@ -187,27 +167,6 @@ class Worker:
             await asyncio.to_thread(self._tracing.stop)
 
 
-def identify() -> WorkerIdentity:
-    """A name for this process that no other has, not even the next one of the same pod."""
-    pod = socket.gethostname()
-    return WorkerIdentity(worker=f"{pod}-{os.getpid()}-{secrets.token_hex(3)}", pod=pod)
-
-
-def make_handlers(settings: WorkerSettings) -> Handlers:
-    """The user's handlers, and the demo where it is wanted.
-
-    Raises:
-        ConfigError: the handlers cannot be loaded.
-    """
-    handlers = load_handlers(settings.handlers)
-    if settings.demo:
-        try:
-            handlers.update(demo.handlers)
-        except HandlerError as error:
-            raise ConfigError(f"{error}; TASKYARD_WORKER_DEMO=false leaves the built-in one out") from error
-    return handlers
-
-
-async def _as_role(task: asyncio.Task[None]) -> None:
-    """Share the fate of a task that is not to be cancelled with the roles."""
+async def _shielded(task: asyncio.Task[None]) -> None:
+    """Wait for a task that is not cancelled with the roles, but whose failure is theirs."""
     await asyncio.shield(task)

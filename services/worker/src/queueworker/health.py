@@ -1,4 +1,4 @@
-"""Whether the worker is alive and ready, in the words of its probes."""
+"""Liveness and readiness of a worker."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from queueworker.roles.registration import Registration
 from queueworker.roles.renewer import Renewer
 
 LOOP_STALL_S = 15.0
-"""A handler that blocks the event loop for so long keeps all others from running."""
-RENEWALS_MISSED = 3
+"""Time after which a blocked event loop fails ``/live``: a handler that blocks it stops all other handlers."""
+MAX_MISSED_RENEWALS = 3
 
 
 class Health:
-    """BatchReply the probes. Its methods are called from the probe server's threads."""
+    """Checks behind ``/live`` and ``/ready``. The threads of the probe server call them.
+
+    Args:
+        heartbeat: of the event loop.
+        renewer: its last tick shows whether leases are renewed.
+        registration: its last heartbeat shows whether the store is reachable.
+        stop: set when the worker drains.
+    """
 
     def __init__(
         self, *, heartbeat: LoopHeartbeat, renewer: Renewer, registration: Registration, stop: StopSignals
@@ -26,19 +33,19 @@ class Health:
         self._stop = stop
 
     def live(self) -> str | None:
-        """Why the process should be killed; ``None`` when it is alive."""
+        """Why the process should be restarted; ``None`` while it is alive."""
         stalled_s = self._heartbeat.stalled_s()
         if stalled_s > LOOP_STALL_S:
             return f"the event loop has been blocked for {stalled_s:.1f} s"
-        silent_s = time.monotonic() - self._renewer.last_turn_at
-        if silent_s > self._renewer.interval_s * RENEWALS_MISSED + LOOP_STALL_S:
-            return f"leases have not been renewed for {silent_s:.1f} s"
+        overdue_s = time.monotonic() - self._renewer.last_tick_at
+        if overdue_s > self._renewer.interval_s * MAX_MISSED_RENEWALS + LOOP_STALL_S:
+            return f"leases have not been renewed for {overdue_s:.1f} s"
         return None
 
     def ready(self) -> str | None:
-        """Why the worker takes no tasks; ``None`` when it does."""
+        """Why the worker leases no tasks; ``None`` when it is ready."""
         if self._stop.asked:
             return "draining"
         if error := self._registration.last_error:
-            return f"the store is away: {error}"
+            return f"the store is unavailable: {error}"
         return self.live()

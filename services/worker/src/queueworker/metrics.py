@@ -1,6 +1,6 @@
 """Metrics of one worker process.
 
-Tasks and their durations are counted in the store, see :mod:`queuecore.store.queues.totals`.
+Totals of tasks and their durations are kept in the store, see :mod:`queuecore.store.queues.totals`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class WorkerMetrics:
 
     Args:
         registry: exposes them.
-        total_slots: tasks that the worker runs at once.
-        busy_slots: reads the number of tasks that it runs now.
+        total_slots: limit of tasks that run concurrently.
+        busy_slots: returns the number of running tasks.
     """
 
     def __init__(self, registry: CollectorRegistry, total_slots: int, busy_slots: Callable[[], int]) -> None:

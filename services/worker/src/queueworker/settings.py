@@ -11,7 +11,7 @@ from queuecore.domain.names import check_queue_name
 from queuecore.errors import InvalidField
 from queuecore.settings.shared import ServiceSettings
 from queuecore.settings.variable import DurationMs
-from queueworker.roles.queue_order import QueueOrder, StrictOrder, WeightedOrder
+from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
 
 PREFIX = "TASKYARD_WORKER_"
 

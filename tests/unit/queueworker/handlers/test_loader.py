@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from queuecore.errors import ConfigError
-from queueworker.app import make_handlers
 from queueworker.handlers.loader import load_handlers
-from queueworker.settings import WorkerSettings
 
 TWO = """
 from queueworker import Handlers
@@ -78,13 +76,13 @@ def test_load_names_the_variable_when_a_name_leads_nowhere(write: _Writer, name:
         load_handlers([name])
 
 
-def test_demo_is_among_the_handlers_unless_it_is_turned_off() -> None:
-    assert "demo" in make_handlers(WorkerSettings()).types()
-    assert "demo" not in make_handlers(WorkerSettings(demo=False)).types()
+def test_load_adds_demo_when_asked_to() -> None:
+    assert "demo" in load_handlers([], with_demo=True).types()
+    assert "demo" not in load_handlers([]).types()
 
 
-def test_the_variable_that_turns_demo_off_is_named_when_its_type_is_taken(write: _Writer) -> None:
+def test_load_names_the_variable_that_turns_demo_off_when_its_type_is_taken(write: _Writer) -> None:
     write("made_demo", TWO.replace('"one"', '"demo"'))
     with pytest.raises(ConfigError, match="TASKYARD_WORKER_DEMO"):
-        make_handlers(WorkerSettings(handlers=("made_demo",)))
-    assert "demo" in make_handlers(WorkerSettings(handlers=("made_demo",), demo=False)).types()
+        load_handlers(["made_demo"], with_demo=True)
+    assert "demo" in load_handlers(["made_demo"]).types()

@@ -11,7 +11,8 @@ from queuecore.errors import InvalidField
 from queuecore.testing.builders import make_task
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.errors import DoNotRetry
-from queueworker.handlers.registry import Handler, HandlerError, Handlers, Kind
+from queueworker.handlers.handler import Handler, HandlerError, HandlerKind
+from queueworker.handlers.registry import Handlers
 
 
 class Mail(msgspec.Struct):
@@ -114,9 +115,9 @@ def test_handler_may_have_further_parameters_with_defaults() -> None:
 
 
 def test_handler_kind_follows_from_the_function() -> None:
-    assert register(take_async).kind is Kind.ASYNC
-    assert register(take_struct).kind is Kind.THREAD
-    assert register(take_struct, process=True).kind is Kind.PROCESS
+    assert register(take_async).kind is HandlerKind.ASYNC
+    assert register(take_struct).kind is HandlerKind.THREAD
+    assert register(take_struct, process=True).kind is HandlerKind.PROCESS
 
 
 def test_register_returns_the_function_unchanged() -> None:

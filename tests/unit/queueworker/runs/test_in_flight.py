@@ -6,7 +6,7 @@ from queueworker.handlers.context import TaskContext
 from queueworker.handlers.registry import Handlers
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
-from tests.unit.queueworker.made_leases import make_lease
+from tests.unit.queueworker.leases import make_lease
 
 handlers = Handlers()
 

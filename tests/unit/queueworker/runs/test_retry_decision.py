@@ -8,7 +8,7 @@ from queuecore.testing.builders import now_ms
 from queueworker.handlers.errors import DoNotRetry, Retry
 from queueworker.runs.retry_decision import RetryDecision, decide_after_error, decide_after_stop
 from queueworker.runs.run import StopReason
-from tests.unit.queueworker.made_leases import make_lease
+from tests.unit.queueworker.leases import make_lease
 
 CONSTANT = RetryPolicy(curve="constant", base_ms=700, jitter=0)
 

@@ -19,15 +19,16 @@ from queueworker.executors.coroutine import CoroutineExecutor
 from queueworker.executors.thread import ThreadExecutor
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.handlers.registry import Handlers, Kind
-from queueworker.handlers.results import MAX_RESULT_BYTES
+from queueworker.handlers.handler import HandlerKind
+from queueworker.handlers.registry import Handlers
+from queueworker.handlers.serialization import MAX_RESULT_BYTES
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.runner import UNHANDLED_LABEL, Runner
 from queueworker.runs.slots import Slots
-from tests.unit.queueworker.made_leases import make_lease
+from tests.unit.queueworker.leases import make_lease
 
 SLOTS = 4
 
@@ -59,7 +60,7 @@ class Bench:
         self.threads = ThreadExecutor(SLOTS)
         self.runner = Runner(
             handlers=self.handlers,
-            executors={Kind.ASYNC: CoroutineExecutor(), Kind.THREAD: self.threads},
+            executors={HandlerKind.ASYNC: CoroutineExecutor(), HandlerKind.THREAD: self.threads},
             slots=self.slots,
             in_flight=self.in_flight,
             settler=cast("Settler", self.outcomes),
@@ -172,9 +173,9 @@ class SilentError(Exception):
         (SilentError(), "SilentError"),
     ],
 )
-@pytest.mark.parametrize("kind", [Kind.ASYNC, Kind.THREAD])
+@pytest.mark.parametrize("kind", [HandlerKind.ASYNC, HandlerKind.THREAD])
 async def test_whatever_a_handler_raises_fails_its_attempt(
-    bench: Bench, error: BaseException, told: str, kind: Kind
+    bench: Bench, error: BaseException, told: str, kind: HandlerKind
 ) -> None:
     async def handle_async(_: dict[str, Any]) -> None:
         raise error
@@ -182,7 +183,7 @@ async def test_whatever_a_handler_raises_fails_its_attempt(
     def handle(_: dict[str, Any]) -> None:
         raise error
 
-    await bench.run(handle_async if kind is Kind.ASYNC else handle)
+    await bench.run(handle_async if kind is HandlerKind.ASYNC else handle)
     assert told in bench.failure.error
     assert bench.failure.retry_in_ms is not None
 
@@ -268,8 +269,8 @@ async def test_the_deadline_stops_the_attempt_when_it_is_before_the_timeout(benc
     assert bench.failure.reason is ArchiveReason.DEADLINE_EXCEEDED
 
 
-@pytest.mark.parametrize("kind", [Kind.ASYNC, Kind.THREAD])
-async def test_no_handler_is_run_when_the_deadline_has_passed(bench: Bench, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [HandlerKind.ASYNC, HandlerKind.THREAD])
+async def test_no_handler_is_run_when_the_deadline_has_passed(bench: Bench, kind: HandlerKind) -> None:
     called = threading.Event()
 
     async def handle_async(_: dict[str, Any]) -> None:
@@ -278,7 +279,7 @@ async def test_no_handler_is_run_when_the_deadline_has_passed(bench: Bench, kind
     def handle(_: dict[str, Any]) -> None:
         called.set()
 
-    await bench.run(handle_async if kind is Kind.ASYNC else handle, deadline_at_ms=now_ms() - 1)
+    await bench.run(handle_async if kind is HandlerKind.ASYNC else handle, deadline_at_ms=now_ms() - 1)
     assert bench.failure.reason is ArchiveReason.DEADLINE_EXCEEDED
     assert not called.is_set()
 

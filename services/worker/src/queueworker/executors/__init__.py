@@ -1,1 +1,1 @@
-"""How handlers are run: in the event loop, in threads, in other processes."""
+"""Executors: run handlers in the event loop, in threads or in other processes."""

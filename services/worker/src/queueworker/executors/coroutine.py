@@ -1,4 +1,4 @@
-"""Async handlers, in the event loop."""
+"""Execution of coroutine handlers in the event loop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from queueworker.runs.run import Run
 
 
 class CoroutineExecutor:
-    """Awaits the handler."""
+    """Runs coroutine handlers."""
 
     async def execute(self, run: Run) -> object:
-        """Run the handler; cancelling this cancels it."""
+        """Run the handler. Cancelling this call cancels it."""
         handler = run.handler
         payload = handler.decode(run.lease.task.payload)
         result: object = await handler.call(payload, run.context)
         return result
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: this executor has no resources."""

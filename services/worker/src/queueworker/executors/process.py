@@ -1,7 +1,7 @@
-"""Plain handlers registered with ``process=True``, in a pool of processes.
+"""Execution of handlers registered with ``process=True`` in a pool of processes.
 
-A process can be stopped: when the attempt is cancelled its process is killed and replaced, and a handler that takes
-its process down with it takes no other task along.
+A stopped attempt ends with its process, which is killed and replaced. A handler that crashes its process affects no
+other task.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from queuecore.settings.shared import LogSettings, TraceSettings
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.loader import load_handlers
 from queueworker.handlers.registry import Handlers
-from queueworker.handlers.results import describe_error, encode_result
+from queueworker.handlers.serialization import encode_result, format_error
 from queueworker.runs.run import Run
 
 EXPORT_INTERVAL_MS = 500
-"""How often a child sends the spans that its handlers made; those of the last moment are lost when it is killed."""
+"""Interval at which a child exports the spans of its handlers; the latest spans are lost when the child is killed."""
 MAX_PROGRESS_BYTES = 64 * 1024
-"""What a child can report at once: one datagram."""
+"""Limit of one progress message: one datagram."""
 
 
 class _Child:
-    """What a pool's process keeps between its tasks."""
+    """State of a process of the pool."""
 
     handlers: Handlers
-    reports: socket.socket
+    progress: socket.socket
 
 
 class HandlerProcessDied(Exception):
-    """The process that ran the handler is gone."""
+    """The process of the handler has died."""
 
 
 class HandlerProcessFailed(Exception):
-    """The handler raised an error that cannot leave its process; this one has its text."""
+    """The handler raised an exception that cannot be pickled; this one has its text."""
 
 
 class ProcessExecutor:
     """Runs handlers in other processes, started on first use.
 
     Args:
-        processes: how many handlers run at once at most.
-        modules: where the children find the handlers, as in ``TASKYARD_WORKER_HANDLERS``.
-        log: how the children log.
-        trace: how the children trace what handlers do.
+        processes: limit of handlers that run concurrently.
+        modules: handler modules that the children load, as in ``TASKYARD_WORKER_HANDLERS``.
+        log: log settings of the children.
+        trace: trace settings of the children.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class ProcessExecutor:
         self._modules = tuple(modules)
         self._pool: ProcessPool | None = None
         self._running: dict[tuple[str, str, int], Run] = {}
-        # Datagrams need no lock, which a killed child could keep for ever, and never arrive in part.
-        self._reports, self._reports_of_children = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._reports.setblocking(False)
+        # Datagrams arrive whole and need no lock, which a killed child would never release.
+        self._progress_receiver, self._progress_sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._progress_receiver.setblocking(False)
 
     async def execute(self, run: Run) -> object:
-        """Run the handler; cancelling this kills its process."""
+        """Run the handler. Cancelling this call kills its process."""
         run.handler.decode(run.lease.task.payload)
         if self._pool is None or not self._pool.active:
             self._pool = self._start()
@@ -106,45 +106,45 @@ class ProcessExecutor:
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
-        self._reports.close()
-        self._reports_of_children.close()
+        self._progress_receiver.close()
+        self._progress_sender.close()
 
     def _start(self) -> ProcessPool:
-        asyncio.get_running_loop().add_reader(self._reports, self._receive)
+        asyncio.get_running_loop().add_reader(self._progress_receiver, self._receive)
         return ProcessPool(
             self._processes,
-            initializer=_begin_child,
-            initargs=(self._modules, self._reports_of_children, self._log, self._trace),
-            # Not a fork: it would copy the event loop, and locks that threads hold.
+            initializer=_start_child,
+            initargs=(self._modules, self._progress_sender, self._log, self._trace),
+            # A fork would copy the event loop, and locks held by threads.
             context=multiprocessing.get_context("spawn"),
         )
 
     def _receive(self) -> None:
-        """Pass a child's progress on, unless its task has ended meanwhile."""
-        queue, task_id, token, progress = msgspec.msgpack.decode(self._reports.recv(MAX_PROGRESS_BYTES))
+        """Forward the progress of a child, unless its task has ended."""
+        queue, task_id, token, progress = msgspec.msgpack.decode(self._progress_receiver.recv(MAX_PROGRESS_BYTES))
         if run := self._running.get((queue, task_id, token)):
             run.context.report(progress)
 
 
-def _begin_child(modules: Sequence[str], reports: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
+def _start_child(modules: Sequence[str], progress: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
     configure_logging("worker", log.level, log.format)
     start_tracing("worker", trace, EXPORT_INTERVAL_MS)
     _Child.handlers = load_handlers(modules)
-    _Child.reports = reports
+    _Child.progress = progress
 
 
 def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: tuple[str | None, str | None]) -> bytes:
-    """In the child: run the handler of a task; its result as JSON, empty for none."""
+    """Run the handler of a task in the child and return its result as JSON, empty for none."""
     task = msgspec.msgpack.decode(task_data, type=Task)
     handler = _Child.handlers.get(task.type)
     if handler is None:
-        raise LookupError(f"the handler for {task.type!r} is not in the modules that the worker was told to load")
+        raise LookupError(f"the handler for {task.type!r} is not in the modules of TASKYARD_WORKER_HANDLERS")
 
     def report(progress: bytes) -> None:
         message = msgspec.msgpack.encode((task.queue, task.id, token, progress))
         if len(message) > MAX_PROGRESS_BYTES:
             raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MAX_PROGRESS_BYTES}")
-        _Child.reports.send(message)
+        _Child.progress.send(message)
 
     context = TaskContext(task, attempt, deadline_at_ms, report)
     token_of_context = attach(read_context(TraceTexts(*span)))
@@ -152,17 +152,17 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
         result = handler.call(handler.decode(task.payload), context)
         return encode_result(context.result if result is None else result)
     except Exception as error:
-        if _can_travel(error):
+        if _is_picklable(error):
             raise
-        raise HandlerProcessFailed(describe_error(error)) from None
+        raise HandlerProcessFailed(format_error(error)) from None
     finally:
         detach(token_of_context)
 
 
-def _can_travel(error: Exception) -> bool:
-    """Whether the error can be pickled here and unpickled there; one that cannot would break the whole pool."""
+def _is_picklable(error: Exception) -> bool:
+    """Whether the exception survives pickling and unpickling; one that does not would break the pool."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    except Exception:  # noqa: BLE001 - whatever the error's own methods raise
+    except Exception:  # noqa: BLE001 - the exception's own methods may raise anything
         return False
     return True

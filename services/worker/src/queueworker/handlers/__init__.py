@@ -1,1 +1,1 @@
-"""Handlers: registry, context, errors, results and the loader."""
+"""Handlers: registration, loading, and everything that a handler module uses."""

@@ -1,4 +1,4 @@
-"""What a handler may know and tell while it runs."""
+"""Context of a running handler: its task, deadline, cancellation, progress and logger."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TRACE_ID = slice(3, 35)
 
 
 class TaskContext:
-    """The second argument of a handler.
+    """The optional second argument of a handler.
 
     Args:
-        task: the task that runs.
+        task: the running task.
         attempt: 1 for the first attempt.
-        deadline_at_ms: when the attempt will be stopped: its timeout or the task's deadline, whichever is first.
-        report: takes what :meth:`progress` is given, as JSON.
+        deadline_at_ms: when the attempt is stopped: at its timeout or the task's deadline, whichever is first.
+        report: receives the value of :meth:`progress` as JSON.
     """
 
     __slots__ = ("attempt", "cancelled", "deadline_at_ms", "report", "result", "task")
@@ -32,19 +32,19 @@ class TaskContext:
         self.attempt = attempt
         self.deadline_at_ms = deadline_at_ms
         self.cancelled = False
-        """Whether the attempt is to stop. An async handler is cancelled besides; a plain one must look here."""
+        """Set when the attempt is stopped. A coroutine is cancelled as well; a plain function must check this flag."""
         self.result: Any = None
-        """The task's result if the handler returns ``None``."""
+        """Result of the task if the handler returns ``None``."""
         self.report = report
 
     @property
     def deadline(self) -> datetime:
-        """When the attempt will be stopped."""
+        """When the attempt is stopped."""
         return datetime.fromtimestamp(self.deadline_at_ms / 1000, tz=UTC)
 
     @property
     def logger(self) -> Any:
-        """A logger that names the task in each line, and its caller's trace."""
+        """A logger whose lines have the fields of the task, and the trace id of its caller."""
         task = self.task
         trace = {"trace_id": task.traceparent[_TRACE_ID]} if task.traceparent else {}
         return structlog.get_logger().bind(
@@ -52,11 +52,11 @@ class TaskContext:
         )
 
     def progress(self, value: object) -> None:
-        """Tell how far the task is; whoever reads the task sees the latest value.
+        """Report progress, which readers of the task see.
 
-        May be called as often as one likes, from any thread: only the latest value is sent, a few times a second.
+        May be called often and from any thread: only the latest value is sent, a few times a second.
 
         Raises:
-            TypeError: ``value`` cannot be written as JSON.
+            TypeError: ``value`` is not serializable as JSON.
         """
         self.report(msgspec.json.encode(value))

@@ -1,4 +1,4 @@
-"""The built-in ``demo`` type: it echoes, and can be slow or fail to order."""
+"""Built-in handler of the type ``demo``: echoes its payload, after a delay or failures on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ handlers = Handlers()
 
 
 class Demo(msgspec.Struct, forbid_unknown_fields=True):
-    """What to echo."""
+    """Payload of a demo task."""
 
     message: str
     count: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -26,12 +26,12 @@ class Demo(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DemoFailure(Exception):
-    """The failure that was ordered."""
+    """The failure that the payload asked for."""
 
 
 @handlers.register("demo")
 async def demo(payload: Demo, context: TaskContext) -> dict[str, object]:
-    """Echo the message and the count."""
+    """Return the message and the count."""
     await asyncio.sleep(parse_duration(payload.sleep) / 1000)
     if context.attempt <= payload.fail_times:
         raise DemoFailure(f"attempt {context.attempt} of {payload.fail_times} that were to fail")

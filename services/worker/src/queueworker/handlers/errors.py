@@ -1,4 +1,4 @@
-"""What a handler raises to say how its task goes on. Any other exception is a failed attempt."""
+"""Exceptions by which a handler decides whether its task is retried. Any other exception is a failed attempt."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from queuecore.domain.duration import parse_duration
 
 
 class Retry(Exception):
-    """The attempt failed; try again, after a time of the handler's choice.
+    """The attempt failed; retry the task after a delay.
 
     Args:
-        message: why, for people; it becomes the task's last error.
-        after: when: a timedelta, seconds, or a duration such as ``"30s"``. ``None``: as the task's retry policy says.
+        message: the reason, which becomes the last error of the task.
+        after: the delay: a timedelta, seconds, or a duration such as ``"30s"``. ``None``: the delay of the task's
+            retry policy.
 
     Raises:
         InvalidDuration: ``after`` is a text that is not a duration.
@@ -24,7 +25,7 @@ class Retry(Exception):
 
 
 class DoNotRetry(Exception):
-    """The attempt failed and no other could succeed: archive the task, whatever retries are left."""
+    """The attempt failed and no retry can succeed: archive the task, even if retries are left."""
 
 
 def _to_ms(after: timedelta | float | str) -> int:

@@ -1,4 +1,4 @@
-"""Finding the handlers that a worker serves."""
+"""Import of the handlers that a worker runs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from queuecore.errors import ConfigError, InvalidField
-from queueworker.handlers.registry import HandlerError, Handlers
+from queueworker.handlers import demo
+from queueworker.handlers.handler import HandlerError
+from queueworker.handlers.registry import Handlers
 
 ENTRY_POINT_GROUP = "taskyard.handlers"
 
 
-def load_handlers(modules: Sequence[str]) -> Handlers:
-    """The handlers of the given modules and of all installed packages that offer some.
+def load_handlers(modules: Sequence[str], *, with_demo: bool = False) -> Handlers:
+    """Load the handlers of modules and of all installed packages with an entry point.
 
     Args:
         modules: ``package.module`` for all :class:`~queueworker.handlers.registry.Handlers` at its top level, or
             ``package.module:name`` for one of them.
+        with_demo: add the built-in type ``demo``.
 
     Raises:
-        ConfigError: a module cannot be imported or has no handlers, or two handlers want one type.
+        ConfigError: a module cannot be imported or has no handlers, or a type has two handlers.
     """
     handlers = Handlers()
     try:
@@ -31,7 +34,16 @@ def load_handlers(modules: Sequence[str]) -> Handlers:
             handlers.update(_checked(entry_point.load(), f"entry point {entry_point.name}"))
     except HandlerError as error:
         raise ConfigError(str(error)) from error
+    if with_demo:
+        _add_demo(handlers)
     return handlers
+
+
+def _add_demo(handlers: Handlers) -> None:
+    try:
+        handlers.update(demo.handlers)
+    except HandlerError as error:
+        raise ConfigError(f"{error}; TASKYARD_WORKER_DEMO=false leaves the built-in one out") from error
 
 
 def _find(name: str) -> list[Handlers]:

@@ -1,4 +1,4 @@
-"""Hears of the cancel of running tasks. A missed message comes again with the next lease renewal."""
+"""Subscription to cancel requests. A missed one takes effect at the next lease renewal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ log = structlog.get_logger()
 
 
 class CancelListener:
-    """Stops the runs whose cancel is published."""
+    """Stops a run when a cancel of its task is published.
+
+    Args:
+        notifications: publishes the cancel requests.
+        in_flight: the runs of this worker.
+        backoff: between subscriptions while the store is unreachable.
+    """
 
     def __init__(self, *, notifications: Notifications, in_flight: InFlightRuns, backoff: Backoff) -> None:
         self._notifications = notifications

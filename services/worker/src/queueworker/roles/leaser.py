@@ -1,4 +1,4 @@
-"""Keeps the slots filled: leases tasks whenever slots are free."""
+"""Leasing of tasks whenever slots are free."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Lease, Leased, Leases, UnreadableLease
 from queuecore.store.attempts.notifications import Notifications
-from queueworker.roles.queue_order import QueueOrder
+from queueworker.queue_order import QueueOrder
 from queueworker.runs.slots import Slots
 
 MAX_PER_LEASE = 200
-"""Tasks leased at once, of all queues together: more than that would not be divided as the order says."""
+"""Tasks per lease call, of all queues together. A larger batch would not follow the weights of the queues."""
 
 log = structlog.get_logger()
 
 
 class Leaser:
-    """Leases tasks and hands each to ``start``.
+    """Leases tasks and passes each to ``start``.
 
     Args:
-        leases: where tasks are leased.
-        notifications: wakes it when tasks become pending.
-        order: divides the free slots among the queues.
+        leases: leases in the store.
+        notifications: wakes the leaser when tasks become pending.
+        order: allocates the free slots to the queues.
         slots: how many tasks may run.
-        start: begins to run a leased task; takes a slot.
-        archive: puts tasks away that cannot be read.
-        room: waits until the store has taken enough outcomes for more tasks to be leased.
-        safety_poll_s: how often it looks for pending tasks while nothing wakes it.
-        backoff: for a store that is away.
+        start: starts a leased task and takes a slot.
+        archive_unreadable: archives tasks whose envelope is damaged.
+        backpressure: the future to await before the next lease while too many outcomes are unsettled, else ``None``.
+        safety_poll_s: interval at which the leaser checks for pending tasks without a notification.
+        backoff: between attempts while the store is unreachable.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Leaser:
         order: QueueOrder,
         slots: Slots,
         start: Callable[[Lease], None],
-        archive: Callable[[list[UnreadableLease]], None],
-        room: Callable[[], asyncio.Future[None] | None],
+        archive_unreadable: Callable[[list[UnreadableLease]], None],
+        backpressure: Callable[[], asyncio.Future[None] | None],
         safety_poll_s: float,
         backoff: Backoff,
     ) -> None:
@@ -54,15 +54,15 @@ class Leaser:
         self._order = order
         self._slots = slots
         self._start = start
-        self._archive = archive
-        self._room = room
+        self._archive_unreadable = archive_unreadable
+        self._backpressure = backpressure
         self._safety_poll_s = safety_poll_s
         self._backoff = backoff
         self._stopped = False
         self._sleeper: asyncio.Task[object] | None = None
 
     def stop(self) -> None:
-        """Lease no more. A lease call that is under way is brought to its end: its tasks are ours already."""
+        """Lease no more. A lease call in flight is completed, because the store has assigned its tasks already."""
         self._stopped = True
         if self._sleeper is not None:
             self._sleeper.cancel()
@@ -71,30 +71,63 @@ class Leaser:
         """Lease until stopped."""
         while not self._stopped:
             try:
-                if not await self.fill():
+                if not await self.tick():
                     await self._sleep(self._wait_for_work)
                 elif not self._slots.free:
                     await self._sleep(self._slots.wait_until_some_free)
-                elif self._room():
-                    await self._sleep(self._wait_for_room)
+                elif self._backpressure():
+                    await self._sleep(self._wait_for_settler)
                 self._backoff.succeed()
             except StoreError as error:
                 pause_s = self._backoff.fail()
                 log.warning("lease_failed", error=str(error), retry_in_s=round(pause_s, 3))
                 await self._sleep(partial(asyncio.sleep, pause_s))
 
+    async def tick(self) -> bool:
+        """Lease until no slot is free or all queues are empty.
+
+        Returns:
+            Whether a queue may have more tasks; ``False`` when all of them are empty.
+
+        Raises:
+            StoreError: no queue could be leased from.
+        """
+        candidates = list(self._order.queues)
+        while candidates and self._slots.free and not self._stopped and not self._backpressure():
+            wanted = self._order.allocate(min(self._slots.free, MAX_PER_LEASE), candidates)
+            replies = await self._leases.lease(wanted)
+            errors = [reply for reply in replies if isinstance(reply, StoreError)]
+            if len(errors) == len(replies):
+                raise errors[0]
+            for (queue, number), reply in zip(wanted, replies, strict=True):
+                if isinstance(reply, StoreError) or not self._start_all(queue, reply, number):
+                    candidates.remove(queue)
+        return bool(candidates)
+
+    def _start_all(self, queue: str, leased: Leased, wanted: int) -> bool:
+        """Start the leased tasks of a queue; return whether there were as many as wanted."""
+        for lease in leased.leases:
+            self._start(lease)
+        if leased.unreadable:
+            self._archive_unreadable(leased.unreadable)
+        if leased.orphans:
+            log.warning("orphans_dropped", queue=queue, orphans=leased.orphans)
+        if leased.newer:
+            log.warning("newer_tasks_skipped", queue=queue, tasks=leased.newer)
+        return len(leased.leases) + len(leased.unreadable) >= wanted
+
     async def _wait_for_work(self) -> None:
         await self._notifications.sleep_until_pending(self._order.queues, self._safety_poll_s)
 
-    async def _wait_for_room(self) -> None:
-        if room := self._room():
-            await room
+    async def _wait_for_settler(self) -> None:
+        if settled := self._backpressure():
+            await settled
 
     async def _sleep(self, wait: Callable[[], Awaitable[object]]) -> None:
-        """Wait for something, or until stopped. Not in an asyncio task of its own: work is to be begun at once."""
+        """Wait, or until stopped. Runs in the asyncio task of the leaser, so that the next lease starts at once."""
         stopped_during_call = self._stopped
         if stopped_during_call:
-            # There was nothing to cancel.
+            # `stop` found no sleeper to cancel.
             return
         self._sleeper = sleeper = asyncio.current_task()
         assert sleeper is not None
@@ -105,34 +138,3 @@ class Leaser:
                 raise
         finally:
             self._sleeper = None
-
-    async def fill(self) -> bool:
-        """Lease for all free slots.
-
-        Returns:
-            Whether queues may have more tasks; ``False`` when all of them are empty.
-
-        Raises:
-            StoreError: no queue could be asked.
-        """
-        hungry = list(self._order.queues)
-        while hungry and self._slots.free and not self._stopped and not self._room():
-            wanted = self._order.share(min(self._slots.free, MAX_PER_LEASE), hungry)
-            answers = await self._leases.lease(wanted)
-            errors = [answer for answer in answers if isinstance(answer, StoreError)]
-            if len(errors) == len(answers):
-                raise errors[0]
-            for (queue, number), answer in zip(wanted, answers, strict=True):
-                if isinstance(answer, StoreError) or not self._begin(answer, number):
-                    hungry.remove(queue)
-        return bool(hungry)
-
-    def _begin(self, leased: Leased, wanted: int) -> bool:
-        """Start what was leased; whether the queue gave all that was asked for."""
-        for lease in leased.leases:
-            self._start(lease)
-        if leased.unreadable:
-            self._archive(leased.unreadable)
-        if leased.orphans or leased.newer:
-            log.warning("tasks_passed_over", orphans=leased.orphans, newer_version=leased.newer)
-        return len(leased.leases) + len(leased.unreadable) >= wanted

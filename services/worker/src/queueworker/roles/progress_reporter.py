@@ -1,4 +1,4 @@
-"""Sends the progress that handlers report: the latest of each task, a few times a second."""
+"""Delivery of progress: the latest value of each task, a few times a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ log = structlog.get_logger()
 
 
 class ProgressReporter:
-    """Collects progress from any thread and sends it."""
+    """Collects progress from any thread and sends it in batches.
+
+    Args:
+        leases: records progress in the store.
+    """
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
@@ -24,19 +28,23 @@ class ProgressReporter:
         self._arrived = asyncio.Event()
 
     def report(self, lease: Lease, progress: bytes) -> None:
-        """Take what a handler reports. Thread-safe."""
+        """Queue a value, which replaces an unsent one of the same task. Thread-safe."""
         self._loop.call_soon_threadsafe(self._put, lease, progress)
 
     async def run(self) -> None:
-        """Send until cancelled. What the store does not take is dropped: the next report says more."""
+        """Send until cancelled."""
         while True:
             await self._arrived.wait()
-            self._arrived.clear()
-            latest, self._latest = self._latest, {}
-            replies = await self._leases.report_progress(list(latest.values()))
-            if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
-                log.warning("progress_failed", error=str(error))
+            await self.tick()
             await asyncio.sleep(INTERVAL_S)
+
+    async def tick(self) -> None:
+        """Send all queued values once. A failed send is not retried, because the next value supersedes it."""
+        self._arrived.clear()
+        latest, self._latest = self._latest, {}
+        replies = await self._leases.report_progress(list(latest.values()))
+        if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
+            log.warning("progress_failed", error=str(error))
 
     def _put(self, lease: Lease, progress: bytes) -> None:
         self._latest[lease.task.queue, lease.task.id] = (lease, progress)

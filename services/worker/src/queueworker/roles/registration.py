@@ -1,4 +1,4 @@
-"""Tells the others of this worker: its types once, itself with each heartbeat."""
+"""Registration of a worker in the directory: task types, queues and heartbeats."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from queueworker.handlers.registry import Handlers
 from queueworker.runs.slots import Slots
 
 INTERVAL_S = 5.0
-LIFETIME_MS = 15_000
-"""A worker that is silent for so long is taken for gone."""
+RETRY_S = 0.5
+"""Interval while the store is unreachable: until the worker is registered, nobody can enqueue tasks of its types."""
+TTL_MS = 15_000
+"""Time after which a worker without a heartbeat counts as gone."""
 
 log = structlog.get_logger()
 
 
 class Registration:
-    """Registers a worker and keeps it registered.
+    """Registers a worker and sends its heartbeats.
 
     Args:
-        directory: where.
-        identity: who.
-        queues: what it serves.
-        handlers: the types that it runs.
+        directory: stores registrations.
+        identity: of this worker.
+        queues: the queues that it leases from.
+        handlers: the task types that it runs.
         slots: how many tasks it runs.
-        draining: whether it is stopping.
+        draining: whether it is draining.
     """
 
     def __init__(
@@ -51,34 +53,33 @@ class Registration:
         self._draining = draining
         self._started_at_ms = round(time.time() * 1000)
         self.last_error: StoreError | None = StoreError("the worker has not registered yet")
-        """Why the last heartbeat did not reach the store; ``None`` when it did."""
+        """Error of the last heartbeat; ``None`` after a success."""
 
     async def run(self) -> None:
         """Register, then send heartbeats until cancelled."""
         while True:
-            await self.beat()
-            # Until the store is there, try more often: nobody can post tasks of our types before.
-            await asyncio.sleep(INTERVAL_S if self.last_error is None else 0.5)
+            await self.tick()
+            await asyncio.sleep(INTERVAL_S if self.last_error is None else RETRY_S)
 
-    async def beat(self) -> None:
-        """Send one heartbeat; the types and queues again after each failure, for the store may have been emptied."""
+    async def tick(self) -> None:
+        """Send one heartbeat. After a failure, register types and queues again: the store may have lost its data."""
         try:
             if self.last_error is not None:
                 await self._directory.register_queues(self._queues)
                 await self._directory.register_types({each.task_type: each.schema() for each in self._handlers})
-            await self._directory.beat(self._status(), LIFETIME_MS)
+            await self._directory.beat(self._status(), TTL_MS)
         except StoreError as error:
             log.warning("heartbeat_failed", error=str(error))
             self.last_error = error
         else:
             self.last_error = None
 
-    async def withdraw(self) -> None:
-        """Take the registration of this worker back; its types stay known."""
+    async def deregister(self) -> None:
+        """Remove this worker from the directory; its types stay registered."""
         try:
             await self._directory.forget_worker(self._identity.worker)
         except StoreError as error:
-            log.warning("withdraw_failed", error=str(error))
+            log.warning("deregister_failed", error=str(error))
 
     def _status(self) -> WorkerStatus:
         return WorkerStatus(

@@ -1,4 +1,4 @@
-"""Renews the leases of all tasks that this worker holds."""
+"""Renewal of the leases of all runs in flight."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from queueworker.runs.run import Run, StopReason
 log = structlog.get_logger()
 
 RENEWALS_PER_LEASE = 3
-"""So that one renewal may fail, and the next, before a lease lapses."""
-AGAIN_S = 1.0
-"""When to try again after a failure, if that is sooner: once the store is back, what lapsed must be renewed at once."""
+"""Two renewals in a row may fail before a lease expires."""
+RETRY_S = 1.0
+"""Upper bound of the pause after a failure: once the store is reachable, expired leases must be renewed at once."""
 
 
 class Renewer:
-    """Renews a few times per lease, and stops what it learns is lost or cancelled.
+    """Renews leases, and stops runs whose lease is lost or whose task was cancelled.
 
     Args:
-        leases: where leases are renewed.
-        in_flight: the runs whose leases they are.
+        leases: renews in the store.
+        in_flight: the runs of this worker.
         metrics: counts lost leases.
     """
 
@@ -36,8 +36,8 @@ class Renewer:
         self._leases = leases
         self._in_flight = in_flight
         self._metrics = metrics
-        self.last_turn_at = time.monotonic()
-        """When the loop last came round, whether or not the store answered; an old one means that it is stuck."""
+        self.last_tick_at = time.monotonic()
+        """End of the last tick, successful or not, by the monotonic clock. An old one means that this role hangs."""
 
     @property
     def interval_s(self) -> float:
@@ -49,28 +49,32 @@ class Renewer:
         pause_s = self.interval_s
         while True:
             await asyncio.sleep(pause_s)
-            pause_s = self.interval_s if await self.renew() else min(AGAIN_S, self.interval_s)
-            self.last_turn_at = time.monotonic()
+            pause_s = self.interval_s if await self.tick() else min(RETRY_S, self.interval_s)
+            self.last_tick_at = time.monotonic()
 
-    async def renew(self) -> bool:
-        """Renew all leases once; whether the store answered for all."""
+    async def tick(self) -> bool:
+        """Renew all leases once.
+
+        Returns:
+            Whether the store replied for all of them.
+        """
         runs = self._in_flight.all()
         if not runs:
             return True
         replies = await self._leases.renew([run.lease for run in runs])
-        failed = [self._take(run, reply) for run, reply in zip(runs, replies, strict=True)]
+        failed = [self._apply(run, reply) for run, reply in zip(runs, replies, strict=True)]
         if error := next((each for each in failed if each), None):
             log.warning("renew_failed", error=str(error), leases=len(runs))
             return False
         return True
 
-    def _take(self, run: Run, reply: Settled) -> StoreError | None:
+    def _apply(self, run: Run, reply: Settled) -> StoreError | None:
         if isinstance(reply, StoreError):
             return reply
         if reply is Reply.CANCELLED:
             run.stop(StopReason.CANCELLED)
         elif reply is Reply.STALE and self._in_flight.is_running(run):
-            # Not what has ended: the store may have taken its outcome while this call was under way.
+            # A run that has ended is not lost: the store may have accepted its outcome during this call.
             self._metrics.leases_lost.inc()
             run.context.logger.warning("lease_lost")
             self._in_flight.drop(run)

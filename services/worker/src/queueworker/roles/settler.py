@@ -1,4 +1,4 @@
-"""Reports outcomes to the store, together, and again until the store has taken them."""
+"""Delivery of outcomes to the store, in batches, with retries until the store accepts them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ log = structlog.get_logger()
 
 
 class Settler:
-    """Collects outcomes while a call is under way and sends them with the next one.
+    """Collects outcomes during a call and sends them with the next one.
 
     Args:
-        settlements: where outcomes go.
-        in_flight: loses each run whose outcome the store has taken.
-        metrics: counts repeated and stale settles.
-        backoff: for a store that is away.
-        max_unsettled: outcomes that may wait before no more tasks are leased.
+        settlements: settles in the store.
+        in_flight: drops each run whose outcome the store has accepted.
+        metrics: counts retried and stale settles.
+        backoff: between attempts while the store is unreachable.
+        max_unsettled: outcomes that may wait for the store before no more tasks are leased.
     """
 
     def __init__(
@@ -54,75 +54,81 @@ class Settler:
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._room: asyncio.Future[None] | None = None
+        self._below_limit: asyncio.Future[None] | None = None
 
     def succeed(self, run: Run, success: Success) -> None:
-        """Report a success."""
+        """Queue a success."""
         self._successes.append((run, success))
         self._arrived.set()
         self._idle.clear()
 
     def fail(self, run: Run, failure: Failure) -> None:
-        """Report a failure."""
+        """Queue a failure."""
         self._failures.append((run, failure))
         self._arrived.set()
         self._idle.clear()
 
     def archive_unreadable(self, leases: list[UnreadableLease]) -> None:
-        """Report tasks whose envelope is damaged."""
+        """Queue tasks whose envelope is damaged."""
         for lease in leases:
             log.error("task_unreadable", task_id=lease.task_id, queue=lease.queue, error=lease.error)
         self._unreadable.extend(leases)
         self._arrived.set()
         self._idle.clear()
 
-    def room(self) -> asyncio.Future[None] | None:
-        """What to wait for before more tasks are leased; ``None`` when there is room."""
-        if self._waiting() < self._max_unsettled:
+    def backpressure(self) -> asyncio.Future[None] | None:
+        """A future that is done when tasks may be leased again; ``None`` while they may."""
+        if self._unsettled() < self._max_unsettled:
             return None
-        if self._room is None:
-            self._room = asyncio.get_running_loop().create_future()
-        return asyncio.shield(self._room)
+        if self._below_limit is None:
+            self._below_limit = asyncio.get_running_loop().create_future()
+        return asyncio.shield(self._below_limit)
 
     async def wait_until_idle(self) -> None:
-        """Wait until the store has taken all outcomes."""
+        """Wait until the store has accepted all outcomes."""
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Report until cancelled."""
+        """Settle until cancelled."""
         while True:
             await self._arrived.wait()
-            self._arrived.clear()
-            away = await self._flush()
-            self._make_room()
-            if away is None:
+            error = await self.tick()
+            if error is None:
                 self._backoff.succeed()
             else:
                 self._metrics.settle_retries.inc()
                 self._arrived.set()
                 pause_s = self._backoff.fail()
-                log.warning("settle_failed", error=str(away), waiting=self._waiting(), retry_in_s=round(pause_s, 3))
+                log.warning(
+                    "settle_failed", error=str(error), unsettled=self._unsettled(), retry_in_s=round(pause_s, 3)
+                )
                 await asyncio.sleep(pause_s)
 
-    async def _flush(self) -> StoreError | None:
-        """Send all that waits; what the store did not take waits on."""
+    async def tick(self) -> StoreError | None:
+        """Send all queued outcomes once and queue again those that the store did not accept.
+
+        Returns:
+            The first error, if there was one.
+        """
+        self._arrived.clear()
         successes, self._successes = self._successes, []
         failures, self._failures = self._failures, []
         unreadable, self._unreadable = self._unreadable, []
         errors = [
             await self._send(successes, self._settlements.complete, self._successes),
             await self._send(failures, self._settlements.fail, self._failures),
-            await self._put_away(unreadable),
+            await self._send_unreadable(unreadable),
         ]
-        if not self._waiting():
+        if not self._unsettled():
             self._idle.set()
+        self._release_backpressure()
         return next((error for error in errors if error), None)
 
     async def _send(
         self,
         outcomes: list[tuple[Run, AnOutcome]],
         settle: Callable[[list[AnOutcome]], Awaitable[list[Settled]]],
-        again: list[tuple[Run, AnOutcome]],
+        retries: list[tuple[Run, AnOutcome]],
     ) -> StoreError | None:
         if not outcomes:
             return None
@@ -131,7 +137,7 @@ class Settler:
         for (run, outcome), reply in zip(outcomes, replies, strict=True):
             if isinstance(reply, StoreError):
                 failed = reply
-                again.append((run, outcome))
+                retries.append((run, outcome))
                 continue
             self._in_flight.drop(run)
             if reply is Reply.STALE:
@@ -139,7 +145,7 @@ class Settler:
                 run.context.logger.warning("settle_stale")
         return failed
 
-    async def _put_away(self, leases: list[UnreadableLease]) -> StoreError | None:
+    async def _send_unreadable(self, leases: list[UnreadableLease]) -> StoreError | None:
         if not leases:
             return None
         replies = await self._settlements.archive_unreadable(leases)
@@ -147,10 +153,10 @@ class Settler:
         self._unreadable.extend(lease for lease, _ in failed)
         return failed[0][1] if failed else None
 
-    def _waiting(self) -> int:
+    def _unsettled(self) -> int:
         return len(self._successes) + len(self._failures) + len(self._unreadable)
 
-    def _make_room(self) -> None:
-        if self._room is not None and self._waiting() < self._max_unsettled:
-            self._room.set_result(None)
-            self._room = None
+    def _release_backpressure(self) -> None:
+        if self._below_limit is not None and self._unsettled() < self._max_unsettled:
+            self._below_limit.set_result(None)
+            self._below_limit = None

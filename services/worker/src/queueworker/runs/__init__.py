@@ -1,1 +1,1 @@
-"""Runs: one attempt of one task in this worker, from lease to outcome."""
+"""Runs: attempts of tasks in this worker, from lease to outcome."""

@@ -1,4 +1,4 @@
-"""The leases that this worker holds: running tasks, and those whose outcome the store has not taken yet."""
+"""In-flight runs: all leases of this worker, until the store has accepted their outcomes."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from queueworker.runs.run import Run
 
 
 class InFlightRuns:
-    """The runs whose leases must be renewed, by queue and task id."""
+    """The runs whose leases are renewed, by queue and task id."""
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, str], Run] = {}
 
     def add(self, run: Run) -> None:
-        """Hold a run from now on."""
+        """Add a run; it replaces an earlier run of the same task."""
         self._runs[_key(run)] = run
 
     def drop(self, run: Run) -> None:
-        """Hold a run no more, unless a newer lease of its task has taken its place."""
+        """Remove a run, unless a newer lease of its task has replaced it."""
         if self._runs.get(_key(run)) is run:
             del self._runs[_key(run)]
 
     def find(self, queue: str, task_id: str) -> Run | None:
-        """The run of a task, if it is held."""
+        """The run of a task, if it is in flight."""
         return self._runs.get((queue, task_id))
 
     def all(self) -> list[Run]:
-        """All that is held now."""
+        """All runs in flight."""
         return list(self._runs.values())
 
     def running(self) -> list[Run]:
-        """Those whose handler is not done."""
+        """The runs whose handler has not ended."""
         return [run for run in self._runs.values() if _is_running(run)]
 
     def is_running(self, run: Run) -> bool:
-        """Whether it is held and its handler is not done."""
+        """Whether the run is in flight and its handler has not ended."""
         return self._runs.get(_key(run)) is run and _is_running(run)
 
     def __len__(self) -> int:

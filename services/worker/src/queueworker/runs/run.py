@@ -1,4 +1,4 @@
-"""One attempt while this worker holds its lease."""
+"""One attempt of a task, while this worker holds its lease."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from queuecore.store.attempts.leases import Lease
 from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handler
+from queueworker.handlers.handler import Handler
 
 if TYPE_CHECKING:
     from queuecore.observe.tracing.consumer_spans import LateSpan
 
 
 class StopReason(Enum):
-    """Why an attempt was stopped before its handler was done."""
+    """Reason for stopping an attempt before its handler has ended. The values are error messages of tasks."""
 
     TIMEOUT = "the attempt took longer than its timeout"
     DEADLINE = "the task's deadline has passed"
@@ -25,7 +25,13 @@ class StopReason(Enum):
 
 
 class Run:
-    """A leased task, from its lease until it is settled."""
+    """A leased task, until it is settled.
+
+    Args:
+        lease: of the attempt.
+        handler: of the task's type.
+        context: passed to the handler.
+    """
 
     __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
 
@@ -36,27 +42,27 @@ class Run:
         self.work: asyncio.Task[None] | None = None
         self.stopped_by: StopReason | None = None
         self.begun = False
-        """Whether ``work`` has made its first step."""
+        """Whether ``work`` has executed its first step."""
         self.span: LateSpan | None = None
-        """Set while the attempt runs, where it is traced."""
+        """Set while the attempt runs, if it is traced."""
         self.slot_taken_until: asyncio.Future[object] | None = None
-        """What still runs after the attempt has ended: a thread that cannot be stopped."""
+        """The thread of the handler, which may outlive the attempt because a thread cannot be stopped."""
 
     def begin(self) -> None:
-        """The first step of ``work``.
+        """Execute the first step of ``work``.
 
         Raises:
-            asyncio.CancelledError: the attempt was stopped before it.
+            asyncio.CancelledError: the attempt was stopped before its first step.
         """
         self.begun = True
         if self.stopped_by is not None:
             raise asyncio.CancelledError
 
     def stop(self, reason: StopReason) -> None:
-        """Stop the handler; only the first reason counts."""
+        """Stop the handler. Only the first call has an effect."""
         if self.stopped_by is None and self.work is not None and not self.work.done():
             self.stopped_by = reason
             self.context.cancelled = True
-            # An asyncio task that is cancelled before its first step never makes it: nothing would settle the attempt.
+            # An asyncio task cancelled before its first step never runs, and nothing would settle the attempt.
             if self.begun:
                 self.work.cancel()

@@ -1,4 +1,4 @@
-"""Runs leased tasks: one attempt each, from its start to its outcome."""
+"""Execution of attempts: from a lease to its outcome."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
@@ -15,64 +14,46 @@ from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.handlers.registry import Handler, Handlers, Kind
-from queueworker.handlers.results import describe_error, encode_result
+from queueworker.handlers.handler import Handler, HandlerKind
+from queueworker.handlers.registry import Handlers
+from queueworker.handlers.serialization import encode_result, format_error
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
+from queueworker.runs.ports import Executor, OutcomeSink
 from queueworker.runs.retry_decision import RetryDecision, decide_after_error, decide_after_stop
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.slots import Slots
 from queueworker.runs.tracing import AttemptTracing, end_completed, end_failed, end_lost, end_released
 
 UNHANDLED_LABEL = "unhandled"
-"""Stands in metrics for types that this worker has no handler for, whoever made them up."""
+"""Metrics label of task types without a handler: callers may invent any number of them."""
 
 log = structlog.get_logger()
 
 
-class Executor(Protocol):
-    """Runs the handlers of one :class:`~queueworker.handlers.registry.Kind`."""
-
-    def close(self) -> None:
-        """Let go of threads and processes."""
-
-    async def execute(self, run: Run) -> object:
-        """Run the handler; what it returns. Cancelling this stops the handler, as far as it can be stopped."""
-
-
-class Settler(Protocol):
-    """Delivers outcomes to the store; see :class:`queueworker.roles.settler.Settler`."""
-
-    def succeed(self, run: Run, success: Success) -> None:
-        """Deliver the success of a run."""
-
-    def fail(self, run: Run, failure: Failure) -> None:
-        """Deliver the failure of a run."""
-
-
 class Runner:
-    """Starts leased tasks and reports their outcomes.
+    """Runs leased tasks and delivers their outcomes.
 
     Args:
-        handlers: what runs each type.
-        executors: how each kind of handler is run.
-        slots: one is taken per task.
-        in_flight: learns of each run.
-        settler: takes the outcomes.
-        metrics: counts handlers that cannot be stopped.
+        handlers: the handler of each task type.
+        executors: the executor of each kind of handler.
+        slots: each running task takes one.
+        in_flight: receives each run.
+        settler: receives the outcomes.
+        metrics: observes durations and counts stuck threads.
         tracing: makes a span of each attempt; ``None`` when tracing is off.
-        report_progress: takes what handlers report.
-        random: for the jitter of retries.
+        report_progress: receives the progress of handlers, as JSON.
+        random: returns values in [0, 1), for the jitter of retries.
     """
 
     def __init__(
         self,
         *,
         handlers: Handlers,
-        executors: dict[Kind, Executor],
+        executors: dict[HandlerKind, Executor],
         slots: Slots,
         in_flight: InFlightRuns,
-        settler: Settler,
+        settler: OutcomeSink,
         metrics: WorkerMetrics,
         tracing: AttemptTracing | None = None,
         report_progress: Callable[[Lease, bytes], None],
@@ -87,11 +68,11 @@ class Runner:
         self._tracing = tracing
         self._report_progress = report_progress
         self._random = random
-        self._tells_all = log.is_enabled_for(logging.DEBUG)
+        self._logs_debug = log.is_enabled_for(logging.DEBUG)
         self._loop = asyncio.get_running_loop()
 
     def start(self, lease: Lease) -> None:
-        """Begin to run a task. Takes a slot, which is given back when nothing of the task runs any more."""
+        """Start a task. It takes a slot, which is free again when its handler has ended."""
         task = lease.task
         limit_ms, reason = _time_limit(lease)
         context = TaskContext(
@@ -103,7 +84,7 @@ class Runner:
         handler = self._handlers.get(task.type) or _unhandled(task.type)
         run = Run(lease, handler, context)
         if earlier := self._in_flight.find(task.queue, task.id):
-            # Its lease lapsed while the event loop was blocked, and the task came back to us.
+            # Its lease expired while the event loop was blocked, and this worker leased the task again.
             earlier.stop(StopReason.LEASE_LOST)
         self._slots.take()
         self._in_flight.add(run)
@@ -114,7 +95,7 @@ class Runner:
     async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
         if self._tracing is not None:
             run.span = self._tracing.begin(run.lease)
-        began = time.monotonic()
+        started_at = time.monotonic()
         result: object = None
         error: BaseException | None = None
         timer = self._loop.call_later(limit_ms / 1000, run.stop, reason)
@@ -122,15 +103,15 @@ class Runner:
             run.begin()
             result = await self._executors[run.handler.kind].execute(run)
         except asyncio.CancelledError as cancelled:
-            # Only Run.stop cancels; a handler that raises it by itself has simply failed.
+            # Only Run.stop cancels. A handler that raises CancelledError itself has failed.
             error = cancelled
-        except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its task's failure, not ours
+        except BaseException as raised:  # noqa: BLE001 - any exception of a handler fails its task, not the worker
             error = raised
         finally:
             timer.cancel()
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started_at
         trace_id = None if run.span is None else run.span.trace_id
-        self._metrics.task_durations.note((run.lease.task.queue, _label(run)), seconds, trace_id)
+        self._metrics.task_durations.note((run.lease.task.queue, _metrics_label(run)), seconds, trace_id)
         run_ms = round(seconds * 1000)
         self._free_slot(run)
         self._conclude(run, run_ms, result, error)
@@ -159,10 +140,10 @@ class Runner:
                 end_lost(run.span)
         elif run.stopped_by is None:
             self._fail(
-                run, run_ms, describe_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
+                run, run_ms, format_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
             )
         elif run.span is not None:
-            # Stopped by a drain: it stays held, and the drain releases it.
+            # Stopped by a drain: the run stays in flight until the drain releases it.
             end_released(run.span)
 
     def _succeed(self, run: Run, run_ms: int, result: object) -> None:
@@ -171,11 +152,11 @@ class Runner:
             encoded = encode_result(value)
         except DoNotRetry as error:
             self._fail(
-                run, run_ms, describe_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
+                run, run_ms, format_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
             )
         else:
             self._settler.succeed(run, Success(run.lease, run_ms, encoded))
-            if self._tells_all:
+            if self._logs_debug:
                 run.context.logger.debug("task_completed", duration_ms=run_ms)
             if run.span is not None:
                 end_completed(run.span)
@@ -184,7 +165,9 @@ class Runner:
         self._fail(run, run_ms, stopped_by.value, decide_after_stop(run.lease, stopped_by, run_ms, self._random), None)
 
     def _fail(self, run: Run, run_ms: int, message: str, decision: RetryDecision, error: BaseException | None) -> None:
-        self._settler.fail(run, Failure(run.lease, run_ms, message, decision.retry_in_ms, decision.reason, _label(run)))
+        self._settler.fail(
+            run, Failure(run.lease, run_ms, message, decision.retry_in_ms, decision.reason, _metrics_label(run))
+        )
         cancelled = decision.reason is ArchiveReason.CANCELLED
         log = run.context.logger
         (log.info if cancelled else log.warning)(
@@ -199,13 +182,13 @@ class Runner:
             end_failed(run.span, decision, message, error, run.stopped_by)
 
 
-def _label(run: Run) -> str:
-    """The type as metrics name it."""
+def _metrics_label(run: Run) -> str:
+    """The task type as a metrics label."""
     return UNHANDLED_LABEL if run.handler.function is _refuse else run.lease.task.type
 
 
 def _time_limit(lease: Lease) -> tuple[int, StopReason]:
-    """How long the attempt may take, and which limit that is."""
+    """The time limit of the attempt in milliseconds, and the reason to stop it then."""
     task = lease.task
     if task.deadline_at_ms is not None:
         left_ms = max(0, task.deadline_at_ms - lease.started_at_ms)
@@ -215,7 +198,7 @@ def _time_limit(lease: Lease) -> tuple[int, StopReason]:
 
 
 def _unhandled(task_type: str) -> Handler:
-    return Handler(task_type, _refuse, Kind.ASYNC, dict, takes_context=True)
+    return Handler(task_type, _refuse, HandlerKind.ASYNC, dict, takes_context=True)
 
 
 async def _refuse(_: object, context: TaskContext) -> None:

@@ -1,4 +1,4 @@
-"""How many tasks run at once."""
+"""Slots: the limit of tasks that one worker runs concurrently."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Slots:
-    """Counts the tasks that run, up to a limit.
+    """Counts running tasks up to a limit.
 
     Args:
         total: the limit.
@@ -22,25 +22,25 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many tasks may be started now."""
+        """Number of tasks that may start now."""
         return self.total - self.busy
 
     def take(self) -> None:
-        """Take one slot. Nobody takes more than were free."""
+        """Take one slot. Callers take no more than :attr:`free`."""
         self.busy += 1
         self._all_free.clear()
         if self.busy >= self.total:
             self._some_free.clear()
 
     def give_back(self, *_: object) -> None:
-        """Give one slot back. Fit to be a done callback."""
+        """Give one slot back. Usable as a done callback."""
         self.busy -= 1
         self._some_free.set()
         if self.busy == 0:
             self._all_free.set()
 
     async def wait_until_some_free(self) -> None:
-        """Wait until a task may be started."""
+        """Wait until a task may start."""
         await self._some_free.wait()
 
     async def wait_until_all_free(self) -> None:
