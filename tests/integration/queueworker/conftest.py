@@ -17,7 +17,7 @@ StartService = Callable[..., ServiceProcess]
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
-    """A server of these tests alone: their scheduler and worker must not touch the tasks of others."""
+    """A server that only these tests use, because their scheduler and worker would run the tasks of others."""
     with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), append_only=False) as server:
         yield server
 
@@ -32,7 +32,7 @@ def scheduler(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) 
 def worker(
     valkey: EmbeddedValkey, scheduler: ServiceProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServiceProcess]:
-    """A worker whose leases are renewed so seldom that nothing depends on it."""
+    """A worker with leases so long that no test depends on their renewal."""
     assert scheduler.process.poll() is None
     log = tmp_path_factory.mktemp("worker") / "log"
     with running("queueworker", valkey.url, log, **worker_variables(SHARED), TASKYARD_WORKER_LEASE="1h") as started:
@@ -41,7 +41,7 @@ def worker(
 
 @pytest.fixture
 def start_worker(valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[StartService]:
-    """Starts workers on the queue ``default``, with the shortest leases; ends them after the test."""
+    """Start workers on the queue ``default`` with the shortest leases, and kill them after the test."""
     with ExitStack() as stack:
 
         def start(store_url: str = valkey.url, **environ: str) -> ServiceProcess:
@@ -54,13 +54,13 @@ def start_worker(valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[StartServic
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """The file that waiting handlers wait for."""
+    """The file for which waiting handlers wait."""
     return tmp_path / "gate"
 
 
 @pytest.fixture
 def lasting_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A server of the test's own that keeps what it has taken when it is killed; not started yet."""
+    """A durable server that the test starts and may kill."""
     server = EmbeddedValkey(tmp_path / "valkey", append_only=True, config={"appendfsync": "always"})
     yield server
     server.kill()

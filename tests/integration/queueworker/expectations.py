@@ -1,4 +1,4 @@
-"""Tasks of the handlers under test, and waiting for what becomes of them."""
+"""Tasks of the handlers under test, and waiting for their states."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SOON = RetryPolicy(curve="constant", base_ms=10, jitter=0)
 
 
 def order(kind: str, *, value: int = 0, until: Path | None = None, **changes: Any) -> Task:
-    """A task of one of the handlers; ``changes`` are fields of the task."""
+    """Make a task of one of the handlers; ``changes`` are fields of the task."""
     payload = msgspec.json.encode(Order(value, str(until or "")))
     return make_task(**{"type": kind, "payload": payload, "retry_policy": SOON, **changes})
 
 
 async def find(store: TestStore, task: Task) -> TaskSnapshot:
-    """A task that must be there."""
+    """Read a task that must exist."""
     found = await store.reader.find(task.id, [task.queue])
     assert found is not None
     return found
@@ -58,17 +58,17 @@ async def until_running(store: TestStore, task: Task, attempt: int = 1, before: 
 
 
 def outcomes(found: TaskSnapshot) -> list[Outcome | None]:
-    """How the attempts of a task ended."""
+    """Outcomes of the attempts of a task."""
     return [attempt.outcome for attempt in found.attempts]
 
 
 def was_cancelled(gate: Path) -> bool:
-    """Whether a coroutine that waited for the gate was cancelled."""
+    """Test that a coroutine that waited for the gate was cancelled."""
     return Path(f"{gate}.cancelled").exists()
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process."""
+    """Test that a process exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

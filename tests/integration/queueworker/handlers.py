@@ -1,4 +1,4 @@
-"""What the workers under test run."""
+"""Handlers of the workers under test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 class Order(msgspec.Struct):
     value: int = 0
     until: str = ""
-    """A file: the handler goes on until it exists."""
+    """A file: the handler runs until it exists."""
 
 
 @handlers.register("async")
@@ -42,7 +42,7 @@ def run_process(order: Order, context: TaskContext) -> dict[str, object]:
 
 @handlers.register("number")
 async def number(_: Order) -> int:
-    """In which order this worker ran it, from 1."""
+    """Return its position in the order in which this worker ran such tasks, from 1."""
     return next(_numbers)
 
 
@@ -109,7 +109,7 @@ async def wait(order: Order, context: TaskContext) -> str:
 
 @handlers.register("waiting:thread")
 def wait_in_thread(order: Order, context: TaskContext) -> str:
-    """Does not look whether it is to stop."""
+    """Ignore ``context.cancelled``."""
     return _wait(order, context)
 
 

@@ -38,13 +38,13 @@ async def test_drain_finishes_what_runs_and_leases_no_more(
     for task in running:
         assert outcomes(await until_state(store, task, TaskState.COMPLETED)) == [Outcome.COMPLETED]
     assert await store.state(later) is TaskState.PENDING
-    # The worker that tests share may be there.
+    # The worker that tests share may be registered.
     assert [each for each in await store.registry.workers() if each.queues != [SHARED]] == []
     assert "Traceback" not in worker.log
 
 
 @pytest.mark.parametrize("hurried", [False, True])
-async def test_drain_gives_back_what_does_not_end_at_no_cost(
+async def test_drain_releases_unfinished_tasks_at_no_cost(
     store: TestStore, start_worker: StartService, gate: Path, hurried: bool
 ) -> None:
     stopping = start_worker(TASKYARD_WORKER_DRAIN="1h" if hurried else "0s")
@@ -72,7 +72,7 @@ async def test_drain_gives_back_what_does_not_end_at_no_cost(
     assert not other.logged("task_failed")
 
 
-async def test_drain_ends_when_the_store_is_away(
+async def test_drain_ends_when_the_store_is_unreachable(
     lasting_valkey: EmbeddedValkey, start_worker: StartService, gate: Path
 ) -> None:
     lasting_valkey.start()

@@ -18,9 +18,7 @@ LEASE_MS = 1_000
 ACTIVE = queue_keys("default").active
 
 
-async def test_lease_is_renewed_as_long_as_its_task_runs(
-    store: TestStore, start_worker: StartService, gate: Path
-) -> None:
+async def test_lease_is_renewed_while_its_task_runs(store: TestStore, start_worker: StartService, gate: Path) -> None:
     start_worker()
     task = order("waiting", until=gate)
     await store.enqueue(task)
@@ -35,7 +33,7 @@ async def test_lease_is_renewed_as_long_as_its_task_runs(
     assert outcomes(await until_state(store, task, TaskState.COMPLETED)) == [Outcome.COMPLETED]
 
 
-async def test_running_task_is_stopped_when_its_cancel_was_not_heard_of(
+async def test_running_task_is_stopped_when_the_message_of_its_cancel_was_lost(
     store: TestStore, start_worker: StartService, gate: Path
 ) -> None:
     start_worker()

@@ -16,14 +16,14 @@ async def is_ready(worker: ServiceProcess) -> bool:
     return await worker.status("/ready") == 200
 
 
-async def is_away(worker: ServiceProcess) -> bool:
+async def is_not_ready(worker: ServiceProcess) -> bool:
     return await worker.status("/ready") == 503
 
 
-async def test_worker_waits_for_the_store_and_registers_then(tmp_path: Path, start_worker: StartService) -> None:
+async def test_worker_registers_when_the_store_becomes_reachable(tmp_path: Path, start_worker: StartService) -> None:
     server = EmbeddedValkey(tmp_path / "valkey", port=find_free_port())
     worker = start_worker(server.url)
-    assert await is_away(worker)
+    assert await is_not_ready(worker)
     assert "the store is unavailable" in (await worker.get("/ready")).json()["message"]
     assert await worker.status("/live") == 200
     with server:
@@ -39,7 +39,7 @@ async def test_worker_waits_for_the_store_and_registers_then(tmp_path: Path, sta
     assert "Traceback" not in worker.log
 
 
-async def test_worker_keeps_what_it_runs_and_settles_it_when_the_store_comes_back(
+async def test_worker_settles_its_running_tasks_when_the_store_recovers(
     lasting_valkey: EmbeddedValkey, start_worker: StartService, gate: Path
 ) -> None:
     lasting_valkey.start()
@@ -52,7 +52,7 @@ async def test_worker_keeps_what_it_runs_and_settles_it_when_the_store_comes_bac
     lasting_valkey.kill()
     gate.touch()  # noqa: ASYNC240
     await eventually(lambda: worker.logged("settle_failed"))
-    await eventually(lambda: is_away(worker), within_s=20)
+    await eventually(lambda: is_not_ready(worker), within_s=20)
     lasting_valkey.start()
 
     assert outcomes(await until_state(store, running, TaskState.COMPLETED)) == [Outcome.COMPLETED]

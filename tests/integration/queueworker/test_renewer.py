@@ -18,16 +18,16 @@ from queueworker.runs.run import Run, StopReason
 
 
 async def _nothing() -> None:
-    """A handler that is done at once."""
+    """A handler that ends at once."""
 
 
 async def _wait() -> None:
-    """A handler that is never done."""
+    """A handler that never ends."""
     await asyncio.Event().wait()
 
 
 class Scene:
-    """A renewer and what it holds."""
+    """A renewer and its runs in flight."""
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
@@ -54,7 +54,7 @@ async def scene(store: TestStore) -> Scene:
     return Scene(store)
 
 
-async def test_run_is_stopped_and_held_no_more_when_its_lease_is_lost(store: TestStore, scene: Scene) -> None:
+async def test_run_is_stopped_and_not_in_flight_when_its_lease_is_lost(store: TestStore, scene: Scene) -> None:
     task = make_task()
     await store.enqueue(task)
     run = scene.hold(await scene.worker.lease_one(task))
@@ -64,9 +64,7 @@ async def test_run_is_stopped_and_held_no_more_when_its_lease_is_lost(store: Tes
     assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (1, StopReason.LEASE_LOST, 0)
 
 
-async def test_lease_of_a_task_that_has_ended_is_not_lost_when_its_settle_is_still_under_way(
-    store: TestStore, scene: Scene
-) -> None:
+async def test_lease_of_an_ended_run_is_not_lost_when_its_settle_is_in_flight(store: TestStore, scene: Scene) -> None:
     task = make_task()
     await store.enqueue(task)
     lease = await scene.worker.lease_one(task)

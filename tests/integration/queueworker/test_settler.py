@@ -32,8 +32,8 @@ def valkey(lasting_valkey: EmbeddedValkey) -> Iterator[EmbeddedValkey]:
         yield lasting_valkey
 
 
-class Counter:
-    """A settler at work for one worker."""
+class Bench:
+    """The settler of one worker, running."""
 
     def __init__(self, store: TestStore) -> None:
         self.worker = store.worker()
@@ -67,8 +67,8 @@ class Counter:
 
 
 @pytest.fixture
-async def counter(store: TestStore) -> AsyncIterator[Counter]:
-    made = Counter(store)
+async def bench(store: TestStore) -> AsyncIterator[Bench]:
+    made = Bench(store)
     running = asyncio.create_task(made.settler.run())
     yield made
     running.cancel()
@@ -76,84 +76,84 @@ async def counter(store: TestStore) -> AsyncIterator[Counter]:
         await running
 
 
-async def leases(store: TestStore, counter: Counter, tasks: int) -> list[Lease]:
+async def leases(store: TestStore, bench: Bench, tasks: int) -> list[Lease]:
     await store.enqueue(*(make_task() for _ in range(tasks)))
-    leased = await counter.worker.lease(limit=tasks)
+    leased = await bench.worker.lease(limit=tasks)
     assert len(leased) == tasks
     return leased
 
 
-async def test_settler_reports_outcomes_and_holds_their_tasks_no_more(store: TestStore, counter: Counter) -> None:
-    good, bad = await leases(store, counter, 2)
-    counter.succeed(good)
-    counter.fail(bad)
-    await counter.until_idle()
+async def test_settler_delivers_outcomes_and_drops_their_runs(store: TestStore, bench: Bench) -> None:
+    good, bad = await leases(store, bench, 2)
+    bench.succeed(good)
+    bench.fail(bad)
+    await bench.until_idle()
     assert await store.state(good.task) is TaskState.COMPLETED
     assert await store.state(bad.task) is TaskState.RETRY
-    assert counter.in_flight.all() == []
+    assert bench.in_flight.all() == []
 
 
-async def test_settler_sends_what_came_together_in_one_call(store: TestStore, counter: Counter) -> None:
-    done = await leases(store, counter, 50)
+async def test_settler_sends_one_call_when_outcomes_arrive_together(store: TestStore, bench: Bench) -> None:
+    done = await leases(store, bench, 50)
     before = (await store.server.client.info("commandstats"))["cmdstat_evalsha"]["calls"]
     for lease in done:
-        counter.succeed(lease)
-    await counter.until_idle()
+        bench.succeed(lease)
+    await bench.until_idle()
     assert (await store.server.client.info("commandstats"))["cmdstat_evalsha"]["calls"] - before <= 1
 
 
-async def test_settler_keeps_outcomes_until_the_store_is_back(
-    store: TestStore, counter: Counter, valkey: EmbeddedValkey
+async def test_settler_retries_outcomes_when_the_store_is_unreachable(
+    store: TestStore, bench: Bench, valkey: EmbeddedValkey
 ) -> None:
-    good, bad, late = await leases(store, counter, 3)
+    good, bad, late = await leases(store, bench, 3)
     valkey.kill()
-    counter.succeed(good)
-    counter.fail(bad)
-    await eventually(lambda: counter.count("settle_retries") >= 2)
-    counter.succeed(late)
-    assert len(counter.in_flight) == 3
+    bench.succeed(good)
+    bench.fail(bad)
+    await eventually(lambda: bench.count("settle_retries") >= 2)
+    bench.succeed(late)
+    assert len(bench.in_flight) == 3
     valkey.start()
-    await counter.until_idle()
+    await bench.until_idle()
     states = [await store.state(lease.task) for lease in (good, bad, late)]
     assert states == [TaskState.COMPLETED, TaskState.RETRY, TaskState.COMPLETED]
-    assert counter.in_flight.all() == []
+    assert bench.in_flight.all() == []
 
 
 async def test_settler_has_no_room_while_too_many_outcomes_wait(
-    store: TestStore, counter: Counter, valkey: EmbeddedValkey
+    store: TestStore, bench: Bench, valkey: EmbeddedValkey
 ) -> None:
-    done = await leases(store, counter, MAX_UNSETTLED)
+    done = await leases(store, bench, MAX_UNSETTLED)
     valkey.kill()
     for lease in done[1:]:
-        counter.succeed(lease)
-    assert counter.settler.backpressure() is None
-    counter.succeed(done[0])
-    full = counter.settler.backpressure()
+        bench.succeed(lease)
+    assert bench.settler.backpressure() is None
+    bench.succeed(done[0])
+    full = bench.settler.backpressure()
     assert full is not None
-    await eventually(lambda: counter.count("settle_retries") >= 1)
+    await eventually(lambda: bench.count("settle_retries") >= 1)
     assert not full.done()
     valkey.start()
     await asyncio.wait_for(full, 15)
-    await counter.until_idle()
-    assert counter.settler.backpressure() is None
+    await bench.until_idle()
+    assert bench.settler.backpressure() is None
 
 
-async def test_settler_drops_and_counts_an_outcome_that_comes_too_late(store: TestStore, counter: Counter) -> None:
-    (lease,) = await leases(store, counter, 1)
-    await counter.worker.leases.release([lease])
+async def test_settler_drops_and_counts_an_outcome_when_it_is_stale(store: TestStore, bench: Bench) -> None:
+    (lease,) = await leases(store, bench, 1)
+    await bench.worker.leases.release([lease])
     await store.worker("another").lease()
-    counter.succeed(lease)
-    await counter.until_idle()
-    assert counter.count("stale_settles") == 1
-    assert counter.in_flight.all() == []
+    bench.succeed(lease)
+    await bench.until_idle()
+    assert bench.count("stale_settles") == 1
+    assert bench.in_flight.all() == []
     assert await store.state(lease.task) is TaskState.ACTIVE
 
 
-async def test_settler_puts_away_what_cannot_be_read(store: TestStore, counter: Counter) -> None:
+async def test_settler_archives_tasks_when_they_are_unreadable(store: TestStore, bench: Bench) -> None:
     task = make_task()
     await store.enqueue(task)
     await store.damage(task)
-    counter.settler.archive_unreadable((await counter.worker.lease_call()).unreadable)
-    await counter.until_idle()
+    bench.settler.archive_unreadable((await bench.worker.lease_call()).unreadable)
+    await bench.until_idle()
     (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.ARCHIVED] == 1

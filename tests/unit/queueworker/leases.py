@@ -1,4 +1,4 @@
-"""Leases to test with, that no store has given."""
+"""Leases made without a store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from queuecore.testing.builders import make_task, now_ms
 
 
 def make_lease(*, attempt: int = 1, token: int = 1, **changes: Any) -> Lease:
-    """A lease of now; ``changes`` are fields of its task."""
+    """Make a lease that starts now; ``changes`` are fields of its task."""
     now = now_ms()
     return Lease(make_task(**changes), token, attempt, started_at_ms=now, entered_at_ms=now)

@@ -25,12 +25,12 @@ class Health:
         self._stop = stop
 
     def live(self) -> str | None:
-        """Why the process should be restarted; ``None`` while it is alive."""
+        """Reason to restart the process; ``None`` while it is alive."""
         stalled_s = self._heartbeat.stalled_s()
         return f"the event loop has been blocked for {stalled_s:.1f} s" if stalled_s > LOOP_STALL_S else None
 
     def ready(self) -> str | None:
-        """Why the scheduler is not ready; ``None`` when it is."""
+        """Reason to be not ready; ``None`` when the scheduler is."""
         if self._stop.asked:
             return "stopping"
         if error := self._queues.last_error:

@@ -32,7 +32,7 @@ class ServerOutage:
             self.began_at = None
 
     def grace_has_ended(self, now: float) -> bool:
-        """Whether the server is reachable and its grace period has ended."""
+        """Test that the server is reachable and its grace period has ended."""
         return self.began_at is None and now >= self._grace_until
 
 
@@ -66,5 +66,5 @@ class OutageGrace:
         self._answered = set() if directory_reachable else {queue for queue, came in answered.items() if came}
 
     def has_ended(self, queue: str, now: float) -> bool:
-        """Whether the grace period has ended, so that an expired lease of the queue means a lost worker."""
+        """Test that the grace period has ended. From then on an expired lease of the queue means a lost worker."""
         return self._queues[queue].grace_has_ended(now)

@@ -1,8 +1,8 @@
 """Retry or archive a task whose worker was lost. Pure.
 
 One of the tasks that a lost worker ran may have killed it. Tasks that lost a worker before are the poison suspects.
-A single suspect is archived as poison. Several suspects cannot be told apart, so they are retried one after the other
-until a single one is left.
+A single suspect is archived as poison. Among several suspects the cause is unknown: they are retried one after the
+other until a single one is left.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Health:
         self._stop = stop
 
     def live(self) -> str | None:
-        """Why the process should be restarted; ``None`` while it is alive."""
+        """Reason to restart the process; ``None`` while it is alive."""
         stalled_s = self._heartbeat.stalled_s()
         if stalled_s > LOOP_STALL_S:
             return f"the event loop has been blocked for {stalled_s:.1f} s"
@@ -43,7 +43,7 @@ class Health:
         return None
 
     def ready(self) -> str | None:
-        """Why the worker leases no tasks; ``None`` when it is ready."""
+        """Reason to be not ready; ``None`` when the worker leases tasks."""
         if self._stop.asked:
             return "draining"
         if error := self._registration.last_error:

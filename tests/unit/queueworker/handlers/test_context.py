@@ -14,7 +14,7 @@ def make_context(reports: list[bytes] | None = None) -> TaskContext:
     return TaskContext(make_task(id="t-1", type="mail"), 2, 1_700_000_000_500, taken.append)
 
 
-def test_context_tells_the_deadline_as_an_aware_time() -> None:
+def test_context_has_the_deadline_as_an_aware_time() -> None:
     assert make_context().deadline == datetime(2023, 11, 14, 22, 13, 20, 500_000, tzinfo=UTC)
 
 

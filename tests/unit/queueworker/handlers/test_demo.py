@@ -18,7 +18,7 @@ async def test_demo_echoes() -> None:
     assert await run(b'{"message":"hi","count":3,"sleep":"0s"}') == {"message": "hi", "count": 3}
 
 
-async def test_demo_fails_the_first_attempts_when_told_to() -> None:
+async def test_demo_fails_the_first_attempts_when_asked_to() -> None:
     payload = b'{"message":"hi","count":1,"fail_times":2}'
     for attempt in (1, 2):
         with pytest.raises(DemoFailure):

@@ -25,14 +25,14 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Writer:
 
 
 class _Writer:
-    """Writes modules that can be imported as long as the test lasts."""
+    """Writes modules that the test can import."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
         self._monkeypatch = monkeypatch
 
     def __call__(self, name: str, text: str) -> None:
-        # Known to monkeypatch, so that it goes from the loaded modules again.
+        # Makes monkeypatch remove the module from the loaded ones after the test.
         self._monkeypatch.setitem(sys.modules, name, None)
         del sys.modules[name]
         (self._folder / f"{name}.py").write_text(text)

@@ -80,27 +80,27 @@ async def take_async(payload: Mail) -> Any:
         (take_unannotated, {"to": "ann"}),
     ],
 )
-def test_handler_gets_its_payload_as_it_is_annotated(function: Callable[..., Any], payload: object) -> None:
+def test_handler_receives_its_payload_as_the_annotated_type(function: Callable[..., Any], payload: object) -> None:
     assert call(register(function), b'{"to":"ann"}') == payload
 
 
 @pytest.mark.parametrize("function", [take_struct, take_dataclass, take_typed_dict])
-def test_handler_refuses_a_payload_of_another_form_for_good(function: Callable[..., Any]) -> None:
+def test_handler_raises_do_not_retry_when_the_payload_does_not_match(function: Callable[..., Any]) -> None:
     with pytest.raises(DoNotRetry, match="to"):
         register(function).decode(b'{"to":5}')
 
 
 @pytest.mark.parametrize("function", [take_struct, take_dataclass, take_typed_dict])
-def test_handler_tells_the_schema_of_a_typed_payload(function: Callable[..., Any]) -> None:
+def test_handler_has_a_schema_when_its_payload_is_typed(function: Callable[..., Any]) -> None:
     assert b'"required":["to"]' in register(function).schema()
 
 
 @pytest.mark.parametrize("function", [take_anything, take_unannotated])
-def test_handler_tells_no_schema_when_it_takes_any_payload(function: Callable[..., Any]) -> None:
+def test_handler_has_no_schema_when_it_takes_any_payload(function: Callable[..., Any]) -> None:
     assert register(function).schema() == b"null"
 
 
-def test_handler_gets_the_context_when_it_has_a_second_parameter() -> None:
+def test_handler_receives_the_context_when_it_has_a_second_parameter() -> None:
     def take_both(payload: Mail, context: TaskContext) -> tuple[str, int]:
         return payload.to, context.attempt
 

@@ -23,7 +23,7 @@ def make_run(task_id: str = "a", queue: str = "default", token: int = 1) -> Run:
     return Run(lease, handler, TaskContext(lease.task, 1, 0, lambda _: None))
 
 
-def test_held_runs_are_found_by_queue_and_task() -> None:
+def test_runs_are_found_by_queue_and_task() -> None:
     in_flight, one, other = InFlightRuns(), make_run(), make_run(queue="other")
     in_flight.add(one)
     in_flight.add(other)
@@ -33,7 +33,7 @@ def test_held_runs_are_found_by_queue_and_task() -> None:
     assert len(in_flight) == 2
 
 
-def test_a_dropped_run_is_held_no_more() -> None:
+def test_dropped_run_is_not_in_flight() -> None:
     in_flight, run = InFlightRuns(), make_run()
     in_flight.add(run)
     in_flight.drop(run)
@@ -41,7 +41,7 @@ def test_a_dropped_run_is_held_no_more() -> None:
     assert in_flight.all() == []
 
 
-def test_a_newer_lease_of_a_task_stays_when_the_older_is_dropped() -> None:
+def test_newer_run_of_a_task_stays_when_the_older_is_dropped() -> None:
     in_flight, older, newer = InFlightRuns(), make_run(), make_run(token=2)
     in_flight.add(older)
     in_flight.add(newer)
@@ -49,7 +49,7 @@ def test_a_newer_lease_of_a_task_stays_when_the_older_is_dropped() -> None:
     assert in_flight.all() == [newer]
 
 
-async def test_running_are_those_whose_handler_is_not_done() -> None:
+async def test_running_are_the_runs_whose_handler_has_not_ended() -> None:
     in_flight, ready, running = InFlightRuns(), make_run("ready"), make_run("running")
     ready.work, running.work = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(asyncio.sleep(60))
     in_flight.add(ready)

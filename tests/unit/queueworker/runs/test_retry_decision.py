@@ -17,31 +17,31 @@ def middle() -> float:
     return 0.5
 
 
-def test_an_error_is_retried_by_the_policy_of_its_task() -> None:
+def test_error_is_retried_after_the_delay_of_the_retry_policy() -> None:
     policy = RetryPolicy(curve="linear", base_ms=100, jitter=0)
     lease = make_lease(attempt=3, retry_policy=policy)
     assert decide_after_error(lease, ValueError(), 5, middle) == RetryDecision(300)
 
 
-def test_an_error_is_retried_with_jitter() -> None:
+def test_error_is_retried_with_jitter() -> None:
     lease = make_lease(retry_policy=RetryPolicy(base_ms=1_000, jitter=0.5))
     assert decide_after_error(lease, ValueError(), 5, lambda: 0.0) == RetryDecision(500)
 
 
-def test_an_error_archives_when_no_retry_is_left() -> None:
+def test_error_archives_when_no_retry_is_left() -> None:
     assert decide_after_error(make_lease(attempt=2, max_retries=2), ValueError(), 5, middle).reason is None
     decision = decide_after_error(make_lease(attempt=3, max_retries=2), ValueError(), 5, middle)
     assert decision == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)
 
 
 @pytest.mark.parametrize("after_s", [0, 2.5])
-def test_the_handler_decides_when_it_raises_retry_with_a_time(after_s: float) -> None:
+def test_retry_is_made_after_the_delay_of_the_handler_when_it_gives_one(after_s: float) -> None:
     assert decide_after_error(make_lease(retry_policy=CONSTANT), Retry(after=after_s), 5, middle) == RetryDecision(
         round(after_s * 1000)
     )
 
 
-def test_the_policy_decides_when_the_handler_raises_retry_without_a_time() -> None:
+def test_retry_is_made_after_the_delay_of_the_policy_when_the_handler_gives_none() -> None:
     assert decide_after_error(make_lease(retry_policy=CONSTANT), Retry("later"), 5, middle) == RetryDecision(700)
 
 
@@ -55,7 +55,7 @@ def test_do_not_retry_archives_when_retries_are_left() -> None:
     assert decision == RetryDecision(None, ArchiveReason.DO_NOT_RETRY)
 
 
-def test_a_retry_is_not_made_when_it_would_begin_after_the_deadline() -> None:
+def test_task_is_archived_when_its_retry_would_start_after_the_deadline() -> None:
     soon = make_lease(retry_policy=CONSTANT, deadline_at_ms=now_ms() + 10_000)
     assert decide_after_error(soon, ValueError(), 5, middle) == RetryDecision(700)
     decision = decide_after_error(soon, ValueError(), 9_900, middle)
@@ -70,10 +70,10 @@ def test_a_retry_is_not_made_when_it_would_begin_after_the_deadline() -> None:
         (StopReason.TIMEOUT, RetryDecision(700)),
     ],
 )
-def test_a_stop_is_judged_by_its_reason(stopped_by: StopReason, decision: RetryDecision) -> None:
+def test_stop_is_decided_by_its_reason(stopped_by: StopReason, decision: RetryDecision) -> None:
     assert decide_after_stop(make_lease(retry_policy=CONSTANT), stopped_by, 5, middle) == decision
 
 
-def test_a_timeout_archives_when_no_retry_is_left() -> None:
+def test_timeout_archives_when_no_retry_is_left() -> None:
     decision = decide_after_stop(make_lease(max_retries=0), StopReason.TIMEOUT, 5, middle)
     assert decision == RetryDecision(None, ArchiveReason.RETRIES_EXHAUSTED)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +23,6 @@ from queueworker.handlers.handler import HandlerKind
 from queueworker.handlers.registry import Handlers
 from queueworker.handlers.serialization import MAX_RESULT_BYTES
 from queueworker.metrics import WorkerMetrics
-from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.runner import UNHANDLED_LABEL, Runner
@@ -34,7 +33,7 @@ SLOTS = 4
 
 
 class Outcomes:
-    """A settler that only notes what it is told."""
+    """An outcome sink that records all outcomes."""
 
     def __init__(self) -> None:
         self.successes: list[Success] = []
@@ -48,7 +47,7 @@ class Outcomes:
 
 
 class Bench:
-    """A runner with everything that it needs but a store."""
+    """A runner without a store."""
 
     def __init__(self) -> None:
         self.handlers = Handlers()
@@ -63,14 +62,14 @@ class Bench:
             executors={HandlerKind.ASYNC: CoroutineExecutor(), HandlerKind.THREAD: self.threads},
             slots=self.slots,
             in_flight=self.in_flight,
-            settler=cast("Settler", self.outcomes),
+            settler=self.outcomes,
             metrics=WorkerMetrics(self.registry, self.slots.total, lambda: self.slots.busy),
             report_progress=lambda lease, value: self.progress.append((lease, value)),
             random=lambda: 0.5,
         )
 
     def start(self, function: Callable[..., Any] | None = None, lease: Lease | None = None, **task: Any) -> Run:
-        """Start a task of type ``demo``."""
+        """Start a task of the type ``demo``."""
         if function is not None:
             self.handlers.register("demo")(function)
         lease = lease or make_lease(**task)
@@ -80,7 +79,7 @@ class Bench:
         return run
 
     async def run(self, function: Callable[..., Any] | None = None, **task: Any) -> None:
-        """Run a task of type ``demo`` to its end."""
+        """Run a task of the type ``demo`` to its end."""
         await ended(self.start(function, **task))
         await asyncio.wait_for(self.slots.wait_until_all_free(), 3)
 
@@ -123,7 +122,7 @@ async def wait_for_ever(_: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("returned", "result"), [({"sent": 3}, b'{"sent":3}'), (0, b"0"), ("", b'""'), ([], b"[]"), (None, b"")]
 )
-async def test_what_a_handler_returns_is_the_result(bench: Bench, returned: object, result: bytes) -> None:
+async def test_result_is_the_return_value_of_the_handler(bench: Bench, returned: object, result: bytes) -> None:
     async def handle(_: dict[str, Any]) -> object:
         return returned
 
@@ -131,7 +130,7 @@ async def test_what_a_handler_returns_is_the_result(bench: Bench, returned: obje
     assert bench.result == result
 
 
-async def test_what_the_context_holds_is_the_result_when_the_handler_returns_nothing(bench: Bench) -> None:
+async def test_result_is_that_of_the_context_when_the_handler_returns_nothing(bench: Bench) -> None:
     def handle(_: dict[str, Any], context: TaskContext) -> None:
         context.result = [1]
 
@@ -146,7 +145,7 @@ def nested_in_itself() -> list[object]:
 
 
 @pytest.mark.parametrize("returned", [object(), "\udcff", "x" * MAX_RESULT_BYTES, nested_in_itself()])
-async def test_a_result_that_cannot_be_kept_archives_the_task(bench: Bench, returned: object) -> None:
+async def test_task_is_archived_when_its_result_cannot_be_serialized(bench: Bench, returned: object) -> None:
     async def handle(_: dict[str, Any]) -> object:
         return returned
 
@@ -157,11 +156,11 @@ async def test_a_result_that_cannot_be_kept_archives_the_task(bench: Bench, retu
 
 class SilentError(Exception):
     def __str__(self) -> str:
-        raise RuntimeError("this error cannot even be told")
+        raise RuntimeError("this error has no text")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (ValueError("no such address"), "ValueError: no such address"),
         (ValueError(), "ValueError"),
@@ -174,8 +173,8 @@ class SilentError(Exception):
     ],
 )
 @pytest.mark.parametrize("kind", [HandlerKind.ASYNC, HandlerKind.THREAD])
-async def test_whatever_a_handler_raises_fails_its_attempt(
-    bench: Bench, error: BaseException, told: str, kind: HandlerKind
+async def test_attempt_fails_when_its_handler_raises(
+    bench: Bench, error: BaseException, expected: str, kind: HandlerKind
 ) -> None:
     async def handle_async(_: dict[str, Any]) -> None:
         raise error
@@ -184,11 +183,11 @@ async def test_whatever_a_handler_raises_fails_its_attempt(
         raise error
 
     await bench.run(handle_async if kind is HandlerKind.ASYNC else handle)
-    assert told in bench.failure.error
+    assert expected in bench.failure.error
     assert bench.failure.retry_in_ms is not None
 
 
-async def test_an_error_message_that_utf_8_cannot_hold_can_be_settled(bench: Bench) -> None:
+async def test_error_message_is_encodable_when_it_is_not_utf_8(bench: Bench) -> None:
     async def handle(_: dict[str, Any]) -> None:
         raise FileNotFoundError("no file \udcff")
 
@@ -196,7 +195,7 @@ async def test_an_error_message_that_utf_8_cannot_hold_can_be_settled(bench: Ben
     assert bench.failure.error.encode()
 
 
-async def test_do_not_retry_archives_when_retries_are_left(bench: Bench) -> None:
+async def test_do_not_retry_archives_the_task_when_retries_are_left(bench: Bench) -> None:
     async def handle(_: dict[str, Any]) -> None:
         raise DoNotRetry("no use")
 
@@ -204,7 +203,7 @@ async def test_do_not_retry_archives_when_retries_are_left(bench: Bench) -> None
     assert (bench.failure.retry_in_ms, bench.failure.reason) == (None, ArchiveReason.DO_NOT_RETRY)
 
 
-async def test_a_validation_error_of_the_handlers_own_is_retried(bench: Bench) -> None:
+async def test_task_is_retried_when_the_handler_itself_raises_a_validation_error(bench: Bench) -> None:
     async def handle(_: dict[str, Any]) -> None:
         msgspec.json.decode(b'"what another service answered"', type=int)
 
@@ -212,14 +211,14 @@ async def test_a_validation_error_of_the_handlers_own_is_retried(bench: Bench) -
     assert bench.failure.retry_in_ms is not None
 
 
-async def test_a_task_without_handler_is_retried_under_a_shared_label(bench: Bench) -> None:
+async def test_task_is_retried_under_a_shared_label_when_its_type_has_no_handler(bench: Bench) -> None:
     await bench.run(None, type="nobody.knows")
     assert "nobody.knows" in bench.failure.error
     assert bench.failure.retry_in_ms is not None
     assert bench.failure.label == UNHANDLED_LABEL
 
 
-async def test_a_coroutine_is_cancelled_when_its_time_is_over(bench: Bench) -> None:
+async def test_coroutine_is_cancelled_when_its_timeout_has_passed(bench: Bench) -> None:
     cleaned = asyncio.Event()
 
     async def handle(_: dict[str, Any], context: TaskContext) -> None:
@@ -234,7 +233,7 @@ async def test_a_coroutine_is_cancelled_when_its_time_is_over(bench: Bench) -> N
     assert (bench.failure.error, bench.failure.retry_in_ms) == (StopReason.TIMEOUT.value, 5)
 
 
-async def test_an_attempt_that_was_timed_out_has_failed_when_its_handler_returns_after_all(bench: Bench) -> None:
+async def test_attempt_has_failed_when_its_handler_returns_after_the_timeout(bench: Bench) -> None:
     async def handle(_: dict[str, Any]) -> str:
         try:
             await asyncio.Event().wait()
@@ -246,7 +245,7 @@ async def test_an_attempt_that_was_timed_out_has_failed_when_its_handler_returns
     assert bench.failure.error == StopReason.TIMEOUT.value
 
 
-async def test_a_cancelled_attempt_succeeds_when_its_handler_returns_all_the_same(bench: Bench) -> None:
+async def test_cancelled_attempt_succeeds_when_its_handler_returns_all_the_same(bench: Bench) -> None:
     begun = asyncio.Event()
 
     async def handle(_: dict[str, Any]) -> str:
@@ -264,13 +263,13 @@ async def test_a_cancelled_attempt_succeeds_when_its_handler_returns_all_the_sam
     assert bench.result == b'"just done"'
 
 
-async def test_the_deadline_stops_the_attempt_when_it_is_before_the_timeout(bench: Bench) -> None:
+async def test_attempt_is_stopped_at_the_deadline_when_it_is_before_the_timeout(bench: Bench) -> None:
     await bench.run(wait_for_ever, deadline_at_ms=now_ms() + 20, timeout_ms=60_000)
     assert bench.failure.reason is ArchiveReason.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize("kind", [HandlerKind.ASYNC, HandlerKind.THREAD])
-async def test_no_handler_is_run_when_the_deadline_has_passed(bench: Bench, kind: HandlerKind) -> None:
+async def test_handler_is_not_called_when_the_deadline_has_passed(bench: Bench, kind: HandlerKind) -> None:
     called = threading.Event()
 
     async def handle_async(_: dict[str, Any]) -> None:
@@ -284,7 +283,7 @@ async def test_no_handler_is_run_when_the_deadline_has_passed(bench: Bench, kind
     assert not called.is_set()
 
 
-async def test_the_context_has_the_deadline_that_comes_first(bench: Bench) -> None:
+async def test_context_has_the_earlier_of_timeout_and_deadline(bench: Bench) -> None:
     at_ms = now_ms()
     by_timeout = bench.start(wait_for_ever, timeout_ms=5_000, deadline_at_ms=at_ms + 60_000)
     by_deadline = bench.start(timeout_ms=60_000, deadline_at_ms=at_ms + 5_000)
@@ -292,7 +291,7 @@ async def test_the_context_has_the_deadline_that_comes_first(bench: Bench) -> No
     assert by_deadline.context.deadline_at_ms == at_ms + 5_000
 
 
-async def test_an_attempt_that_is_stopped_before_it_has_begun_is_settled_all_the_same(bench: Bench) -> None:
+async def test_attempt_is_settled_when_it_is_stopped_before_its_first_step(bench: Bench) -> None:
     called = asyncio.Event()
 
     async def handle(_: dict[str, Any]) -> None:
@@ -306,7 +305,7 @@ async def test_an_attempt_that_is_stopped_before_it_has_begun_is_settled_all_the
     assert not called.is_set()
 
 
-async def test_an_attempt_whose_lease_is_lost_is_not_settled_and_not_held(bench: Bench) -> None:
+async def test_attempt_is_neither_settled_nor_in_flight_when_its_lease_is_lost(bench: Bench) -> None:
     run = bench.start(wait_for_ever)
     run.stop(StopReason.LEASE_LOST)
     await ended(run)
@@ -315,7 +314,7 @@ async def test_an_attempt_whose_lease_is_lost_is_not_settled_and_not_held(bench:
     assert bench.slots.busy == 0
 
 
-async def test_an_attempt_that_is_drained_stays_held_and_unsettled(bench: Bench) -> None:
+async def test_attempt_stays_in_flight_and_unsettled_when_it_is_stopped_by_a_drain(bench: Bench) -> None:
     run = bench.start(wait_for_ever)
     run.stop(StopReason.DRAIN)
     await ended(run)
@@ -324,7 +323,7 @@ async def test_an_attempt_that_is_drained_stays_held_and_unsettled(bench: Bench)
     assert bench.slots.busy == 0
 
 
-async def test_only_the_first_reason_to_stop_counts(bench: Bench) -> None:
+async def test_stop_has_no_effect_when_the_attempt_is_stopped_already(bench: Bench) -> None:
     run = bench.start(wait_for_ever)
     run.stop(StopReason.CANCELLED)
     run.stop(StopReason.TIMEOUT)
@@ -332,7 +331,7 @@ async def test_only_the_first_reason_to_stop_counts(bench: Bench) -> None:
     assert bench.failure.reason is ArchiveReason.CANCELLED
 
 
-async def test_the_older_attempt_is_stopped_when_the_worker_leases_its_task_again(bench: Bench) -> None:
+async def test_older_attempt_is_stopped_when_the_worker_leases_its_task_again(bench: Bench) -> None:
     older = bench.start(wait_for_ever, lease=make_lease(id="a", token=1))
     newer = bench.start(lease=make_lease(id="a", token=2, attempt=2))
     await ended(older)
@@ -343,7 +342,7 @@ async def test_the_older_attempt_is_stopped_when_the_worker_leases_its_task_agai
     assert bench.slots.busy == 1
 
 
-async def test_a_thread_that_cannot_be_stopped_keeps_its_slot_until_it_ends(bench: Bench) -> None:
+async def test_thread_keeps_its_slot_until_it_ends_when_its_attempt_is_stopped(bench: Bench) -> None:
     gate = threading.Event()
 
     def handle(_: dict[str, Any]) -> None:
@@ -358,7 +357,7 @@ async def test_a_thread_that_cannot_be_stopped_keeps_its_slot_until_it_ends(benc
     assert bench.stuck == 0
 
 
-async def test_a_thread_can_see_that_it_is_to_stop(bench: Bench) -> None:
+async def test_thread_sees_the_cancelled_flag_when_its_attempt_is_stopped(bench: Bench) -> None:
     def handle(_: dict[str, Any], context: TaskContext) -> None:
         while not context.cancelled:
             threading.Event().wait(0.001)
@@ -377,7 +376,7 @@ async def test_progress_is_reported_for_the_lease(bench: Bench) -> None:
     assert bench.progress == [(run.lease, b'{"done":1}')]
 
 
-async def test_a_slot_is_taken_as_long_as_a_handler_runs(bench: Bench) -> None:
+async def test_slot_is_taken_while_a_handler_runs(bench: Bench) -> None:
     runs = [bench.start(wait_for_ever), bench.start()]
     assert bench.slots.busy == 2
     for run in runs:

@@ -160,7 +160,7 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
 
 
 def _is_picklable(error: Exception) -> bool:
-    """Whether the exception survives pickling and unpickling; one that does not would break the pool."""
+    """Test that the exception survives pickling and unpickling. One that does not would break the pool."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - the exception's own methods may raise anything

@@ -39,7 +39,7 @@ class TaskContext:
 
     @property
     def deadline(self) -> datetime:
-        """When the attempt is stopped."""
+        """Time at which the attempt is stopped."""
         return datetime.fromtimestamp(self.deadline_at_ms / 1000, tz=UTC)
 
     @property

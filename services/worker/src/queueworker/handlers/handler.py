@@ -16,7 +16,7 @@ HandlerFunction = Callable[..., Any]
 
 
 class HandlerKind(Enum):
-    """Where a handler runs."""
+    """Execution of a handler: event loop, thread or process."""
 
     ASYNC = "async"
     """A coroutine function, in the event loop."""

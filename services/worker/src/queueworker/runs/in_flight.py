@@ -33,7 +33,7 @@ class InFlightRuns:
         return [run for run in self._runs.values() if _is_running(run)]
 
     def is_running(self, run: Run) -> bool:
-        """Whether the run is in flight and its handler has not ended."""
+        """Test that the run is in flight and its handler has not ended."""
         return self._runs.get(_key(run)) is run and _is_running(run)
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ class RetryDecision(NamedTuple):
     retry_in_ms: int | None
     """Delay of the retry; ``None``: the task is archived."""
     reason: ArchiveReason | None = None
-    """Why the task is archived."""
+    """Reason for the archive."""
 
 
 def decide_after_error(lease: Lease, error: BaseException, run_ms: int, random: Callable[[], float]) -> RetryDecision:

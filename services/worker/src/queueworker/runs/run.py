@@ -42,7 +42,7 @@ class Run:
         self.work: asyncio.Task[None] | None = None
         self.stopped_by: StopReason | None = None
         self.begun = False
-        """Whether ``work`` has executed its first step."""
+        """Set once ``work`` has executed its first step."""
         self.span: LateSpan | None = None
         """Set while the attempt runs, if it is traced."""
         self.slot_taken_until: asyncio.Future[object] | None = None
