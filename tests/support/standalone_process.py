@@ -1,4 +1,4 @@
-"""``taskyard-standalone`` as a child process."""
+"""Harness: ``taskyard-standalone`` as a child process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STOP_S = 45.0
 
 
 class StandaloneProcess:
-    """One run of the command, in a process group of its own; its data lies in ``folder / "data"``."""
+    """One run of the command in its own process group, with its data in ``folder / "data"``."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.port = find_free_port()
@@ -61,17 +61,17 @@ class StandaloneProcess:
         return await self._service.wait(_STOP_S)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signal its whole process group, as a terminal does; its exit code."""
+        """Signal the whole process group, as a terminal does; the exit code."""
         os.killpg(self.process.pid, number)
         return await self.wait()
 
     def pid(self, process: str) -> int:
-        """The id of one of its processes; 0 when its pid file is not there."""
+        """The pid of one of the processes; 0 without a pid file."""
         path = self.data_dir / "run" / f"{process}.pid"
         return int(path.read_text()) if path.exists() else 0
 
     async def pid_other_than(self, process: str, old: int) -> int:
-        """Wait until one of its processes runs again."""
+        """Wait until one of the processes has been restarted; its new pid."""
         return await eventually(lambda: self.pid(process) if self.pid(process) != old else 0)
 
     async def state_of(self, task_id: str) -> str:

@@ -17,7 +17,7 @@ _PAYLOAD = {"message": "Hello", "count": 2}
 _DEMO = {"type": "demo", "payload": _PAYLOAD}
 
 
-async def test_task_is_completed_and_kept_when_everything_is_stopped_and_started_again(tmp_path: Path) -> None:
+async def test_completed_task_survives_when_the_stack_is_restarted(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as first:
         await first.until_ready()
         created = await first.http.post("/tasks", json={**_DEMO, "retention": "1h"})
@@ -34,7 +34,7 @@ async def test_task_is_completed_and_kept_when_everything_is_stopped_and_started
     assert task["result"] == _PAYLOAD
 
 
-async def test_process_is_started_again_and_others_are_left_when_it_is_killed(tmp_path: Path) -> None:
+async def test_process_is_restarted_alone_when_it_is_killed(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as standalone:
         await standalone.until_ready()
         before = {name: standalone.pid(name) for name in ("redis", "api", "scheduler", "worker")}
@@ -50,7 +50,7 @@ async def test_process_is_started_again_and_others_are_left_when_it_is_killed(tm
         await eventually(lambda: _is(standalone, task_id, "completed"))
 
 
-async def test_stop_lets_the_running_task_end_when_the_whole_group_gets_ctrl_c(tmp_path: Path) -> None:
+async def test_stop_drains_the_running_task_when_the_process_group_gets_ctrl_c(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as first:
         await first.until_ready()
         slow = {"type": "demo", "payload": {**_PAYLOAD, "sleep": "1s"}}
@@ -65,7 +65,7 @@ async def test_stop_lets_the_running_task_end_when_the_whole_group_gets_ctrl_c(t
     assert (task["state"], task["attempt"]) == ("completed", 1)
 
 
-async def test_stop_leaves_no_process_and_no_pid_file_when_asked(tmp_path: Path) -> None:
+async def test_stop_leaves_no_process_and_no_pid_file_when_signalled(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as standalone:
         await standalone.until_ready()
         pids = [standalone.pid(name) for name in ("redis", "api", "scheduler", "worker")]
@@ -79,7 +79,7 @@ async def test_stop_leaves_no_process_and_no_pid_file_when_asked(tmp_path: Path)
             os.kill(pid, 0)
 
 
-async def test_given_server_is_used_when_its_url_is_set(tmp_path: Path) -> None:
+async def test_external_server_is_used_when_its_url_is_set(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path / "other") as other:
         async with StandaloneProcess(tmp_path, {"TASKYARD_REDIS_URL": other.url}) as standalone:
             await standalone.until_ready()
@@ -91,7 +91,7 @@ async def test_given_server_is_used_when_its_url_is_set(tmp_path: Path) -> None:
         assert other.answers()
 
 
-async def test_announced_addresses_answer_when_everything_runs(tmp_path: Path) -> None:
+async def test_banner_urls_answer_when_all_processes_run(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as standalone:
         await standalone.until_ready()
 

@@ -11,8 +11,8 @@ import pytest
 
 from queuecore.errors import ConfigError, TaskyardError
 from queuecore.testing.waiting import eventually
-from queuestandalone.program import Program
-from queuestandalone.restart_delay import RestartDelay
+from queuestandalone.backoff import RestartBackoff
+from queuestandalone.process_spec import ProcessSpec
 from queuestandalone.supervisor import Supervisor
 
 _RUN = "import signal; signal.pause()"
@@ -20,7 +20,7 @@ _CRASH = "raise SystemExit(3)"
 _STUBBORN = (
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); open('up', 'w'); signal.pause()"
 )
-_HURRIED = """
+_STOPS_AT_SECOND_SIGNAL = """
 import signal
 seen = []
 signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
@@ -42,22 +42,22 @@ async def supervise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         *,
         name: str = "child",
         problems: list[str | None] | None = None,
-        despair: Callable[[int], TaskyardError | None] = lambda _: None,
+        fatal_error: Callable[[int], TaskyardError | None] = lambda _: None,
     ) -> Supervisor:
         remaining = problems or [None]
 
-        async def find_problem() -> str | None:
+        async def check_readiness() -> str | None:
             return remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
-        program = Program(
+        spec = ProcessSpec(
             name=name,
             command=[sys.executable, "-c", script],
             environ=os.environ,
             pid_path=tmp_path / f"{name}.pid",
-            find_problem=find_problem,
-            despair=despair,
+            check_readiness=check_readiness,
+            fatal_error=fatal_error,
         )
-        made.append(Supervisor(program, RestartDelay(lambda: 1.0, first_s=0.01)))
+        made.append(Supervisor(spec, RestartBackoff(lambda: 1.0, initial_s=0.01)))
         return made[-1]
 
     yield make
@@ -71,7 +71,7 @@ def _pid(tmp_path: Path, other_than: int = 0) -> int:
     return pid if pid != other_than else 0
 
 
-async def test_process_is_started_again_when_it_is_killed(supervise: MakeSupervisor, tmp_path: Path) -> None:
+async def test_process_is_restarted_when_it_is_killed(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervise(_RUN).start()
     first = await eventually(lambda: _pid(tmp_path))
 
@@ -81,15 +81,13 @@ async def test_process_is_started_again_when_it_is_killed(supervise: MakeSupervi
     os.kill(second, 0)
 
 
-async def test_process_is_started_again_when_it_crashes_at_each_start(
-    supervise: MakeSupervisor, tmp_path: Path
-) -> None:
+async def test_process_is_restarted_when_it_crashes_at_each_start(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervise("import os; open(f'started-{os.getpid()}', 'w'); raise SystemExit(3)").start()
 
     await eventually(lambda: len(list(tmp_path.glob("started-*"))) >= 4)
 
 
-async def test_others_are_left_when_one_process_dies(supervise: MakeSupervisor, tmp_path: Path) -> None:
+async def test_other_processes_keep_running_when_one_exits(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervise(_RUN).start()
     supervise(_RUN, name="other").start()
     first = await eventually(lambda: _pid(tmp_path))
@@ -101,17 +99,17 @@ async def test_others_are_left_when_one_process_dies(supervise: MakeSupervisor, 
     assert int((tmp_path / "other.pid").read_text()) == other
 
 
-async def test_supervisor_gives_up_when_a_first_start_is_hopeless(supervise: MakeSupervisor) -> None:
-    life = supervise(_CRASH, despair=lambda code: ConfigError(f"it ended with {code}")).start()
+async def test_supervisor_raises_when_the_first_start_fails_for_good(supervise: MakeSupervisor) -> None:
+    task = supervise(_CRASH, fatal_error=lambda code: ConfigError(f"it ended with {code}")).start()
 
     with pytest.raises(ConfigError, match="it ended with 3"):
-        await life
+        await task
 
 
-async def test_supervisor_goes_on_when_a_process_fails_that_was_ready_before(
+async def test_supervisor_restarts_a_process_when_it_was_ready_before(
     supervise: MakeSupervisor, tmp_path: Path
 ) -> None:
-    supervisor = supervise(_RUN, despair=lambda code: ConfigError(f"it ended with {code}"))
+    supervisor = supervise(_RUN, fatal_error=lambda code: ConfigError(f"it ended with {code}"))
     supervisor.start()
     first = await eventually(lambda: _pid(tmp_path))
     await supervisor.wait_until_ready()
@@ -121,7 +119,7 @@ async def test_supervisor_goes_on_when_a_process_fails_that_was_ready_before(
     assert await eventually(lambda: _pid(tmp_path, other_than=first))
 
 
-async def test_wait_until_ready_asks_again_when_there_is_a_problem(supervise: MakeSupervisor) -> None:
+async def test_wait_until_ready_polls_when_the_process_is_not_ready(supervise: MakeSupervisor) -> None:
     problems = ["it loads", "it loads", None]
 
     await supervise(_RUN, problems=problems).wait_until_ready()
@@ -131,53 +129,53 @@ async def test_wait_until_ready_asks_again_when_there_is_a_problem(supervise: Ma
 
 async def test_stop_removes_the_pid_file_when_the_process_ends(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervisor = supervise(_RUN)
-    life = supervisor.start()
+    task = supervisor.start()
     pid = await eventually(lambda: _pid(tmp_path))
 
     await supervisor.stop(grace_s=10)
 
-    assert life.done()
+    assert task.done()
     assert not (tmp_path / "child.pid").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-async def test_stop_kills_the_process_when_it_outlives_the_grace(supervise: MakeSupervisor, tmp_path: Path) -> None:
+async def test_stop_kills_the_process_when_the_grace_period_ends(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervisor = supervise(_STUBBORN)
-    life = supervisor.start()
+    task = supervisor.start()
     await eventually((tmp_path / "up").exists)
 
     await supervisor.stop(grace_s=0.1)
 
-    assert life.done()
+    assert task.done()
 
 
-async def test_stop_ends_the_supervisor_when_it_waits_to_start_again(supervise: MakeSupervisor, tmp_path: Path) -> None:
+async def test_stop_ends_the_supervisor_when_a_restart_is_pending(supervise: MakeSupervisor, tmp_path: Path) -> None:
     supervisor = supervise("open('up', 'w')")
-    life = supervisor.start()
+    task = supervisor.start()
     await eventually((tmp_path / "up").exists)
 
     await supervisor.stop(grace_s=10)
 
-    assert life.done()
+    assert task.done()
 
 
-async def test_stop_ends_the_process_when_it_is_just_being_started(supervise: MakeSupervisor) -> None:
+async def test_stop_ends_the_process_when_it_is_starting(supervise: MakeSupervisor) -> None:
     supervisor = supervise(_RUN)
-    life = supervisor.start()
+    task = supervisor.start()
 
     await supervisor.stop(grace_s=10)
 
-    assert life.done()
+    assert task.done()
 
 
-async def test_hurry_signals_again_when_the_process_is_being_stopped(supervise: MakeSupervisor, tmp_path: Path) -> None:
-    supervisor = supervise(_HURRIED)
+async def test_force_stop_signals_again_when_the_process_is_stopping(supervise: MakeSupervisor, tmp_path: Path) -> None:
+    supervisor = supervise(_STOPS_AT_SECOND_SIGNAL)
     supervisor.start()
     await eventually((tmp_path / "up").exists)
     stopping = asyncio.create_task(supervisor.stop(grace_s=30))
     await eventually(supervisor._stopping.is_set)
 
-    supervisor.hurry()
+    supervisor.force_stop()
 
     await asyncio.wait_for(stopping, 10)

@@ -8,7 +8,7 @@ from queuecore.errors import ConfigError
 from queuestandalone.settings import read_settings
 
 
-def test_settings_are_those_of_the_documentation_when_nothing_is_set() -> None:
+def test_settings_have_the_documented_defaults_when_nothing_is_set() -> None:
     settings = read_settings({})
 
     assert settings.api_host == "127.0.0.1"
@@ -17,7 +17,7 @@ def test_settings_are_those_of_the_documentation_when_nothing_is_set() -> None:
     assert settings.redis_url is None
 
 
-def test_settings_leave_variables_alone_when_they_are_for_a_service() -> None:
+def test_settings_ignore_variables_when_they_belong_to_a_service() -> None:
     settings = read_settings({"TASKYARD_API_PORT": "9000", "TASKYARD_API_UNKNOWN_TYPES": "accept"})
 
     assert settings.api_port == 9000

@@ -1,1 +1,1 @@
-"""All of Taskyard on one machine: an embedded Valkey and one process of each service."""
+"""Taskyard on one machine: an embedded Valkey and one process of each service."""

@@ -15,7 +15,7 @@ from queuestandalone.settings import read_settings
 
 
 def main() -> None:
-    """Run all of Taskyard as the environment says. Exit codes: 2 for settings that cannot be used, else 1 or 0."""
+    """Run the stack. Exit codes: 0 after a stop, 1 if Valkey cannot start, 2 for invalid settings."""
     try:
         settings = read_settings(os.environ)
         configure_logging("standalone", settings.log.level, settings.log.format)

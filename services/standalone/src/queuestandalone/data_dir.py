@@ -1,4 +1,4 @@
-"""The folder that outlives the processes: the embedded server's data, and which processes run."""
+"""Data folder: the embedded Valkey's data, the lock and the pid files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _VARIABLE = "TASKYARD_DATA_DIR"
 
 
 class DataDir:
-    """A data folder that this process has for itself, until it ends.
+    """A data folder, locked by this process until it exits.
 
     Raises:
-        ConfigError: the folder cannot be made or written, or another process has it.
+        ConfigError: the folder cannot be created or written, or another process holds its lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,16 +29,16 @@ class DataDir:
         except OSError as error:
             raise ConfigError(f"{_VARIABLE}: {self.path} cannot be written: {error.strerror}") from error
         self._lock()
-        for left_over in self._run_path.glob("*.pid"):
-            left_over.unlink()
+        for stale in self._run_path.glob("*.pid"):
+            stale.unlink()
 
     def pid_path(self, process: str) -> Path:
-        """The file that tells the process id of ``process`` while it runs."""
+        """The pid file of ``process``; it exists while the process runs."""
         return self._run_path / f"{process}.pid"
 
     def _lock(self) -> None:
         try:
-            # The kernel drops it when this process ends, however that happens.
+            # The kernel releases the lock when this process exits, even on SIGKILL.
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(self._lock_fd, 32, 0).decode() or "?"

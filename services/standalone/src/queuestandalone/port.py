@@ -1,4 +1,4 @@
-"""Ports, checked and picked before anything is started."""
+"""Port checks and free ports, before any process starts."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from queuecore.errors import ConfigError
 
 
 def check_port(host: str, port: int, variable: str) -> None:
-    """Check that a process may listen on a port.
+    """Check that a process can listen on a port.
 
     Args:
         host: the address to listen on.
         port: the port.
-        variable: the environment variable that moves it.
+        variable: the environment variable that sets the port, named in the error.
 
     Raises:
-        ConfigError: the port is taken, or may not be used.
+        ConfigError: the port is in use, or this user may not bind it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -29,7 +29,7 @@ def check_port(host: str, port: int, variable: str) -> None:
 
 
 def pick_ports(count: int) -> list[int]:
-    """Free ports of loopback, all different."""
+    """Distinct free ports on loopback."""
     ports: set[int] = set()
     while len(ports) < count:
         ports.add(find_free_port())

@@ -1,4 +1,4 @@
-"""The settings of ``make run``. All other variables go to the services as they are."""
+"""Settings of ``make run``. The services receive all other variables unchanged."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ _Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything listens and lies."""
+    """Addresses, data folder and store."""
 
-    api_host: Annotated[str, Meta(description="Address that the api listens on.")] = "127.0.0.1"
-    api_port: Annotated[_Port, Meta(description="Port that the api listens on.")] = 8080
+    api_host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    api_port: Annotated[_Port, Meta(description="Port the API listens on.")] = 8080
     scheduler_probe_port: Annotated[
-        _Port | None, Meta(description="Port of the scheduler's probes; a free one if left out.")
+        _Port | None, Meta(description="Port of the scheduler's probes; a free port if unset.")
     ] = None
     worker_probe_port: Annotated[
-        _Port | None, Meta(description="Port of the worker's probes; a free one if left out.")
+        _Port | None, Meta(description="Port of the worker's probes; a free port if unset.")
     ] = None
     data_dir: Annotated[Path, Meta(description="Folder of the embedded Valkey's data and of the pid files.")] = Path(
         ".taskyard"
     )
     redis_url: Annotated[
-        str | None, Meta(description="The server to use; if left out, a Valkey is started, on loopback only.")
+        str | None,
+        Meta(description="Redis or Valkey server to use; if unset, an embedded Valkey is started on loopback."),
     ] = None
     log: LogSettings
 
@@ -41,8 +42,8 @@ def read_settings(environ: Mapping[str, str]) -> StandaloneSettings:
     """Read the settings.
 
     Raises:
-        ConfigError: a variable has a value that it does not take.
+        ConfigError: a variable has an invalid value.
     """
-    # Less what is meant for the services: each checks its own variables at its start.
+    # Variables of the services are left out: each service validates its own at startup.
     known = {row.name for row in describe(StandaloneSettings, PREFIX)}
     return load(StandaloneSettings, {name: environ[name] for name in known & environ.keys()}, PREFIX)

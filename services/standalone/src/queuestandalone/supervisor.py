@@ -1,4 +1,4 @@
-"""Keeping one process running."""
+"""Process supervision: start, restart with backoff, stop."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from pathlib import Path
 import structlog
 
 from queuecore.child import bind_to_parent
-from queuestandalone.program import Program
-from queuestandalone.restart_delay import RestartDelay
+from queuestandalone.backoff import RestartBackoff
+from queuestandalone.process_spec import ProcessSpec
 
 _READY_POLL_S = 0.05
 _READY_WARNING_S = 15.0
-_HURRY_S = 3.0
-"""How long a process that was told to hurry may take."""
+_FORCED_STOP_S = 3.0
+"""Time from a forced stop's SIGTERM to its SIGKILL."""
 
 log = structlog.get_logger()
 
 
 class Supervisor:
-    """Starts a program, and again whenever it ends, until it is stopped.
+    """Runs a process and restarts it whenever it exits, until stopped.
 
     Args:
-        program: what to run.
-        delay: how long to wait before each new start.
+        spec: the process.
+        backoff: the delays before restarts.
     """
 
-    def __init__(self, program: Program, delay: RestartDelay) -> None:
-        self._program = program
-        self._delay = delay
+    def __init__(self, spec: ProcessSpec, backoff: RestartBackoff) -> None:
+        self._spec = spec
+        self._backoff = backoff
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._was_ready = False
-        self._life: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
-        """Begin.
+        """Start supervising.
 
         Returns:
-            What ends when the supervisor does: when it was stopped, or with the error for which it has given up.
+            The task of the supervisor. It ends after :meth:`stop`, or with the fatal error of the process.
         """
-        self._life = asyncio.create_task(self._run(), name=self._program.name)
-        return self._life
+        self._task = asyncio.create_task(self._run(), name=self._spec.name)
+        return self._task
 
     async def wait_until_ready(self) -> None:
-        """Wait until the process says that it is ready; if that takes long, the log tells why."""
+        """Wait until the process is ready; log the problem every 15 s until then."""
         warn_at = time.monotonic() + _READY_WARNING_S
-        while problem := await self._program.find_problem():
+        while problem := await self._spec.check_readiness():
             if time.monotonic() > warn_at:
-                log.warning("process_not_ready", process=self._program.name, problem=problem)
+                log.warning("process_not_ready", process=self._spec.name, problem=problem)
                 warn_at += _READY_WARNING_S
             await asyncio.sleep(_READY_POLL_S)
         self._was_ready = True
 
     async def stop(self, grace_s: float) -> None:
-        """Ask the process to end (SIGTERM), and kill it if it has not after ``grace_s``."""
+        """Send SIGTERM, and SIGKILL if the process is still running after ``grace_s`` seconds."""
         self._stopping.set()
         self._signal(signal.SIGTERM)
-        if self._life is None:
+        if self._task is None:
             return
-        _, late = await asyncio.wait([self._life], timeout=grace_s)
-        if late:
+        _, running = await asyncio.wait([self._task], timeout=grace_s)
+        if running:
             self._kill(f"it did not end in {grace_s} s")
-            await asyncio.wait([self._life])
+            await asyncio.wait([self._task])
 
-    def hurry(self) -> None:
-        """Ask a process that is being stopped once more, and kill it soon."""
+    def force_stop(self) -> None:
+        """Send SIGTERM again to a process that is stopping, and SIGKILL 3 s later."""
         self._signal(signal.SIGTERM)
-        asyncio.get_running_loop().call_later(_HURRY_S, self._kill, "it did not hurry")
+        asyncio.get_running_loop().call_later(_FORCED_STOP_S, self._kill, "forced stop")
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -78,38 +78,38 @@ class Supervisor:
             exit_code = await self._run_once()
             if self._stopping.is_set():
                 break
-            error = None if self._was_ready else self._program.despair(exit_code)
+            error = None if self._was_ready else self._spec.fatal_error(exit_code)
             if error:
                 raise error
-            wait_s = self._delay.after(time.monotonic() - started_at)
-            log.warning("process_died", process=self._program.name, exit_code=exit_code, restart_in_s=round(wait_s, 2))
-            await self._pause(wait_s)
+            delay_s = self._backoff.delay_s(time.monotonic() - started_at)
+            log.warning("process_exited", process=self._spec.name, exit_code=exit_code, restart_in_s=round(delay_s, 2))
+            await self._wait_to_restart(delay_s)
 
     async def _run_once(self) -> int:
         process = self._process = await asyncio.create_subprocess_exec(
-            *self._program.command,
-            env=dict(self._program.environ),
+            *self._spec.command,
+            env=dict(self._spec.environ),
             stdin=asyncio.subprocess.DEVNULL,
             preexec_fn=bind_to_parent(),
         )
-        _replace(self._program.pid_path, f"{process.pid}\n")
-        log.info("process_started", process=self._program.name, pid=process.pid)
+        _write_atomically(self._spec.pid_path, f"{process.pid}\n")
+        log.info("process_started", process=self._spec.name, pid=process.pid)
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
         try:
             return await process.wait()
         finally:
-            self._program.pid_path.unlink(missing_ok=True)
+            self._spec.pid_path.unlink(missing_ok=True)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait_to_restart(self, delay_s: float) -> None:
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._stopping.wait(), delay_s)
         except TimeoutError:
             return
 
     def _kill(self, reason: str) -> None:
         if self._is_alive:
-            log.warning("process_killed", process=self._program.name, reason=reason)
+            log.warning("process_killed", process=self._spec.name, reason=reason)
             self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -121,8 +121,8 @@ class Supervisor:
         return self._process is not None and self._process.returncode is None
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that no reader finds it half written."""
-    written = path.with_name(f".{path.name}")
-    written.write_text(text)
-    written.replace(path)
+def _write_atomically(path: Path, text: str) -> None:
+    """Replace a file, so that readers never see a partial write."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,18 +1,18 @@
-"""What a person reads when everything runs."""
+"""The banner that ``make run`` prints once every process is ready."""
 
 from __future__ import annotations
 
 import secrets
 from pathlib import Path
 
-from queuestandalone.place import Place
+from queuestandalone.addresses import Addresses
 
 
-def describe_place(place: Place, data_path: Path) -> str:
-    """Where everything is, and commands for a first task."""
+def format_banner(addresses: Addresses, data_path: Path) -> str:
+    """The URLs of every process, and commands that send and read a first task."""
     # A new id each time, so that the commands work however often they are copied.
     task_id = f"hello-{secrets.token_hex(3)}"
-    api, scheduler, worker = place.api_url, place.scheduler_probe_url, place.worker_probe_url
+    api, scheduler, worker = addresses.api_url, addresses.scheduler_probe_url, addresses.worker_probe_url
     body = f'{{"type": "demo", "payload": {{"message": "Hello", "count": 2}}, "task_id": "{task_id}"}}'
     return f"""
 Taskyard runs. Ctrl-C stops it; what is queued stays in {data_path}.
@@ -22,7 +22,7 @@ Taskyard runs. Ctrl-C stops it; what is queued stays in {data_path}.
   Metrics    {api}/metrics  {scheduler}/metrics  {worker}/metrics
   Probes     {api}/ready  {scheduler}/ready  {worker}/ready
 
-A first task, and what became of it:
+Send a first task and read its result:
 
   curl -s {api}/api/v1/tasks -H 'Content-Type: application/json' -d '{body}'
   curl -s {api}/api/v1/tasks/{task_id}

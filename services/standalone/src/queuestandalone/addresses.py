@@ -1,4 +1,4 @@
-"""Where each process is found."""
+"""Addresses of the processes: hosts, ports and URLs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from queuestandalone.port import check_port, pick_ports
 from queuestandalone.settings import StandaloneSettings
 
 _LOOPBACK = "127.0.0.1"
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 @dataclass(frozen=True)
-class Place:
+class Addresses:
     """The addresses of all processes."""
 
     api_host: str
@@ -23,22 +23,22 @@ class Place:
 
     @property
     def api_url(self) -> str:
-        """Where the api answers callers on this machine."""
-        host = _LOOPBACK if self.api_host in _EVERYWHERE else self.api_host
+        """The API's URL for clients on this machine."""
+        host = _LOOPBACK if self.api_host in _WILDCARDS else self.api_host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
 
     @property
     def scheduler_probe_url(self) -> str:
-        """Where the scheduler's probes answer."""
+        """The URL of the scheduler's probes."""
         return f"http://{_LOOPBACK}:{self.scheduler_probe_port}"
 
     @property
     def worker_probe_url(self) -> str:
-        """Where the worker's probes answer."""
+        """The URL of the worker's probes."""
         return f"http://{_LOOPBACK}:{self.worker_probe_port}"
 
     def variables(self) -> dict[str, str]:
-        """What tells the services."""
+        """The environment variables that pass the addresses to the services."""
         return {
             "TASKYARD_REDIS_URL": self.redis_url,
             "TASKYARD_API_HOST": self.api_host,
@@ -50,22 +50,22 @@ class Place:
         }
 
 
-def find_place(settings: StandaloneSettings, redis_url: str) -> Place:
-    """Check the ports that were asked for, and pick the others.
+def assign_addresses(settings: StandaloneSettings, redis_url: str) -> Addresses:
+    """Check the configured ports and pick free ones for the rest.
 
     Raises:
-        ConfigError: a port cannot be used.
+        ConfigError: a configured port cannot be used.
     """
-    asked = {
+    configured = {
         "TASKYARD_API_PORT": (settings.api_host, settings.api_port),
         "TASKYARD_SCHEDULER_PROBE_PORT": (_LOOPBACK, settings.scheduler_probe_port),
         "TASKYARD_WORKER_PROBE_PORT": (_LOOPBACK, settings.worker_probe_port),
     }
-    for variable, (host, port) in asked.items():
+    for variable, (host, port) in configured.items():
         if port is not None:
             check_port(host, port, variable)
     free = pick_ports(2)
-    return Place(
+    return Addresses(
         api_host=settings.api_host,
         api_port=settings.api_port,
         scheduler_probe_port=settings.scheduler_probe_port or free[0],

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from queuestandalone.announce import describe_place
-from queuestandalone.place import Place
+from queuestandalone.addresses import Addresses
+from queuestandalone.banner import format_banner
 
-_PLACE = Place(
+_ADDRESSES = Addresses(
     api_host="127.0.0.1",
     api_port=8080,
     scheduler_probe_port=9091,
@@ -19,8 +19,8 @@ _PLACE = Place(
 )
 
 
-def test_announcement_names_every_address_when_all_runs() -> None:
-    text = describe_place(_PLACE, Path("/data"))
+def test_banner_names_every_url_when_all_processes_run() -> None:
+    text = format_banner(_ADDRESSES, Path("/data"))
 
     for url in (
         "http://127.0.0.1:8080/schema",
@@ -32,8 +32,8 @@ def test_announcement_names_every_address_when_all_runs() -> None:
         assert url in text
 
 
-def test_announcement_asks_for_the_task_that_it_sends_when_its_commands_are_copied() -> None:
-    text = describe_place(_PLACE, Path("/data"))
+def test_banner_reads_the_task_that_it_sends_when_its_commands_are_copied() -> None:
+    text = format_banner(_ADDRESSES, Path("/data"))
 
     body = re.search(r"-d '(.+)'", text)
     assert body is not None
@@ -42,17 +42,17 @@ def test_announcement_asks_for_the_task_that_it_sends_when_its_commands_are_copi
     assert f"curl -s http://127.0.0.1:8080/api/v1/tasks/{task['task_id']}\n" in text
 
 
-def test_announcement_sends_another_task_when_made_again() -> None:
-    assert describe_place(_PLACE, Path("/data")) != describe_place(_PLACE, Path("/data"))
+def test_banner_sends_another_task_when_formatted_again() -> None:
+    assert format_banner(_ADDRESSES, Path("/data")) != format_banner(_ADDRESSES, Path("/data"))
 
 
-def test_announcement_keeps_the_password_when_the_store_has_one() -> None:
-    assert "secret" not in describe_place(_PLACE, Path("/data"))
+def test_banner_hides_the_password_when_the_store_has_one() -> None:
+    assert "secret" not in format_banner(_ADDRESSES, Path("/data"))
 
 
 @pytest.mark.parametrize(
     ("host", "url"),
     [("0.0.0.0", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080"), ("::", "http://127.0.0.1:8080")],
 )
-def test_api_url_can_be_called_when_the_host_is_not_an_address_to_call(host: str, url: str) -> None:
-    assert replace(_PLACE, api_host=host).api_url == url
+def test_api_url_is_callable_when_the_host_is_a_wildcard_or_ipv6(host: str, url: str) -> None:
+    assert replace(_ADDRESSES, api_host=host).api_url == url
