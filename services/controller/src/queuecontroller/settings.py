@@ -1,4 +1,4 @@
-"""The controller's settings: variables ``TASKYARD_CONTROLLER_*``, and those of the logs."""
+"""Settings of the controller: variables ``TASKYARD_CONTROLLER_*``, logging and tracing."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ PREFIX = "TASKYARD_CONTROLLER_"
 
 
 class ControllerSettings(ProcessSettings, frozen=True, kw_only=True):
-    """How the controller keeps the pools."""
+    """Settings of one controller process."""
 
     namespaces: Annotated[
         tuple[str, ...],
-        Meta(description="Namespaces whose pools are kept; `*` is all; if unset, the controller's own."),
+        Meta(description="Namespaces whose WorkerPools are reconciled; `*` for all; if unset, the controller's own."),
     ] = ()
-    interval_ms: Annotated[DurationMs, Meta(ge=1, description="How often each pool is looked at.")] = 5_000
+    interval_ms: Annotated[DurationMs, Meta(ge=1, description="Time between two reconciliations of a pool.")] = 5_000
     deletion_cost_wait_ms: Annotated[
         DurationMs,
-        Meta(ge=0, description="How long the ReplicaSet controller gets to see which pods are to go."),
+        Meta(ge=0, description="Time at scale-in for the ReplicaSet controller to observe the deletion costs of pods."),
     ] = 2_000
-    peering: Annotated[
-        str, Meta(description="Name of the KopfPeering by which replicas agree on the one that leads.")
-    ] = "taskyard-controller"
+    peering: Annotated[str, Meta(description="Name of the KopfPeering that replicas use for leader election.")] = (
+        "taskyard-controller"
+    )
     peering_lifetime_ms: Annotated[
-        DurationMs, Meta(ge=1_000, description="A replica that is silent for so long leads no more.")
+        DurationMs,
+        Meta(ge=1_000, description="Time without a heartbeat after which another replica takes over as leader."),
     ] = 20_000
-    standalone: Annotated[
-        bool, Meta(description="Whether there is one replica only, so that it need not ask others.")
-    ] = False
-    probe_host: Annotated[str, Meta(description="Address for /live, /ready and /metrics.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
-    probe_port: Annotated[int, Meta(ge=0, le=65_535, description="Port for them; 0 takes a free one.")] = 9090
+    standalone: Annotated[bool, Meta(description="Skip leader election; for a single replica.")] = False
+    probe_host: Annotated[str, Meta(description="Address of /live, /ready and /metrics.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
+    probe_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of /live, /ready and /metrics; 0 picks a free one.")
+    ] = 9090
