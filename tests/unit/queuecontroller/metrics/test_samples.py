@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
-from queuecontroller.metrics.samples import NEEDED, Sample, read_queues
+from queuecontroller.metrics.samples import REQUIRED_SERIES, Sample, read_queues
 
-WELL = [
+VALID = [
     Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 7),
     Sample("taskyard_queue_tasks", {"queue": "default", "state": "active"}, 2),
     Sample("taskyard_queue_oldest_pending_seconds", {"queue": "default"}, 1.5),
@@ -31,12 +31,12 @@ WELL = [
 def changed(name: str, value: float, **labels: str) -> list[Sample]:
     return [
         Sample(each.name, each.labels, value) if each.name == name and labels.items() <= each.labels.items() else each
-        for each in WELL
+        for each in VALID
     ]
 
 
-def test_queues_are_read_when_all_is_well() -> None:
-    queue = read_queues(WELL, 5.0).queue("default")
+def test_queues_are_read_when_samples_are_valid() -> None:
+    queue = read_queues(VALID, 5.0).queue("default")
 
     assert (queue.pending, queue.active, queue.oldest_pending_s) == (7, 2, 1.5)
     assert queue.due == {0.0: 1, 60.0: 4}
@@ -45,15 +45,15 @@ def test_queues_are_read_when_all_is_well() -> None:
     assert queue.runs_within == {1.0: 33, math.inf: 43}
 
 
-def test_what_waits_in_a_paused_queue_does_not_count() -> None:
+def test_backlog_is_ignored_when_a_queue_is_paused() -> None:
     queue = read_queues(changed("taskyard_queue_paused", 1), 5.0).queue("default")
 
     assert (queue.pending, queue.active, queue.oldest_pending_s, queue.due) == (0, 2, 0, {})
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
-@pytest.mark.parametrize("name", NEEDED)
-def test_queues_are_refused_when_a_value_cannot_be_true(name: str, value: Any) -> None:
+@pytest.mark.parametrize("name", REQUIRED_SERIES)
+def test_queues_are_rejected_when_a_value_is_impossible(name: str, value: Any) -> None:
     with pytest.raises(MetricsImplausible) as refused:
         read_queues(changed(name, value), 0.0)
 
@@ -63,26 +63,29 @@ def test_queues_are_refused_when_a_value_cannot_be_true(name: str, value: Any) -
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (changed("taskyard_queue_tasks", 0, state="pending"), "no pending task, and one that waits 1.5 s"),
-        (changed("taskyard_queue_due_tasks", 0, within="60s"), "fewer tasks of queue default are due"),
+        (changed("taskyard_queue_tasks", 0, state="pending"), "has no pending tasks, but an oldest one of 1.5 s"),
+        (
+            changed("taskyard_queue_due_tasks", 0, within="60s"),
+            "queue default has fewer tasks due within a longer time",
+        ),
         (
             changed("taskyard_task_duration_seconds_bucket", 0, le="+Inf"),
-            "the duration histogram of queue default falls",
+            "the duration histogram of queue default is not cumulative",
         ),
-        ([*WELL, Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 8)], "has two values"),
-        ([*WELL, Sample("taskyard_queue_due_tasks", {"queue": "default", "within": "soon"}, 8)], "cannot be read"),
-        ([*WELL, Sample("taskyard_queue_tasks", {"state": "pending"}, 8)], "cannot be read"),
+        ([*VALID, Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 8)], "has two values"),
+        ([*VALID, Sample("taskyard_queue_due_tasks", {"queue": "default", "within": "soon"}, 8)], "has invalid labels"),
+        ([*VALID, Sample("taskyard_queue_tasks", {"state": "pending"}, 8)], "has invalid labels"),
     ],
 )
-def test_queues_are_refused_when_samples_contradict_each_other(samples: list[Sample], message: str) -> None:
+def test_queues_are_rejected_when_samples_contradict_each_other(samples: list[Sample], message: str) -> None:
     with pytest.raises(MetricsImplausible) as refused:
         read_queues(samples, 0.0)
 
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("samples", [[], [WELL[-1]], WELL[1:]], ids=["nothing", "others", "no-pending"])
-def test_queues_are_missing_when_they_are_not_told(samples: list[Sample]) -> None:
+@pytest.mark.parametrize("samples", [[], [VALID[-1]], VALID[1:]], ids=["nothing", "others", "no-pending"])
+def test_queues_are_missing_when_they_have_no_samples(samples: list[Sample]) -> None:
     with pytest.raises(MetricsMissing):
         read_queues(samples, 0.0)
 
@@ -91,7 +94,7 @@ def test_queues_are_missing_when_they_are_not_told(samples: list[Sample]) -> Non
     st.lists(
         st.builds(
             Sample,
-            name=st.sampled_from(NEEDED),
+            name=st.sampled_from(REQUIRED_SERIES),
             labels=st.dictionaries(
                 st.sampled_from(["queue", "state", "within", "type", "outcome", "le"]), st.text(max_size=5)
             ),
@@ -99,7 +102,7 @@ def test_queues_are_missing_when_they_are_not_told(samples: list[Sample]) -> Non
         )
     )
 )
-def test_queues_are_read_or_refused_whatever_is_told(samples: list[Sample]) -> None:
+def test_queues_are_read_or_rejected_for_any_samples(samples: list[Sample]) -> None:
     try:
         reading = read_queues(samples, 0.0)
     except ReadingFailed:

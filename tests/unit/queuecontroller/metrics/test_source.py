@@ -40,7 +40,7 @@ def always(status: int = 200, text: str = "", **headers: str) -> Endpoints:
 
 
 class Prometheus:
-    """BatchReply queries as a Prometheus that scrapes two replicas of the api."""
+    """Answers queries like a Prometheus server that scrapes two replicas of the API."""
 
     def __init__(self, age_s: float = 10, series: list[dict[str, Any]] | None = None) -> None:
         self.queries: list[str] = []
@@ -71,7 +71,7 @@ def active(value: str) -> dict[str, Any]:
     }
 
 
-async def test_api_metrics_are_read_when_all_is_well() -> None:
+async def test_api_metrics_are_read_when_the_response_is_valid() -> None:
     reading = await ApiMetrics(always(text=TEXT), URL, 1, lambda: NOW_S).read()
 
     assert reading.at_s == NOW_S
@@ -84,12 +84,12 @@ async def test_api_metrics_are_read_when_all_is_well() -> None:
     [
         (500, "", ReadingFailed, "answered 500"),
         (302, "", ReadingFailed, "answered 302"),
-        (200, "<html>", MetricsImplausible, "does not answer in Prometheus's text format"),
-        (200, 'taskyard_queue_tasks{queue="d"', MetricsImplausible, "does not answer in Prometheus's text format"),
+        (200, "<html>", MetricsImplausible, "is not in the Prometheus text format"),
+        (200, 'taskyard_queue_tasks{queue="d"', MetricsImplausible, "is not in the Prometheus text format"),
         (200, "", MetricsMissing, "there are no taskyard_queue_tasks"),
     ],
 )
-async def test_api_metrics_are_refused_when_the_answer_is_no_use(
+async def test_api_metrics_are_rejected_when_the_response_is_unusable(
     status: int, text: str, error: type[ReadingFailed], message: str
 ) -> None:
     with pytest.raises(error) as refused:
@@ -98,7 +98,7 @@ async def test_api_metrics_are_refused_when_the_answer_is_no_use(
     assert message in str(refused.value)
 
 
-async def test_api_metrics_are_refused_when_they_take_too_long() -> None:
+async def test_api_metrics_are_rejected_when_the_response_is_slow() -> None:
     async def drip() -> AsyncIterator[bytes]:
         while True:
             yield b"# a comment\n"
@@ -112,7 +112,7 @@ async def test_api_metrics_are_refused_when_they_take_too_long() -> None:
     assert "did not answer within 0.05 s" in str(refused.value)
 
 
-async def test_api_metrics_are_refused_when_they_never_end() -> None:
+async def test_api_metrics_are_rejected_when_the_response_is_too_large() -> None:
     async def flood() -> AsyncIterator[bytes]:
         for _ in range(2 + MAX_ANSWER_BYTES // 2**20):
             yield b"#" * 2**20
@@ -123,7 +123,7 @@ async def test_api_metrics_are_refused_when_they_never_end() -> None:
     assert "answered more than" in str(refused.value)
 
 
-async def test_api_metrics_are_refused_when_nobody_listens() -> None:
+async def test_api_metrics_are_rejected_when_the_connection_is_refused() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused")
 
@@ -150,15 +150,15 @@ async def test_prometheus_is_read_without_counting_replicas_twice() -> None:
     [
         (Prometheus(age_s=61), MetricsMissing, "are 61 s old"),
         (Prometheus(age_s=float("nan")), MetricsMissing, "are nan s old"),
-        (Prometheus(series=[]), MetricsMissing, "knows no queue"),
+        (Prometheus(series=[]), MetricsMissing, "has no samples of queues"),
         (Prometheus(series=[pending("NaN"), active("1")]), MetricsImplausible, "nan"),
         (Prometheus(series=[pending("-3"), active("1")]), MetricsImplausible, "-3"),
         (Prometheus(series=[pending("+Inf"), active("1")]), MetricsImplausible, "inf"),
         (Prometheus(series=[pending("seven"), active("1")]), MetricsImplausible, "seven"),
-        (Prometheus(series=[pending("7")]), MetricsMissing, "does not tell the pending and active tasks"),
+        (Prometheus(series=[pending("7")]), MetricsMissing, "lacks the pending or active tasks of queue default"),
     ],
 )
-async def test_prometheus_is_refused_when_its_answer_is_no_use(
+async def test_prometheus_is_rejected_when_its_response_is_unusable(
     prometheus: Prometheus, error: type[ReadingFailed], message: str
 ) -> None:
     with pytest.raises(error) as refused:
@@ -167,8 +167,8 @@ async def test_prometheus_is_refused_when_its_answer_is_no_use(
     assert message in str(refused.value)
 
 
-async def test_prometheus_is_refused_when_it_is_none() -> None:
-    with pytest.raises(MetricsImplausible, match="does not answer as Prometheus does"):
+async def test_prometheus_is_rejected_when_it_is_another_server() -> None:
+    with pytest.raises(MetricsImplausible, match="is no Prometheus query response"):
         await PrometheusMetrics(always(text="[]"), PROMETHEUS).read()
 
 
@@ -199,12 +199,12 @@ async def test_running_tasks_are_added_up_when_a_pod_has_several_workers() -> No
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[{"pod": "a"}]', '[{"pod": "a", "busy": -1}]'])
-async def test_running_tasks_are_refused_when_the_list_cannot_be_true(text: str) -> None:
+async def test_running_tasks_are_rejected_when_the_list_is_invalid(text: str) -> None:
     with pytest.raises(MetricsImplausible):
         await read_running(always(text=text), MetricsRef(endpoint=URL, timeout=Seconds(1)))
 
 
-async def test_running_tasks_are_unknown_when_nobody_says_where_workers_are_listed() -> None:
+async def test_running_tasks_are_missing_when_no_workers_endpoint_is_set() -> None:
     nowhere = MetricsRef(prometheus=PrometheusRef(url="http://prometheus:9090"))
 
     with pytest.raises(MetricsMissing, match="workersEndpoint is not set"):

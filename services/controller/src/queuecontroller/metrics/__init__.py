@@ -1,1 +1,1 @@
-"""Reading what pools need to know over HTTP: the queues' metrics and the workers' registrations."""
+"""Metrics reading over HTTP: queue metrics and registered workers."""

@@ -1,4 +1,4 @@
-"""Asking an endpoint that a pool names, and trusting it no further than needed."""
+"""HTTP requests to the endpoints that pools name, with limits on time, size and redirects."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import httpx
 from queuecontroller.errors import ReadingFailed
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""No api has so many queues."""
+"""Far above the metrics of any real API."""
 
 
 class Endpoints:
-    """Asks endpoints. Follows no redirects: a pool's URL shall not lead elsewhere.
+    """Sends GET requests. It follows no redirects, so that a pool's URL cannot lead to another host.
 
     Args:
         client: sends the requests.
@@ -24,15 +24,15 @@ class Endpoints:
         self._client = client
 
     async def get(self, url: str, timeout_s: float, params: Mapping[str, str] | None = None) -> bytes:
-        """The answer of ``url``.
+        """The body of the response of ``url``.
 
         Args:
             url: http or https.
-            timeout_s: for the whole answer, not only for a part of it.
-            params: the query.
+            timeout_s: limit of the whole request, in seconds.
+            params: query parameters.
 
         Raises:
-            ReadingFailed: there was no answer in time, another one than 200, or one that is too long.
+            ReadingFailed: no response in time, a status other than 200, or a body that is too large.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -40,14 +40,14 @@ class Endpoints:
         except TimeoutError:
             raise ReadingFailed(f"{url} did not answer within {timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ReadingFailed(f"{url} cannot be asked: {str(error) or type(error).__name__}") from error
+            raise ReadingFailed(f"the request to {url} failed: {str(error) or type(error).__name__}") from error
 
     async def _read(self, url: str, params: Mapping[str, str] | None) -> bytes:
         body = bytearray()
-        async with self._client.stream("GET", url, params=params, follow_redirects=False) as answer:
-            if answer.status_code != httpx.codes.OK:
-                raise ReadingFailed(f"{url} answered {answer.status_code}")
-            async for chunk in answer.aiter_bytes():
+        async with self._client.stream("GET", url, params=params, follow_redirects=False) as response:
+            if response.status_code != httpx.codes.OK:
+                raise ReadingFailed(f"{url} answered {response.status_code}")
+            async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     raise ReadingFailed(f"{url} answered more than {MAX_ANSWER_BYTES} bytes")

@@ -1,4 +1,4 @@
-"""Samples of the api's metrics, whoever told them, and what they say of the queues."""
+"""Samples of the API's metrics: validation, and conversion to readings of queues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from queuecore.domain.state import TaskState
 from queuecore.errors import InvalidDuration
 from queuecore.observe.metrics import definitions as metrics
 
-NEEDED = (
+REQUIRED_SERIES = (
     metrics.QUEUE_TASKS.name,
     metrics.QUEUE_OLDEST_PENDING.name,
     metrics.QUEUE_DUE_TASKS.name,
@@ -25,7 +25,7 @@ NEEDED = (
     f"{metrics.TASK_DURATION.name}_count",
     f"{metrics.TASK_DURATION.name}_bucket",
 )
-"""The series that are read; any others may be there."""
+"""The series that are read; others are ignored."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -36,8 +36,8 @@ class Sample(msgspec.Struct, frozen=True):
     value: float
 
 
-class _Queue:
-    """What the samples say of one queue, while they are sorted."""
+class _QueueSamples:
+    """The samples of one queue, collected one by one."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, float] = {}
@@ -49,7 +49,7 @@ class _Queue:
         self.runs: dict[tuple[str, ...], float] = {}
         self.runs_within: defaultdict[float, float] = defaultdict(float)
 
-    def take(self, sample: Sample) -> None:
+    def add(self, sample: Sample) -> None:
         labels, value = sample.labels, sample.value
         task_type = (labels.get("type", ""),)
         match sample.name:
@@ -70,9 +70,9 @@ class _Queue:
             case _:
                 self.runs_within[float(labels["le"])] += value
 
-    def read(self, name: str) -> QueueReading:
+    def build(self, name: str) -> QueueReading:
         if TaskState.PENDING not in self.tasks or TaskState.ACTIVE not in self.tasks:
-            raise MetricsMissing(f"{metrics.QUEUE_TASKS.name} does not tell the pending and active tasks of {name}")
+            raise MetricsMissing(f"{metrics.QUEUE_TASKS.name} lacks the pending or active tasks of queue {name}")
         reading = QueueReading(
             pending=self.tasks[TaskState.PENDING],
             active=self.tasks[TaskState.ACTIVE],
@@ -84,36 +84,38 @@ class _Queue:
             runs_within=dict(self.runs_within),
         )
         _check_agreement(name, reading)
-        # What waits in a paused queue needs no workers, however long it gets.
+        # The backlog of a paused queue needs no workers.
         return msgspec.structs.replace(reading, pending=0, oldest_pending_s=0.0, due={}) if self.paused else reading
 
 
 def read_queues(samples: Iterable[Sample], at_s: float) -> Reading:
-    """What samples say of the queues.
+    """Convert samples to a reading of all queues.
 
     Args:
-        samples: of :data:`NEEDED` series; others are passed over.
-        at_s: when they were taken, in Unix seconds.
+        samples: samples of any series; those not in :data:`REQUIRED_SERIES` are ignored.
+        at_s: time of the samples, in Unix seconds.
 
     Raises:
-        MetricsMissing: there is no queue at all, as when the api has lost its store; or one is not told in full.
-        MetricsImplausible: a value is negative, no number or infinite, or values contradict each other.
+        MetricsMissing: no queue has samples, as when the API cannot reach its store; or a queue lacks a series.
+        MetricsImplausible: a value is negative, NaN or infinite, or values contradict each other.
     """
-    queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+    queues: defaultdict[str, _QueueSamples] = defaultdict(_QueueSamples)
     seen: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for sample in samples:
-        if sample.name not in NEEDED:
+        if sample.name not in REQUIRED_SERIES:
             continue
         _check_value(sample)
         if seen.setdefault((sample.name, frozenset(sample.labels.items())), sample.value) != sample.value:
             raise MetricsImplausible(f"{sample.name} has two values for {dict(sample.labels)}")
         try:
-            queues[sample.labels["queue"]].take(sample)
+            queues[sample.labels["queue"]].add(sample)
         except (KeyError, ValueError, InvalidDuration) as error:
-            raise MetricsImplausible(f"{sample.name} has labels that cannot be read: {error}") from None
+            raise MetricsImplausible(f"{sample.name} has invalid labels: {error}") from None
     if not queues:
-        raise MetricsMissing(f"there are no {metrics.QUEUE_TASKS.name}: the api tells no queue, or has lost its store")
-    return Reading(at_s, {name: queue.read(name) for name, queue in queues.items()})
+        raise MetricsMissing(
+            f"there are no {metrics.QUEUE_TASKS.name}: the API has no queues, or cannot reach its store"
+        )
+    return Reading(at_s, {name: queue.build(name) for name, queue in queues.items()})
 
 
 def _check_value(sample: Sample) -> None:
@@ -123,10 +125,12 @@ def _check_value(sample: Sample) -> None:
 
 def _check_agreement(name: str, queue: QueueReading) -> None:
     if queue.pending == 0 and queue.oldest_pending_s > 0:
-        raise MetricsImplausible(f"queue {name} has no pending task, and one that waits {queue.oldest_pending_s:g} s")
+        raise MetricsImplausible(
+            f"queue {name} has no pending tasks, but an oldest one of {queue.oldest_pending_s:g} s"
+        )
     due = [tasks for _, tasks in sorted(queue.due.items())]
     if due != sorted(due):
-        raise MetricsImplausible(f"fewer tasks of queue {name} are due within a longer time: {due}")
+        raise MetricsImplausible(f"queue {name} has fewer tasks due within a longer time: {due}")
     runs = [number for _, number in sorted(queue.runs_within.items())]
     if runs != sorted(runs):
-        raise MetricsImplausible(f"the duration histogram of queue {name} falls: {runs}")
+        raise MetricsImplausible(f"the duration histogram of queue {name} is not cumulative: {runs}")

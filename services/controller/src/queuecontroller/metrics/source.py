@@ -1,4 +1,4 @@
-"""Where a pool's queues are read: the api itself, or a Prometheus that scrapes it."""
+"""Metrics sources: the API's own metrics, or a Prometheus server that scrapes them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
 from queuecontroller.metrics.http import Endpoints
-from queuecontroller.metrics.samples import NEEDED, Sample, read_queues
+from queuecontroller.metrics.samples import REQUIRED_SERIES, Sample, read_queues
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef
 from queuecore.observe.metrics.definitions import QUEUE_TASKS
 
 
 class MetricsSource(Protocol):
-    """Reads the queues."""
+    """Reads queue metrics."""
 
     async def read(self) -> Reading:
-        """The state of all queues now.
+        """The metrics of all queues now.
 
         Raises:
-            ReadingFailed: it cannot be had or relied on.
+            ReadingFailed: they are unavailable, stale or implausible.
         """
 
 
 class ApiMetrics:
-    """The ``/metrics`` of an api. Whichever replica answers: what it tells of queues is kept in the store.
+    """The ``/metrics`` of an API. Any replica may answer: queue metrics come from the shared store.
 
     Args:
         endpoints: sends the requests.
-        url: the metrics.
-        timeout_s: how long an answer may take.
-        clock: Unix seconds.
+        url: URL of the metrics.
+        timeout_s: limit of the request, in seconds.
+        clock: returns Unix seconds.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class ApiMetrics:
         self._clock = clock
 
     async def read(self) -> Reading:
-        """The state of all queues now."""
+        """The metrics of all queues now."""
         body = await self._endpoints.get(self._url, self._timeout_s)
         try:
             samples = list(_parse(body.decode()))
         except ValueError as error:
-            raise MetricsImplausible(f"{self._url} does not answer in Prometheus's text format: {error}") from None
+            raise MetricsImplausible(f"{self._url} is not in the Prometheus text format: {error}") from None
         return read_queues(samples, self._clock())
 
 
@@ -66,19 +66,20 @@ class _Vector(msgspec.Struct, frozen=True):
     result: list[_Series]
 
 
-class _QueryAnswer(msgspec.Struct, frozen=True):
+class _QueryResponse(msgspec.Struct, frozen=True):
     data: _Vector
 
 
 class PrometheusMetrics:
-    """A Prometheus server that scrapes the api.
+    """A Prometheus server that scrapes the API.
 
-    Every replica of the api tells the same of the queues, so a series is the greatest of its copies, never their sum.
+    Every replica of the API exports the same queue metrics, so the value of a series is the maximum over replicas, not
+    the sum.
 
     Args:
         endpoints: sends the requests.
-        metrics: the server, and how old its samples may be.
-        clock: Unix seconds.
+        metrics: the server, the label selector and the greatest age of samples.
+        clock: returns Unix seconds.
     """
 
     def __init__(self, endpoints: Endpoints, metrics: MetricsRef, clock: Callable[[], float] = time.time) -> None:
@@ -90,17 +91,17 @@ class PrometheusMetrics:
         self._stale_after_s = metrics.stale_after
         self._clock = clock
         selector = metrics.prometheus.selector.strip(" ,")
-        names = f'__name__=~"{"|".join(NEEDED)}"'
+        names = f'__name__=~"{"|".join(REQUIRED_SERIES)}"'
         keys = "__name__, queue, state, within, type, outcome, le"
         self._values = f"max by ({keys}) ({{{','.join(filter(None, [names, selector]))}}})"
-        # Of one metric only: without their names, series of several would be the same.
+        # One metric only: max() drops the name, so series of several metrics would be duplicates.
         self._newest = f"max(timestamp({QUEUE_TASKS.name}{{{selector}}}))"
 
     async def read(self) -> Reading:
-        """The state of all queues at the last scrape."""
+        """The metrics of all queues at the last scrape."""
         newest = await self._query(self._newest)
         if not newest:
-            raise MetricsMissing(f"{self._url} knows no queue")
+            raise MetricsMissing(f"{self._url} has no samples of queues")
         scraped_at_s = float(newest[0].value[1])
         age_s = self._clock() - scraped_at_s
         if math.isnan(age_s) or age_s > self._stale_after_s:
@@ -111,13 +112,13 @@ class PrometheusMetrics:
     async def _query(self, expression: str) -> list[_Series]:
         body = await self._endpoints.get(self._url, self._timeout_s, {"query": expression})
         try:
-            return msgspec.json.decode(body, type=_QueryAnswer).data.result
+            return msgspec.json.decode(body, type=_QueryResponse).data.result
         except msgspec.DecodeError as error:
-            raise MetricsImplausible(f"{self._url} does not answer as Prometheus does: {error}") from None
+            raise MetricsImplausible(f"{self._url} is no Prometheus query response: {error}") from None
 
 
 def make_source(endpoints: Endpoints, metrics: MetricsRef) -> MetricsSource:
-    """The source that a pool names."""
+    """The source that a pool's spec names."""
     if metrics.endpoint is not None:
         return ApiMetrics(endpoints, metrics.endpoint, metrics.timeout)
     return PrometheusMetrics(endpoints, metrics)

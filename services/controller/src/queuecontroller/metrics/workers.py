@@ -1,4 +1,4 @@
-"""How many tasks each pod runs, from the workers' registrations, which the api lists."""
+"""Running tasks per pod, from the API's list of registered workers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class _Worker(msgspec.Struct, frozen=True):
 
 
 def workers_url(metrics: MetricsRef) -> str:
-    """Where the workers of a pool's api are listed.
+    """URL of the list of workers.
 
     Raises:
-        MetricsMissing: the pool does not say.
+        MetricsMissing: the spec names none.
     """
     if metrics.workers_endpoint is not None:
         return metrics.workers_endpoint
@@ -34,17 +34,17 @@ def workers_url(metrics: MetricsRef) -> str:
 
 
 async def read_running(endpoints: Endpoints, metrics: MetricsRef) -> dict[str, int]:
-    """Pod -> tasks that it runs, for every worker whose registration holds.
+    """Pod -> tasks that it runs, for every registered worker.
 
     Raises:
-        ReadingFailed: the list cannot be had or relied on.
+        ReadingFailed: the list is unavailable or invalid.
     """
     url = workers_url(metrics)
     body = await endpoints.get(url, metrics.timeout)
     try:
         workers = msgspec.json.decode(body, type=list[_Worker])
     except msgspec.DecodeError as error:
-        raise MetricsImplausible(f"{url} does not list workers: {error}") from None
+        raise MetricsImplausible(f"{url} is no list of workers: {error}") from None
     running: dict[str, int] = {}
     for worker in workers:
         if worker.busy < 0:
