@@ -14,7 +14,7 @@ from benchmarks.autoscaling.model import BUCKETS_S, GRACE_S, Pod, World
 from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.history import History
 from queuecontroller.plan.meter import LoadMeter, QueueReading, Reading
-from queuecontroller.plan.planner import plan, spare
+from queuecontroller.plan.planner import limit_scale_in, plan
 from queuecontroller.plan.scale_in import Pod as KnownPod
 from queuecontroller.plan.scale_in import find_removable, may_drain
 from queuecontroller.plan.spec import read_spec
@@ -122,10 +122,10 @@ class Taskyard:
             pods = [_known(pod) for pod in world.live]
             drain = may_drain(self._spec.behavior.scale_down.spare_busy_pods, load.longest_task_s, pods)
             removable = find_removable(pods, drain=drain)
-            decision = spare(decision, len(pods) - len(removable), sum(pod.is_busy for pod in pods))
+            decision = limit_scale_in(decision, len(pods) - len(removable), sum(pod.is_busy for pod in pods))
             self._victims = [pod.name for pod in removable]
         period_s = longest_period_s(self._spec.behavior)
-        self._history = decision.history.note_replicas(world.now, decision.desired, period_s)
+        self._history = decision.history.with_replicas(world.now, decision.desired, period_s)
         return decision.desired
 
     def rank(self, pod: Pod) -> tuple[float, ...]:

@@ -62,7 +62,7 @@ async def permissions_of_our_calls() -> set[Permission]:
         "annotate_pod": ("n", "p", {}),
         "get_pool": ("n", "w"),
         "set_pool_status": ("n", "w", {}),
-        "knows": (f"/apis/{GROUP}/{VERSION}/namespaces/n/{PLURAL}",),
+        "serves": (f"/apis/{GROUP}/{VERSION}/namespaces/n/{PLURAL}",),
         "create": ("/apis/kopf.dev/v1/namespaces/n/kopfpeerings", {}),
     }
     public = {name for name in vars(Cluster) if not name.startswith("_")} - {"close"}

@@ -172,7 +172,7 @@ async def test_controller_waits_when_the_kind_is_not_there_yet(
     await home.create_pool(minReplicas=2)
     api.hidden.add(kinds.WORKER_POOLS)
     with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
-        await eventually(lambda: '"event":"kind_missing"' in controller.log)
+        await eventually(lambda: '"event":"crd_not_found"' in controller.log)
 
         api.hidden.clear()
 

@@ -57,7 +57,7 @@ ALL_FIELDS = dict(fields(pool_schema()))
         {"behavior": {"scaleUp": {"policies": []}}},
     ],
 )
-def test_pool_is_taken_when_it_makes_sense(changes: dict[str, Any]) -> None:
+def test_pool_is_accepted_when_it_is_valid(changes: dict[str, Any]) -> None:
     assert faults(**changes) == []
 
 
@@ -91,12 +91,12 @@ def test_pool_is_taken_when_it_makes_sense(changes: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_pool_is_refused_when_it_is_nonsense(changes: dict[str, Any], message: str) -> None:
+def test_pool_is_rejected_when_it_is_invalid(changes: dict[str, Any], message: str) -> None:
     assert message in "; ".join(faults(**changes))
 
 
 def test_metadata_is_left_to_kubernetes() -> None:
-    # An API server refuses the definition for anything more, be it only a description.
+    # An API server rejects a definition with anything more, even a description.
     assert ALL_FIELDS[".metadata"] == {"type": "object"}
 
 
@@ -108,14 +108,14 @@ def test_field_is_described(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path, schema in ALL_FIELDS.items() if "default" in schema])
-def test_default_keeps_to_its_own_field(path: str) -> None:
+def test_default_matches_the_schema_of_its_field(path: str) -> None:
     schema = ALL_FIELDS[path]
 
     assert find_faults(schema, fill_defaults(schema, schema["default"])) == []
 
 
 @pytest.mark.parametrize("path", [path for path, schema in ALL_FIELDS.items() if "x-kubernetes-validations" in schema])
-def test_rules_can_be_read_and_say_what_is_wrong(path: str) -> None:
+def test_rules_compile_and_have_a_message(path: str) -> None:
     for rule in ALL_FIELDS[path]["x-kubernetes-validations"]:
         cel.compile(rule["rule"])
         assert rule["message"]
@@ -129,12 +129,12 @@ def test_schema_is_structural(path: str) -> None:
     assert "additionalProperties" not in schema
     assert ("maxItems" in schema) == (schema["type"] == "array")
     assert set(schema.get("required", ())) <= set(schema.get("properties", ()))
-    # Kubernetes bounds what rules may cost by the longest text they may meet.
+    # Kubernetes estimates the cost of a rule from the longest text that it may evaluate.
     assert "maxLength" in schema or schema["type"] != "string" or "x-kubernetes-validations" not in schema
 
 
 @pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", generate_workerpool.TARGET.read_text(), re.DOTALL))
-def test_example_of_the_documentation_is_taken(example: str) -> None:
+def test_example_of_the_documentation_is_valid(example: str) -> None:
     schema = pool_schema()
 
     filled = fill_defaults(schema, yaml.safe_load(example))
@@ -147,7 +147,7 @@ def test_documentation_has_all_fields() -> None:
     assert generate_workerpool.TARGET.read_text() == generate_workerpool.render(), "run `make docs`"
 
 
-def test_columns_read_fields_that_there_are() -> None:
+def test_columns_read_existing_fields() -> None:
     version = load_crd()["spec"]["versions"][0]
     names = {column["name"] for column in version["additionalPrinterColumns"]}
 

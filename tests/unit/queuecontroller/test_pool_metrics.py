@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History
-from queuecontroller.pool_metrics import ControllerMetrics
+from queuecontroller.pool_metrics import PoolMetrics
 
 
 def _limited_by(registry: CollectorRegistry) -> set[str]:
@@ -20,23 +20,23 @@ def _decide(*limits: str) -> Decision:
     return Decision(current=2, desired=2, reason="Steady", limited_by=limits, history=History())
 
 
-def test_reasons_are_those_of_the_last_decision() -> None:
+def test_limits_are_replaced_when_a_decision_is_recorded() -> None:
     registry = CollectorRegistry()
-    observed = ControllerMetrics(registry)
+    exported = PoolMetrics(registry)
 
-    observed.note_decision("default", "pool", _decide("MaxReplicas", "ScaleUpPolicy"))
+    exported.record_decision("default", "pool", _decide("MaxReplicas", "ScaleUpPolicy"))
     assert _limited_by(registry) == {"MaxReplicas", "ScaleUpPolicy"}
 
-    observed.note_decision("default", "pool", _decide("BusyPods"))
+    exported.record_decision("default", "pool", _decide("BusyPods"))
     assert _limited_by(registry) == {"BusyPods"}
 
 
-def test_nothing_is_told_of_a_pool_that_is_forgotten() -> None:
+def test_series_are_removed_when_a_pool_is_forgotten() -> None:
     registry = CollectorRegistry()
-    observed = ControllerMetrics(registry)
-    observed.note_decision("default", "pool", _decide("MaxReplicas"))
-    observed.note_decision("default", "other", _decide("MinReplicas"))
+    exported = PoolMetrics(registry)
+    exported.record_decision("default", "pool", _decide("MaxReplicas"))
+    exported.record_decision("default", "other", _decide("MinReplicas"))
 
-    observed.forget("default", "pool")
+    exported.forget("default", "pool")
 
     assert _limited_by(registry) == {"MinReplicas"}

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from queuecontroller.conditions import Condition, find_notices
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History, Recommendation, ScaleEvent
 from queuecontroller.plan.planner import hold, plan
-from queuecontroller.status import read_history, write_conditions, write_decision, write_history
+from queuecontroller.status.conditions import Condition, condition_fields
+from queuecontroller.status.decision import decision_fields
+from queuecontroller.status.events import transition_events
+from queuecontroller.status.history import history_fields, read_history
 from tests.support.kubernetes.pool_schema import fill_defaults, find_faults, pool_schema
 from tests.unit.queuecontroller.plan.pools import START_S, load, pool_spec
 
@@ -18,18 +20,18 @@ HISTORY = History(
     idle_since_s=START_S - 90,
     replicas=5,
 )
-READY = Condition("Ready", "True", "Kept", "the pool is kept")
+READY = Condition("Ready", "True", "Kept", "the pool is reconciled")
 BROKEN = Condition("Ready", "False", "Forbidden", "no")
 
 
-def test_history_is_read_back_as_it_was_written() -> None:
-    assert read_history({**write_history(HISTORY), "replicas": 5}) == HISTORY
+def test_history_is_unchanged_when_it_is_stored_and_read() -> None:
+    assert read_history({**history_fields(HISTORY), "replicas": 5}) == HISTORY
 
 
 @pytest.mark.parametrize(
     "status", [{}, {"recommendations": "none"}, {"idleSince": "yesterday"}, {"scaleEvents": [{"time": 3}]}]
 )
-def test_history_is_empty_when_the_status_cannot_be_read(status: dict[str, Any]) -> None:
+def test_history_is_empty_when_the_status_is_invalid(status: dict[str, Any]) -> None:
     assert read_history(status) == History()
 
 
@@ -41,31 +43,31 @@ def test_history_is_empty_when_the_status_cannot_be_read(status: dict[str, Any])
     ],
     ids=["planned", "held"],
 )
-def test_status_keeps_to_the_schema(decision: Decision) -> None:
+def test_status_matches_the_schema(decision: Decision) -> None:
     schema = pool_schema()["properties"]["status"]
-    conditions = write_conditions([READY], [], 4, START_S)
-    status = {**write_decision(decision, START_S), **write_history(decision.history), "conditions": conditions}
+    conditions = condition_fields([READY], [], 4, START_S)
+    status = {**decision_fields(decision, START_S), **history_fields(decision.history), "conditions": conditions}
     stored = _without_nulls(status)
 
     assert find_faults(schema, stored) == []
     assert fill_defaults(schema, stored) == stored
 
 
-def test_numbers_are_told_with_three_digits() -> None:
+def test_numbers_have_three_significant_digits() -> None:
     decision = plan(pool_spec(), load(arrivals_per_s=0.123456, task_s=98765), 3, HISTORY, START_S)
 
-    numbers = write_decision(decision, START_S)["lastDecision"]["numbers"]
+    numbers = decision_fields(decision, START_S)["lastDecision"]["numbers"]
 
     assert (numbers["arrivalsPerSecond"], numbers["taskSeconds"]) == (0.123, 98800)
 
 
-def test_transition_time_stays_when_the_status_of_a_condition_does() -> None:
-    before = write_conditions([READY], [], 1, START_S)
+def test_transition_time_stays_when_the_status_of_a_condition_is_unchanged() -> None:
+    before = condition_fields([READY], [], 1, START_S)
 
     assert (
-        write_conditions([READY], before, 2, START_S + 60)[0]["lastTransitionTime"] == before[0]["lastTransitionTime"]
+        condition_fields([READY], before, 2, START_S + 60)[0]["lastTransitionTime"] == before[0]["lastTransitionTime"]
     )
-    assert write_conditions([BROKEN], before, 2, START_S + 60)[0]["lastTransitionTime"] == "2027-01-15T08:01:00Z"
+    assert condition_fields([BROKEN], before, 2, START_S + 60)[0]["lastTransitionTime"] == "2027-01-15T08:01:00Z"
 
 
 @pytest.mark.parametrize(
@@ -80,10 +82,10 @@ def test_transition_time_stays_when_the_status_of_a_condition_does() -> None:
         (BROKEN, Condition("Ready", "False", "NotFound", "gone"), [("Warning", "NotFound")]),
     ],
 )
-def test_event_is_made_when_a_condition_changes(before: Condition | None, after: Condition, expected: Any) -> None:
-    known = write_conditions([before], [], 1, START_S) if before else []
+def test_event_is_emitted_when_a_condition_changes(before: Condition | None, after: Condition, expected: Any) -> None:
+    known = condition_fields([before], [], 1, START_S) if before else []
 
-    assert [(notice.type, notice.reason) for notice in find_notices(known, [after])] == expected
+    assert [(event.type, event.reason) for event in transition_events(known, [after])] == expected
 
 
 def _without_nulls(value: Any) -> Any:

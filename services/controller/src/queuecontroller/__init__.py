@@ -1,1 +1,1 @@
-"""Taskyard's operator: scales worker Deployments by what their queues need and spares busy workers."""
+"""Taskyard's operator: scales worker Deployments to the load of their queues and protects busy pods at scale-in."""

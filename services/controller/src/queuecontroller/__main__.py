@@ -10,13 +10,13 @@ from queuecore.process import run_service
 
 
 async def run(settings: ControllerSettings) -> int:
-    """Run a controller until it is told to stop; its exit code."""
+    """Run a controller until SIGTERM or SIGINT; the exit code."""
     find_access()
     return await Controller(settings, find_access, operate).run()
 
 
 def main() -> None:
-    """Run a controller as the environment says."""
+    """Run a controller configured by the environment."""
     run_service("controller", ControllerSettings, PREFIX, run)
 
 

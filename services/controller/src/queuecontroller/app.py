@@ -1,4 +1,4 @@
-"""A controller put together: its parts, its roles, its life."""
+"""The controller application: wiring, background roles and lifecycle."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
-from queuecontroller.apply import Applier
+from queuecontroller.applier import Applier
 from queuecontroller.cluster.client import Access, Cluster
 from queuecontroller.cluster.reachability import Reachability
 from queuecontroller.http_client import TracedClient
 from queuecontroller.metrics.http import Endpoints
-from queuecontroller.pool_metrics import ControllerMetrics
+from queuecontroller.pool_metrics import PoolMetrics
 from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
 from queuecontroller.traced_reconciler import TracedPoolReconciler
@@ -26,23 +26,23 @@ from queuecore.process import Roles
 
 LOOP_STALL_S = 15.0
 
-_TALKATIVE = ("kopf.objects", "kopf.activities")
-"""Loggers that tell of every call of a handler."""
+_NOISY_LOGGERS = ("kopf.objects", "kopf.activities")
+"""Loggers with a line for every handler call."""
 
 log = structlog.get_logger()
 
 Operate = Callable[[ControllerSettings, Cluster, Callable[[str, str], PoolReconciler]], Awaitable[None]]
-"""Keeps the pools with what it is given until the process is told to stop."""
+"""Runs the operator with a factory of reconcilers (namespace, name) until the process is stopped."""
 
 
 class Controller:
-    """Keeps WorkerPools until it is told to stop. Any number may run: one leads, the others stand by.
+    """Reconciles WorkerPools until it is stopped. Any number of replicas may run: one leads, the others stand by.
 
-    To be made inside the event loop in which it runs.
+    Create it inside the event loop in which it runs.
 
     Args:
         settings: as read from the environment.
-        login: how the Kubernetes API is reached.
+        login: returns the address and the credentials of the Kubernetes API.
         operate: runs the operator.
     """
 
@@ -51,7 +51,7 @@ class Controller:
         self._operate = operate
         self._tracing = start_tracing("controller", settings.trace)
         registry = CollectorRegistry()
-        self._metrics = ControllerMetrics(registry)
+        self._metrics = PoolMetrics(registry)
         self._cluster = Cluster(login)
         self._http = TracedClient(trust_env=False)
         self._endpoints = Endpoints(self._http)
@@ -61,19 +61,19 @@ class Controller:
         self._probes = ProbeServer(settings.probe_host, settings.probe_port, self._live, self._ready, registry)
 
     async def run(self) -> int:
-        """Work until told to stop.
+        """Run until SIGTERM or SIGINT.
 
         Returns:
-            The exit code: 0 after a stop, 1 after a fault of its own.
+            The exit code: 0 after a stop, 1 after an internal error.
         """
-        for name in _TALKATIVE:
+        for name in _NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._probes.start()
         log.info("controller_started", probe_port=self._probes.port)
-        # Before the operator: when it stops, it ends all tasks that were started after it.
-        roles = Roles({"reach": self._reachability.run(), "heartbeat": self._heartbeat.run()})
+        # Started before the operator, which cancels all tasks that were started after it when it stops.
+        roles = Roles({"reachability": self._reachability.run(), "heartbeat": self._heartbeat.run()})
         try:
-            await self._operate(self._settings, self._cluster, self._make_keeper)
+            await self._operate(self._settings, self._cluster, self._make_reconciler)
         except Exception:
             log.exception("operator_failed")
             return 1
@@ -87,7 +87,7 @@ class Controller:
             log.info("controller_stopped")
         return 0
 
-    def _make_keeper(self, namespace: str, name: str) -> PoolReconciler:
+    def _make_reconciler(self, namespace: str, name: str) -> PoolReconciler:
         make = PoolReconciler if self._tracing is None else partial(TracedPoolReconciler, self._tracing.tracer)
         return make(
             namespace=namespace,

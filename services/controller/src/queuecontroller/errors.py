@@ -1,20 +1,20 @@
-"""Every error that the controller raises on purpose.
+"""Errors of the controller.
 
 ::
 
     TaskyardError
-    └── ControllerError            a pool cannot be kept as it says
-        ├── InvalidPool                its spec says what no pool can be
-        ├── PoolRefused                another one scales the same target
-        ├── TargetMissing              there is no such Deployment
-        ├── ReadingFailed              an endpoint gave nothing that can be relied on
-        │   ├── MetricsMissing             no answer, no series, or old ones
-        │   └── MetricsImplausible         an answer that cannot be true
-        └── ClusterError               the Kubernetes API did not do what it was asked
-            ├── ClusterUnavailable         no answer, 429 or 5xx
+    └── ControllerError            a pool cannot be reconciled
+        ├── InvalidSpec                its spec is invalid
+        ├── TargetConflict             another autoscaler has the same target
+        ├── TargetNotFound             there is no such Deployment
+        ├── ReadingFailed              an endpoint returned no usable data
+        │   ├── MetricsMissing             no response, no series, or stale ones
+        │   └── MetricsImplausible         impossible or contradictory values
+        └── ClusterError               the Kubernetes API rejected a request
+            ├── ClusterUnavailable         no response, 429 or 5xx
             ├── ClusterForbidden           401 or 403
-            ├── ObjectMissing              404
-            └── ObjectChanged              409: somebody else was faster
+            ├── ObjectNotFound             404
+            └── ObjectConflict             409: another client changed the object first
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from queuecore.errors import TaskyardError
 
 
 class ControllerError(TaskyardError):
-    """The pool cannot be kept as it says."""
+    """The pool cannot be reconciled."""
 
     reason = "Failed"
     """For conditions and Events, in CamelCase."""
 
 
-class InvalidPool(ControllerError):
-    """The pool's spec says what no pool can be."""
+class InvalidSpec(ControllerError):
+    """The pool's spec is invalid."""
 
     reason = "InvalidSpec"
 
 
-class PoolRefused(ControllerError):
-    """Another one scales the same target.
+class TargetConflict(ControllerError):
+    """Another autoscaler has the same target.
 
     Args:
-        reason: who, in CamelCase.
-        message: who, in a sentence.
+        reason: the kind of conflict, in CamelCase.
+        message: the other autoscaler, in a sentence.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -48,42 +48,42 @@ class PoolRefused(ControllerError):
         self.reason = reason
 
 
-class TargetMissing(ControllerError):
+class TargetNotFound(ControllerError):
     """There is no such Deployment."""
 
     reason = "TargetNotFound"
 
 
 class ReadingFailed(ControllerError):
-    """An endpoint gave nothing that can be relied on."""
+    """An endpoint returned no usable data."""
 
     reason = "ReadingFailed"
 
 
 class MetricsMissing(ReadingFailed):
-    """The state of the queues cannot be had, or is old."""
+    """Queue metrics are unavailable or stale."""
 
     reason = "MetricsMissing"
 
 
 class MetricsImplausible(ReadingFailed):
-    """The metrics say what cannot be true."""
+    """Queue metrics have impossible or contradictory values."""
 
     reason = "MetricsImplausible"
 
 
 class ClusterError(ControllerError):
-    """The Kubernetes API did not do what it was asked."""
+    """The Kubernetes API rejected a request."""
 
     reason = "KubernetesRefused"
 
 
 class ClusterUnavailable(ClusterError):
-    """The Kubernetes API did not answer, or had no time.
+    """The Kubernetes API is unreachable or overloaded.
 
     Args:
-        message: what it said.
-        retry_after_s: how long it asks to be left alone.
+        message: its response.
+        retry_after_s: the delay that it asks for, in seconds; 0 for none.
     """
 
     reason = "KubernetesUnavailable"
@@ -94,18 +94,18 @@ class ClusterUnavailable(ClusterError):
 
 
 class ClusterForbidden(ClusterError):
-    """The controller's role does not allow it."""
+    """The controller's role does not allow the request."""
 
     reason = "Forbidden"
 
 
-class ObjectMissing(ClusterError):
+class ObjectNotFound(ClusterError):
     """There is no such object."""
 
     reason = "NotFound"
 
 
-class ObjectChanged(ClusterError):
-    """Somebody else changed the object first."""
+class ObjectConflict(ClusterError):
+    """Another client changed the object first."""
 
     reason = "Conflict"

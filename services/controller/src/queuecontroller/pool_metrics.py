@@ -1,4 +1,4 @@
-"""What the controller counts of itself and tells of its pools."""
+"""Metrics that the controller exports about its pools."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from queuecontroller.plan.decision import Decision
 from queuecore.observe.metrics import definitions as metrics
 
 
-class ControllerMetrics:
-    """The controller's metrics on a registry. A replica that stands by tells of no pool."""
+class PoolMetrics:
+    """The ``taskyard_workerpool_*`` metrics on a registry. Only the leader exports series of pools."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         metrics.register_process(registry, "controller")
@@ -22,8 +22,8 @@ class ControllerMetrics:
         self._changes = metrics.WORKERPOOL_SCALE_CHANGES.build(registry)
         self._failures = metrics.WORKERPOOL_FAILURES.build(registry)
 
-    def note_decision(self, namespace: str, pool: str, decision: Decision) -> None:
-        """Tell of a decision that was carried out."""
+    def record_decision(self, namespace: str, pool: str, decision: Decision) -> None:
+        """Record a decision that was applied."""
         self._replicas.labels(namespace, pool).set(decision.desired)
         self._desired.labels(namespace, pool).set(
             decision.desired if decision.recommended is None else decision.recommended
@@ -38,12 +38,12 @@ class ControllerMetrics:
         if decision.action != "Hold":
             self._changes.labels(namespace, pool, decision.action).inc()
 
-    def note_failure(self, namespace: str, pool: str, reason: str) -> None:
-        """Count a pool that could not be kept."""
+    def record_failure(self, namespace: str, pool: str, reason: str) -> None:
+        """Count a failed reconciliation."""
         self._failures.labels(namespace, pool, reason).inc()
 
     def forget(self, namespace: str, pool: str) -> None:
-        """Tell no more of a pool: it is gone, or another replica leads."""
+        """Remove the gauges of a pool that was deleted or is reconciled by another leader."""
         gauges = (self._replicas, self._desired, self._needed_slots, self._available, self._limited, self._limited_by)
         for gauge in gauges:
             gauge.remove_by_labels({"namespace": namespace, "pool": pool})

@@ -1,4 +1,4 @@
-"""Keeping one pool: look, decide, act, tell; and again."""
+"""Reconcile one WorkerPool: observe, plan, apply, report status."""
 
 from __future__ import annotations
 
@@ -7,70 +7,64 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from queuecontroller.apply import Applier, TargetState
+from queuecontroller.applier import Applier
 from queuecontroller.cluster.client import Cluster, Object
-from queuecontroller.conditions import Condition, Notice, find_notices, judge
+from queuecontroller.cluster.target import TargetState, observe_target
+from queuecontroller.conflict import Claim, check_conflicts
 from queuecontroller.errors import (
     ClusterError,
     ClusterUnavailable,
     ControllerError,
-    ObjectChanged,
-    ObjectMissing,
-    PoolRefused,
+    ObjectConflict,
+    ObjectNotFound,
     ReadingFailed,
 )
-from queuecontroller.load_reader import LoadReader
 from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.load_reader import LoadReader
 from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History
 from queuecontroller.plan.planner import hold, pause, plan
 from queuecontroller.plan.spec import PoolSpec, read_spec
-from queuecontroller.pool_metrics import ControllerMetrics
-from queuecontroller.status import read_history, write_conditions, write_decision, write_history
+from queuecontroller.pool_metrics import PoolMetrics
+from queuecontroller.status.conditions import Condition, build_conditions
+from queuecontroller.status.decision import decision_fields
+from queuecontroller.status.events import Event
+from queuecontroller.status.history import read_history
+from queuecontroller.status.writer import StatusWriter
 
-STATUS_REFRESH_S = 30.0
-"""A status in which nothing but times and rates differs is written so seldom."""
 CONFLICT_RETRY_S = 1.0
-LONGEST_BACKOFF_S = 60.0
+MAX_BACKOFF_S = 60.0
 
 log = structlog.get_logger()
 
 
-class Claim(NamedTuple):
-    """A pool's claim on its target; the least of all claims holds."""
+class Result(NamedTuple):
+    """Outcome of one reconciliation."""
 
-    created: str
-    uid: str
-    name: str
-
-
-class Kept(NamedTuple):
-    """What came of one look."""
-
-    notices: list[Notice]
-    again_in_s: float
+    events: list[Event]
+    requeue_after_s: float
 
 
-class _Done(NamedTuple):
+class _Applied(NamedTuple):
     decision: Decision
     target: TargetState
-    problem: ReadingFailed | None
-    """Why the queues could not be read."""
+    """As observed before the decision was applied."""
+    metrics_error: ReadingFailed | None
 
 
 class PoolReconciler:
-    """Keeps one pool.
+    """Reconciles one pool.
 
     Args:
-        namespace: the pool's.
-        name: the pool's.
-        cluster: for the pool itself, and to see who else scales the target.
-        applier: carries decisions out.
-        endpoints: to read metrics.
-        metrics: counts.
-        interval_s: how often to look.
-        clock: Unix seconds.
+        namespace: the pool's namespace.
+        name: the pool's name.
+        cluster: the Kubernetes API.
+        applier: applies decisions.
+        endpoints: sends the requests for metrics.
+        metrics: records decisions and failures.
+        interval_s: time between reconciliations, in seconds.
+        clock: returns Unix seconds.
     """
 
     def __init__(
@@ -81,7 +75,7 @@ class PoolReconciler:
         cluster: Cluster,
         applier: Applier,
         endpoints: Endpoints,
-        metrics: ControllerMetrics,
+        metrics: PoolMetrics,
         interval_s: float,
         clock: Callable[[], float],
     ) -> None:
@@ -92,146 +86,106 @@ class PoolReconciler:
         self._metrics = metrics
         self._interval_s = interval_s
         self._clock = clock
-        self._sight = LoadReader(endpoints, interval_s)
+        self._load_reader = LoadReader(endpoints, interval_s)
+        self._status = StatusWriter(cluster, namespace, name, clock)
         self._log = log.bind(namespace=namespace, pool=name)
         self._uid = ""
         self._history: History | None = None
-        self._marks_left = True
-        """Whether pods may be marked to go though none is going; a predecessor may have been stopped half way."""
-        self._written: Mapping[str, Any] = {}
-        self._written_at_s = 0.0
+        self._may_have_marks = True
+        """Pods may be marked for removal. True at first: the previous leader may have stopped in mid scale-in."""
         self._failures = 0
 
-    async def keep(self, claims: Iterable[Claim]) -> Kept | None:
-        """Look once, and do what is needed.
+    async def reconcile(self, claims: Iterable[Claim]) -> Result | None:
+        """Reconcile the pool once.
 
         Args:
-            claims: those of all pools on this one's target.
+            claims: the claims of all pools on this pool's target.
 
         Returns:
-            ``None`` when there is no such pool any more.
+            ``None`` when the pool has been deleted.
         """
         try:
             pool = await self._cluster.get_pool(self._namespace, self._name)
-        except ObjectMissing:
+        except ObjectNotFound:
             return None
         except ClusterError as error:
-            return Kept([], self._back_off(error))
+            return Result([], self._record_failure(error))
         if self._uid not in ("", pool["metadata"]["uid"]) or "deletionTimestamp" in pool["metadata"]:
             return None
         self._uid = pool["metadata"]["uid"]
         try:
-            done = await self._act(pool, claims)
-        except ObjectChanged as error:
-            self._back_off(error)
-            return Kept([], CONFLICT_RETRY_S)
+            applied = await self._observe_plan_apply(pool, claims)
+        except ObjectConflict as error:
+            self._record_failure(error)
+            return Result([], CONFLICT_RETRY_S)
         except ControllerError as error:
-            ready = Condition("Ready", "False", error.reason, str(error))
-            return Kept(await self._tell(pool, {}, [ready]), self._back_off(error))
+            not_ready = Condition("Ready", "False", error.reason, str(error))
+            return Result(await self._write_status(pool, {}, [not_ready]), self._record_failure(error))
         self._failures = 0
-        return Kept(await self._report(pool, done), self._interval_s)
+        return Result(await self._report(pool, applied), self._interval_s)
 
     def forget(self) -> None:
-        """Tell no more of the pool in metrics."""
+        """Remove the pool's series from the exported metrics."""
         self._metrics.forget(self._namespace, self._name)
 
-    async def _act(self, pool: Object, claims: Iterable[Claim]) -> _Done:
+    async def _observe_plan_apply(self, pool: Object, claims: Iterable[Claim]) -> _Applied:
         spec = read_spec(pool["spec"])
-        target = await self._applier.look(self._namespace, spec.scale_target_ref.name)
-        await self._refuse_rivals(pool, spec, claims)
-        decision, problem = await self._decide(pool, spec, target)
+        target = await observe_target(self._cluster, self._namespace, spec.scale_target_ref.name)
+        own_claim = Claim(pool["metadata"]["creationTimestamp"], pool["metadata"]["uid"], self._name)
+        await check_conflicts(self._cluster, self._namespace, spec.scale_target_ref, own_claim, claims)
+        decision, metrics_error = await self._plan(pool, spec, target)
         self._history = decision.history
         if spec.paused:
-            return _Done(pause(decision), target, problem)
-        done = await self._applier.apply(spec, target, decision)
-        self._history = done.history.note_replicas(self._clock(), done.desired, longest_period_s(spec.behavior))
-        await self._clean(target, done)
-        return _Done(done, target, problem)
+            return _Applied(pause(decision), target, metrics_error)
+        decision = await self._applier.apply(spec, target, decision)
+        period_s = longest_period_s(spec.behavior)
+        self._history = decision.history.with_replicas(self._clock(), decision.desired, period_s)
+        await self._clear_marks(target, decision)
+        return _Applied(decision, target, metrics_error)
 
-    async def _refuse_rivals(self, pool: Object, spec: PoolSpec, claims: Iterable[Claim]) -> None:
-        metadata, name = pool["metadata"], spec.scale_target_ref.name
-        oldest = min((*claims, Claim(metadata["creationTimestamp"], metadata["uid"], self._name)))
-        if oldest.uid != metadata["uid"]:
-            raise PoolRefused("TargetClaimed", f"Deployment {name} is kept by the older WorkerPool {oldest.name}")
-        for autoscaler in await self._cluster.list_autoscalers(self._namespace):
-            ref = autoscaler["spec"]["scaleTargetRef"]
-            if (ref.get("kind"), ref.get("name")) == (spec.scale_target_ref.kind, name):
-                other = autoscaler["metadata"]["name"]
-                raise PoolRefused(
-                    "TargetHasAutoscaler",
-                    f"Deployment {name} is scaled by the HorizontalPodAutoscaler {other} too: delete one of the two",
-                )
-
-    async def _decide(self, pool: Object, spec: PoolSpec, target: TargetState) -> tuple[Decision, ReadingFailed | None]:
-        past = read_history(pool.get("status", {})) if self._history is None else self._history
+    async def _plan(self, pool: Object, spec: PoolSpec, target: TargetState) -> tuple[Decision, ReadingFailed | None]:
+        history = read_history(pool.get("status", {})) if self._history is None else self._history
         try:
-            load = await self._sight.look(spec)
-        except ReadingFailed as problem:
-            self._log.warning("metrics_unavailable", reason=problem.reason, error=str(problem))
-            return hold(spec, target.replicas, past, self._clock(), problem.reason), problem
-        return plan(spec, load, target.replicas, past, self._clock()), None
+            load = await self._load_reader.read(spec)
+        except ReadingFailed as error:
+            self._log.warning("metrics_unavailable", reason=error.reason, error=str(error))
+            return hold(spec, target.replicas, history, self._clock(), error.reason), error
+        return plan(spec, load, target.replicas, history, self._clock()), None
 
-    async def _clean(self, target: TargetState, done: Decision) -> None:
-        """Take the marks away of pods that were to go and have stayed, once nothing is going."""
-        if self._marks_left and done.action != "ScaleIn":
-            await self._applier.clean(target)
-        self._marks_left = done.action == "ScaleIn" or done.busy_pods is not None
+    async def _clear_marks(self, target: TargetState, decision: Decision) -> None:
+        """Remove left-over removal marks, unless a scale-in has just been applied."""
+        if self._may_have_marks and decision.action != "ScaleIn":
+            await self._applier.clear_marks(target)
+        self._may_have_marks = decision.action == "ScaleIn" or decision.busy_pods is not None
 
-    async def _report(self, pool: Object, done: _Done) -> list[Notice]:
-        decision = done.decision
-        self._metrics.note_decision(self._namespace, self._name, decision)
-        told = write_decision(decision, self._clock()) | {"readyReplicas": done.target.ready}
-        notices = await self._tell(pool, told, judge(decision, done.problem), must=decision.action != "Hold")
+    async def _report(self, pool: Object, applied: _Applied) -> list[Event]:
+        decision = applied.decision
+        self._metrics.record_decision(self._namespace, self._name, decision)
+        fields = decision_fields(decision, self._clock()) | {"readyReplicas": applied.target.ready}
+        conditions = build_conditions(decision, applied.metrics_error)
+        events = await self._write_status(pool, fields, conditions, force=decision.action != "Hold")
         if decision.action == "Hold":
-            return notices
+            return events
         numbers = {"replicas_before": decision.current, "replicas": decision.desired}
         self._log.info("pool_scaled", **numbers, reason=decision.reason, detail=decision.message)
-        return [*notices, Notice("Normal", decision.action, decision.message)]
+        return [*events, Event("Normal", decision.action, decision.message)]
 
-    async def _tell(
-        self, pool: Object, told: dict[str, Any], conditions: list[Condition], *, must: bool = False
-    ) -> list[Notice]:
-        """Write the status, if it says anything new or ``must`` be; the Events that go with it."""
-        now_s = self._clock()
-        before = self._written.get("conditions") or pool.get("status", {}).get("conditions") or []
-        generation = pool["metadata"].get("generation", 0)
-        kept = [each for each in before if each["type"] not in {one.type for one in conditions}]
-        status: dict[str, Any] = {
-            "observedGeneration": generation,
-            **told,
-            **({} if self._history is None else write_history(self._history)),
-            "conditions": kept + write_conditions(conditions, before, generation, now_s),
-        }
-        is_old = now_s - self._written_at_s >= STATUS_REFRESH_S
-        if not must and not is_old and _timeless(status) == _timeless(self._written):
-            return []
+    async def _write_status(
+        self, pool: Object, fields: Mapping[str, Any], conditions: list[Condition], *, force: bool = False
+    ) -> list[Event]:
         try:
-            await self._cluster.set_pool_status(self._namespace, self._name, status)
+            return await self._status.write(pool, fields, conditions, self._history, force=force)
         except ClusterError as error:
-            self._back_off(error)
+            self._record_failure(error)
             return []
-        self._written, self._written_at_s = status, now_s
-        return find_notices(before, conditions)
 
-    def _back_off(self, error: ControllerError) -> float:
-        """Count a failure; for how many seconds to leave things alone."""
-        self._log.warning("pool_not_kept", reason=error.reason, error=str(error))
-        self._metrics.note_failure(self._namespace, self._name, error.reason)
+    def _record_failure(self, error: ControllerError) -> float:
+        """Log and count a failure; the requeue delay in seconds, with exponential backoff for Kubernetes errors."""
+        self._log.warning("reconcile_failed", reason=error.reason, error=str(error))
+        self._metrics.record_failure(self._namespace, self._name, error.reason)
         if not isinstance(error, ClusterError):
             return self._interval_s
         self._failures += 1
-        doubled_s = self._interval_s * float(2 ** min(self._failures - 1, 10))
-        asked_s = error.retry_after_s if isinstance(error, ClusterUnavailable) else 0.0
-        return max(min(doubled_s, LONGEST_BACKOFF_S), self._interval_s, asked_s)
-
-
-_OF_THE_MOMENT = ("time", "recommendations", "scaleEvents", "message", "arrivalsPerSecond", "lastTransitionTime")
-
-
-def _timeless(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of a status is news when it differs."""
-    return {
-        key: _timeless(value) if isinstance(value, dict) else value
-        for key, value in status.items()
-        if key not in _OF_THE_MOMENT
-    }
+        backoff_s = self._interval_s * float(2 ** min(self._failures - 1, 10))
+        retry_after_s = error.retry_after_s if isinstance(error, ClusterUnavailable) else 0.0
+        return max(min(backoff_s, MAX_BACKOFF_S), self._interval_s, retry_after_s)

@@ -7,7 +7,8 @@ from typing import Any
 
 from opentelemetry.trace import Tracer
 
-from queuecontroller.reconciler import Claim, Kept, PoolReconciler
+from queuecontroller.conflict import Claim
+from queuecontroller.reconciler import PoolReconciler, Result
 
 _NAME = "keep WorkerPool"
 
@@ -25,7 +26,7 @@ class TracedPoolReconciler(PoolReconciler):
         self._tracer = tracer
         self._place = {"k8s.namespace.name": keeper["namespace"], "taskyard.workerpool.name": keeper["name"]}
 
-    async def keep(self, claims: Iterable[Claim]) -> Kept | None:
+    async def reconcile(self, claims: Iterable[Claim]) -> Result | None:
         """Look once, see the base class."""
         with self._tracer.start_as_current_span(_NAME, attributes=self._place):
-            return await super().keep(claims)
+            return await super().reconcile(claims)

@@ -1,4 +1,4 @@
-"""Pools, loads and a simulated minute or two for tests of the planner."""
+"""Pools, loads and a simulation of several reconciliations, for tests of the planner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICK_S = 10.0
 
 
 def pool_spec(**changes: Any) -> PoolSpec:
-    """A pool of 10 slots a pod that drains within 30 s, with ``changes`` in the words of its YAML."""
+    """A pool with 10 slots per pod and a drain target of 30 s, with ``changes`` in the form of its YAML."""
     return read_spec(
         {
             "scaleTargetRef": {"name": "worker"},
@@ -31,13 +31,13 @@ def pool_spec(**changes: Any) -> PoolSpec:
 
 
 def rules(**changes: Any) -> dict[str, Any]:
-    """A behavior without windows and limits, but for ``changes`` of scaleUp and scaleDown."""
+    """A behavior without windows and policies, except for ``changes`` of scaleUp and scaleDown."""
     free = {"stabilizationWindow": "0s", "policies": []}
     return {"scaleUp": free | changes.get("scaleUp", {}), "scaleDown": free | changes.get("scaleDown", {})}
 
 
 def load(**changes: Any) -> PoolLoad:
-    """One queue that has been measured."""
+    """The load of one queue with known rates."""
     return PoolLoad((QueueLoad(**{"arrivals_per_s": 0.0, "task_s": 1.0, **changes}),))
 
 
@@ -50,13 +50,13 @@ def run(
     start_s: float = START_S,
     adopt: Callable[[int], int] = lambda desired: desired,
 ) -> list[int]:
-    """The pods after each tick, when every decision is carried out."""
+    """The pods after each tick, with every decision applied."""
     past = history or History()
     pods = []
     for number, each in enumerate(loads):
         now_s = start_s + number * TICK_S
         decision = plan(spec, each, current, past, now_s)
         current = adopt(decision.desired)
-        past = decision.history.note_replicas(now_s, current, longest_period_s(spec.behavior))
+        past = decision.history.with_replicas(now_s, current, longest_period_s(spec.behavior))
         pods.append(current)
     return pods

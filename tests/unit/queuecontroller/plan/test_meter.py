@@ -12,7 +12,7 @@ START_S = 1_800_000_000.0
 
 
 def measure(*readings: tuple[float, QueueReading], look_ahead_s: float = 60) -> QueueLoad:
-    meter = LoadMeter(("default",), look_ahead_s, least_span_s=5)
+    meter = LoadMeter(("default",), look_ahead_s, min_span_s=5)
     for at_s, queue in readings:
         load = meter.measure(Reading(START_S + at_s, {"default": queue}))
     return load.queues[0]
@@ -32,7 +32,7 @@ def test_load_has_no_rate_when_readings_are_too_close() -> None:
     assert measure((0, ended(100)), (2, ended(200))).arrivals_per_s is None
 
 
-def test_arrivals_are_what_left_and_what_the_queue_grew_by() -> None:
+def test_arrivals_are_ended_tasks_plus_growth_of_the_queue() -> None:
     load = measure((0, ended(100, pending=5, active=1)), (10, ended(160, pending=40, active=6)))
 
     assert load.arrivals_per_s == pytest.approx((60 + 40) / 10)
@@ -42,19 +42,19 @@ def test_arrivals_are_not_negative_when_tasks_were_deleted() -> None:
     assert measure((0, ended(100, pending=5000)), (10, ended(110))).arrivals_per_s == 0
 
 
-def test_arrivals_survive_when_counters_start_anew() -> None:
+def test_arrivals_are_correct_when_counters_are_reset() -> None:
     load = measure((0, ended(1000)), (10, ended(1050)), (20, ended(50)), (30, ended(100)))
 
     assert load.arrivals_per_s == pytest.approx(150 / 30)
 
 
-def test_arrivals_forget_when_a_minute_has_passed() -> None:
+def test_arrivals_ignore_readings_when_they_are_older_than_a_minute() -> None:
     readings = [(at, ended(min(at, 60) * 10, at * 0.1)) for at in range(0, 190, 10)]
 
     assert measure(*readings).arrivals_per_s == 0
 
 
-def test_arrivals_are_averaged_over_the_time_of_a_task_when_tasks_are_long() -> None:
+def test_arrivals_are_averaged_over_the_task_duration_when_tasks_are_long() -> None:
     readings = [(at, ended(at / 10, at * 20)) for at in range(0, 190, 10)]
     quiet = (240, ended(18, 180 * 20))
 
@@ -62,11 +62,11 @@ def test_arrivals_are_averaged_over_the_time_of_a_task_when_tasks_are_long() -> 
     assert measure(*readings, quiet).arrivals_per_s == pytest.approx(14 / 200)
 
 
-def test_duration_is_that_of_the_last_minutes_when_enough_tasks_ended() -> None:
+def test_duration_covers_the_last_minutes_when_enough_tasks_ended() -> None:
     assert measure((0, ended(1000, 9000)), (10, ended(1020, 9040))).task_s == pytest.approx(2)
 
 
-def test_duration_is_that_of_all_time_when_few_tasks_ended() -> None:
+def test_duration_covers_all_time_when_few_tasks_ended() -> None:
     assert measure((0, ended(1000, 9000)), (10, ended(1001, 9002))).task_s == pytest.approx(9002 / 1001)
 
 
@@ -78,7 +78,7 @@ def test_duration_is_unknown_when_no_task_has_ever_ended() -> None:
 
 
 @pytest.mark.parametrize(("look_ahead_s", "expected"), [(0, 4), (30, 7), (60, 10), (180, 40), (300, 70), (900, 70)])
-def test_due_tasks_are_read_off_between_the_windows(look_ahead_s: float, expected: Any) -> None:
+def test_due_tasks_are_interpolated_when_the_look_ahead_is_between_windows(look_ahead_s: float, expected: Any) -> None:
     queue = QueueReading(due={0.0: 4, 60.0: 10, 300.0: 70})
 
     assert measure((0, queue), look_ahead_s=look_ahead_s).due_soon == pytest.approx(expected)
@@ -94,16 +94,16 @@ def test_due_tasks_are_read_off_between_the_windows(look_ahead_s: float, expecte
         ({1.0: 5, 10.0: 6, math.inf: 7}, math.inf),
     ],
 )
-def test_longest_task_is_the_bound_of_the_last_bucket_in_use(within: dict[float, float], expected: Any) -> None:
+def test_longest_task_is_the_bound_of_the_last_used_bucket(within: dict[float, float], expected: Any) -> None:
     assert measure((0, QueueReading(runs_within=within))).longest_task_s == expected
 
 
-def test_increase_counts_a_series_from_zero_when_it_is_new() -> None:
+def test_increase_counts_from_zero_when_a_series_is_new() -> None:
     assert increase({("a",): 5.0}, {("a",): 7.0, ("b",): 3.0}) == 5.0
 
 
-def test_load_of_a_queue_is_empty_when_nobody_tells_of_it() -> None:
-    meter = LoadMeter(("default", "rare"), 60, least_span_s=5)
+def test_load_of_a_queue_is_empty_when_it_has_no_samples() -> None:
+    meter = LoadMeter(("default", "rare"), 60, min_span_s=5)
 
     load = meter.measure(Reading(START_S, {"default": QueueReading(pending=2)}))
 

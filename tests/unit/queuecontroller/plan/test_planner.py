@@ -6,7 +6,7 @@ import pytest
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History, Recommendation
 from queuecontroller.plan.load import PoolLoad, QueueLoad
-from queuecontroller.plan.planner import hold, pause, plan, spare
+from queuecontroller.plan.planner import hold, limit_scale_in, pause, plan
 from queuecontroller.plan.spec import PoolSpec
 from tests.unit.queuecontroller.plan.pools import START_S, TICK_S, load, pool_spec, rules, run
 
@@ -29,7 +29,7 @@ def test_plan_follows_littles_law_when_a_drain_target_is_set() -> None:
     assert decision.reason == "DrainTarget"
 
 
-def test_plan_leaves_room_for_chance_when_a_utilization_is_set() -> None:
+def test_plan_adds_headroom_when_a_utilization_is_set() -> None:
     spec = pool_spec(target={"drain": "30s", "utilization": 50}, behavior=rules())
 
     assert decide(spec, load(arrivals_per_s=40, task_s=2), 1).desired == 16
@@ -181,7 +181,7 @@ def test_plan_shrinks_by_its_policies_when_the_need_falls() -> None:
     assert run(spec, [load()] * 6, 20) == [18, 18, 16, 16, 14, 14]
 
 
-def test_plan_counts_changes_of_others_when_it_limits_steps() -> None:
+def test_plan_counts_changes_of_other_clients_when_a_policy_applies() -> None:
     spec = pool_spec(behavior=rules(scaleUp={"policies": [{"type": "Pods", "value": 4, "period": "1m"}]}))
     before = hold(spec, 1, NEW, START_S, "MetricsMissing").history
 
@@ -189,7 +189,7 @@ def test_plan_counts_changes_of_others_when_it_limits_steps() -> None:
     assert plan(spec, load(pending=9000), 4, before, START_S + TICK_S).desired == 5
 
 
-def test_plan_goes_on_where_it_stopped_when_its_history_was_stored() -> None:
+def test_plan_continues_when_its_history_was_stored() -> None:
     spec = pool_spec(behavior=rules(scaleDown={"stabilizationWindow": "5m"}))
     before = decide(spec, load(pending=3000), 10).history
     stored = msgspec.json.decode(msgspec.json.encode(before), type=History)
@@ -215,7 +215,7 @@ def test_hold_changes_nothing_when_metrics_are_missing() -> None:
     assert (decision.desired, decision.action, decision.reason) == (7, "Hold", "MetricsMissing")
 
 
-def test_hold_counts_as_a_need_when_metrics_come_back() -> None:
+def test_hold_counts_as_a_recommendation_when_metrics_return() -> None:
     spec = pool_spec(behavior=rules(scaleDown={"stabilizationWindow": "1m"}))
     history = hold(spec, 7, NEW, START_S, "MetricsMissing").history
 
@@ -230,22 +230,22 @@ def test_hold_restarts_the_idle_time_when_metrics_were_missing() -> None:
     assert run(spec, [load()] * 8, 1, history=history, start_s=START_S) == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
-def test_pause_tells_the_need_when_it_keeps_the_pods() -> None:
+def test_pause_reports_the_demand_when_it_blocks_the_change() -> None:
     decision = pause(decide(pool_spec(behavior=rules()), load(pending=3000), 2))
 
     assert (decision.desired, decision.recommended, decision.limited_by) == (2, 10, ("Paused",))
 
 
-def test_spare_keeps_busy_pods_when_the_plan_wants_fewer() -> None:
+def test_scale_in_is_limited_when_pods_are_busy() -> None:
     decision = decide(pool_spec(behavior=rules(), idleAfter="0s"), load(), 10)
 
-    spared = spare(decision, least=7, busy_pods=7)
+    limited = limit_scale_in(decision, floor=7, busy_pods=7)
 
-    assert (spared.desired, spared.limited_by, spared.busy_pods) == (7, ("BusyPods",), 7)
-    assert spare(decision, least=0, busy_pods=0).desired == 0
+    assert (limited.desired, limited.limited_by, limited.busy_pods) == (7, ("BusyPods",), 7)
+    assert limit_scale_in(decision, floor=0, busy_pods=0).desired == 0
 
 
-def test_message_tells_the_numbers_when_pods_change() -> None:
+def test_message_has_the_numbers_when_pods_change() -> None:
     decision = decide(pool_spec(behavior=rules()), load(pending=3000, active=4, arrivals_per_s=1.5), 2)
 
     assert decision.message == ("3000 pending, 4 active, 0 due soon, 1.5/s of 1 s each, need 10.19 pods: 2 -> 11")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from queuecontroller.errors import InvalidPool
+from queuecontroller.errors import InvalidSpec
 from queuecontroller.plan.spec import read_spec
 from tests.support.kubernetes.pool_schema import fill_defaults, pool_schema
 
@@ -18,7 +18,7 @@ LEAST = {
 }
 
 
-def test_defaults_are_those_of_the_cluster() -> None:
+def test_defaults_equal_those_of_the_schema() -> None:
     filled = fill_defaults(pool_schema()["properties"]["spec"], LEAST)
 
     assert read_spec(filled) == read_spec(LEAST)
@@ -51,16 +51,16 @@ def test_durations_are_read_as_seconds() -> None:
         ({"tolerance": 2}, "tolerance"),
     ],
 )
-def test_spec_is_refused_when_it_is_nonsense(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidPool) as refused:
+def test_spec_is_rejected_when_it_is_invalid(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec) as refused:
         read_spec({**LEAST, **changes})
 
     assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("missing", LEAST)
-def test_spec_is_refused_when_a_field_is_missing(missing: str) -> None:
-    with pytest.raises(InvalidPool) as refused:
+def test_spec_is_rejected_when_a_field_is_missing(missing: str) -> None:
+    with pytest.raises(InvalidSpec) as refused:
         read_spec({name: value for name, value in LEAST.items() if name != missing})
 
     assert missing in str(refused.value)

@@ -1,1 +1,1 @@
-"""The Kubernetes API: client and reachability."""
+"""The Kubernetes API: client, scale targets and reachability."""

@@ -1,4 +1,4 @@
-"""The few calls of the Kubernetes API that the controller makes, and what its refusals mean."""
+"""Client of the Kubernetes API: the few calls that the controller makes, with typed errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from queuecontroller.errors import ClusterError, ClusterForbidden, ClusterUnavailable, ObjectChanged, ObjectMissing
+from queuecontroller.errors import ClusterError, ClusterForbidden, ClusterUnavailable, ObjectConflict, ObjectNotFound
 from queuecontroller.http_client import TracedClient
 
 TIMEOUT_S = 10.0
@@ -20,11 +20,11 @@ Object = dict[str, Any]
 
 
 class Access(msgspec.Struct, frozen=True):
-    """How the Kubernetes API is reached."""
+    """Address and credentials of the Kubernetes API."""
 
     server: str
     headers: Mapping[str, str]
-    """Who we are."""
+    """Authentication headers."""
     tls: ssl.SSLContext | bool
 
 
@@ -32,7 +32,7 @@ class Cluster:
     """Calls the Kubernetes API.
 
     Args:
-        login: how it is reached; asked again when we are not known any more, since tokens expire.
+        login: returns address and credentials; called again after a 401, because tokens expire.
     """
 
     def __init__(self, login: Callable[[], Access]) -> None:
@@ -40,14 +40,14 @@ class Cluster:
         self._client: httpx.AsyncClient | None = None
 
     async def get_scale(self, namespace: str, deployment: str) -> Object:
-        """The ``/scale`` of a Deployment."""
+        """The ``/scale`` subresource of a Deployment."""
         return await self._call("GET", f"{_deployment(namespace, deployment)}/scale")
 
     async def set_scale(self, namespace: str, deployment: str, replicas: int, resource_version: str) -> Object:
-        """Set how many pods a Deployment is to have, if it is still as it was read.
+        """Set the replicas of a Deployment, with optimistic locking.
 
         Raises:
-            ObjectChanged: it is not.
+            ObjectConflict: it has another ``resource_version`` now.
         """
         patch = {"metadata": {"resourceVersion": resource_version}, "spec": {"replicas": replicas}}
         return await self._call("PATCH", f"{_deployment(namespace, deployment)}/scale", patch)
@@ -61,11 +61,11 @@ class Cluster:
         return await self._list(f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers")
 
     async def list_pods(self, namespace: str, selector: str) -> list[Object]:
-        """The pods of a namespace that a label selector fits."""
+        """The pods of a namespace that match a label selector."""
         return await self._list(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
 
     async def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str | None]) -> None:
-        """Set annotations of a pod; ``None`` takes one away."""
+        """Set annotations of a pod; ``None`` removes one."""
         path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         await self._call("PATCH", path, {"metadata": {"annotations": dict(annotations)}})
 
@@ -74,46 +74,46 @@ class Cluster:
         return await self._call("GET", f"{_POOLS.format(namespace)}/{name}")
 
     async def set_pool_status(self, namespace: str, name: str, status: Object) -> None:
-        """Write the status of a WorkerPool; keys that are ``None`` are taken away."""
+        """Merge ``status`` into the status of a WorkerPool; ``None`` removes a field."""
         await self._call("PATCH", f"{_POOLS.format(namespace)}/{name}/status", {"status": status})
 
-    async def knows(self, path: str) -> bool:
-        """Whether the API has a path, such as that of a kind."""
+    async def serves(self, path: str) -> bool:
+        """Whether the API serves a path, such as that of a kind."""
         try:
             await self._call("GET", path)
-        except ObjectMissing:
+        except ObjectNotFound:
             return False
         return True
 
     async def create(self, path: str, content: Object) -> None:
-        """Create an object, unless there is one of its name."""
+        """Create an object, unless one with its name exists."""
         try:
             await self._call("POST", path, content)
-        except ObjectChanged:
+        except ObjectConflict:
             return
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
 
     async def _list(self, path: str, params: Mapping[str, str] | None = None) -> list[Object]:
-        answer = await self._call("GET", path, params=params)
-        items: list[Object] = answer.get("items") or []
+        response = await self._call("GET", path, params=params)
+        items: list[Object] = response.get("items") or []
         return items
 
     async def _call(
         self, method: str, path: str, content: Object | None = None, params: Mapping[str, str] | None = None
     ) -> Object:
-        answer = await self._send(method, path, content, params)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        response = await self._send(method, path, content, params)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
             await self.close()
-            answer = await self._send(method, path, content, params)
-        if answer.is_success:
-            found: Object = msgspec.json.decode(answer.content)
+            response = await self._send(method, path, content, params)
+        if response.is_success:
+            found: Object = msgspec.json.decode(response.content)
             return found
-        raise _refusal(method, path, answer)
+        raise _to_error(method, path, response)
 
     async def _send(
         self, method: str, path: str, content: Object | None, params: Mapping[str, str] | None
@@ -139,27 +139,27 @@ def _deployment(namespace: str, name: str) -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 
 
-def _refusal(method: str, path: str, answer: httpx.Response) -> ClusterError:
-    message = f"{method} {path}: {answer.status_code} {_message(answer)}"
-    match answer.status_code:
+def _to_error(method: str, path: str, response: httpx.Response) -> ClusterError:
+    message = f"{method} {path}: {response.status_code} {_message(response)}"
+    match response.status_code:
         case 401 | 403:
             return ClusterForbidden(message)
         case 404:
-            return ObjectMissing(message)
+            return ObjectNotFound(message)
         case 409:
-            return ObjectChanged(message)
+            return ObjectConflict(message)
         case 429 | 500 | 502 | 503 | 504:
-            return ClusterUnavailable(message, _retry_after_s(answer))
+            return ClusterUnavailable(message, _retry_after_s(response))
     return ClusterError(message)
 
 
-def _message(answer: httpx.Response) -> str:
+def _message(response: httpx.Response) -> str:
     try:
-        return str(msgspec.json.decode(answer.content)["message"])
+        return str(msgspec.json.decode(response.content)["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        return answer.reason_phrase
+        return response.reason_phrase
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
-    text = answer.headers.get("Retry-After", "")
+def _retry_after_s(response: httpx.Response) -> float:
+    text = response.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else 0.0

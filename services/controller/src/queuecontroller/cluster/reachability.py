@@ -1,4 +1,4 @@
-"""Whether the Kubernetes API can be reached, asked in the background for the readiness probe."""
+"""Reachability of the Kubernetes API, polled in the background for the readiness probe."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ INTERVAL_S = 5.0
 
 
 class Reachability:
-    """Asks the Kubernetes API for its version now and then.
+    """Polls the version of the Kubernetes API.
 
     Args:
-        cluster: the API.
+        cluster: the Kubernetes API.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self.problem: str | None = "the Kubernetes API has not been asked yet"
-        """Why it cannot be reached; ``None`` when it can."""
+        self.problem: str | None = "the Kubernetes API has not been contacted yet"
+        """Why the Kubernetes API is unreachable; ``None`` when it is reachable."""
 
     async def run(self) -> None:
-        """Ask until cancelled."""
+        """Poll until cancelled."""
         while True:
             try:
-                await self._cluster.knows("/version")
+                await self._cluster.serves("/version")
             except ClusterError as error:
-                self.problem = f"the Kubernetes API is away: {error}"
+                self.problem = f"the Kubernetes API is unreachable: {error}"
             else:
                 self.problem = None
             await asyncio.sleep(INTERVAL_S if self.problem is None else 1.0)

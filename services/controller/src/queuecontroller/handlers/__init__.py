@@ -1,1 +1,1 @@
-"""The rim towards kopf: what it calls, and how it is run. Nothing is decided here."""
+"""kopf handlers and operator setup. They call the reconciler and decide nothing."""

@@ -1,4 +1,4 @@
-"""How the Kubernetes API is reached: by the pod's service account, or by the kubeconfig of a developer."""
+"""Login to the Kubernetes API: the pod's service account, or a kubeconfig on a laptop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queuecore.errors import ConfigError
 
 
 def find_access() -> Access:
-    """How to reach the Kubernetes API.
+    """Address and credentials of the Kubernetes API.
 
     Raises:
         ConfigError: there is neither a service account nor a kubeconfig.
@@ -19,12 +19,12 @@ def find_access() -> Access:
 
 
 def find_namespace() -> str:
-    """The namespace that the service account or the kubeconfig names, or ``default``."""
+    """The namespace of the service account or the kubeconfig, else ``default``."""
     return log_in().default_namespace or "default"
 
 
 def log_in() -> kopf.ConnectionInfo:
-    """The credentials as kopf takes them, read anew each time: tokens of service accounts expire.
+    """Credentials in kopf's form. Each call reads them again, because service account tokens expire.
 
     Raises:
         ConfigError: there is neither a service account nor a kubeconfig.

@@ -1,4 +1,4 @@
-"""Running kopf: which namespaces it watches, and how replicas agree on the one that leads."""
+"""kopf operator setup: watched namespaces, leader election by peering, startup checks."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from queuecontroller.handlers.pools import GROUP, VERSION, register_pools
 from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
 
-EVERYWHERE = "*"
+ALL_NAMESPACES = "*"
 RETRY_S = 2.0
 
 log = structlog.get_logger()
 
 
 async def operate(
-    settings: ControllerSettings, cluster: Cluster, make_keeper: Callable[[str, str], PoolReconciler]
+    settings: ControllerSettings, cluster: Cluster, make_reconciler: Callable[[str, str], PoolReconciler]
 ) -> None:
-    """Keep the pools until the process gets SIGTERM or SIGINT."""
-    clusterwide = EVERYWHERE in settings.namespaces
+    """Run the operator until SIGTERM or SIGINT.
+
+    Args:
+        settings: as read from the environment.
+        cluster: the Kubernetes API.
+        make_reconciler: creates the reconciler of a pool from its namespace and name.
+    """
+    clusterwide = ALL_NAMESPACES in settings.namespaces
     namespaces = [] if clusterwide else list(settings.namespaces or [find_namespace()])
     registry = kopf.OperatorRegistry()
-    register_pools(registry, make_keeper)
+    register_pools(registry, make_reconciler)
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -45,7 +51,7 @@ async def operate(
         registry=registry,
         settings=_configure(settings),
         identity=kopf_identity(),
-        priority=secrets.randbelow(2**31),  # Of two equal ones neither would lead.
+        priority=secrets.randbelow(2**31),  # With equal priorities neither replica would lead.
         peering_name=None if settings.standalone else settings.peering,
         standalone=settings.standalone,
         clusterwide=clusterwide,
@@ -54,7 +60,7 @@ async def operate(
 
 
 def kopf_identity() -> Any:
-    """What this replica calls itself among its peers; kopf's own way fails where the user has no name."""
+    """This replica's identity among its peers. kopf's default fails for a user without a name."""
     return f"{socket.gethostname()}.{secrets.token_hex(3)}"
 
 
@@ -65,44 +71,45 @@ def _configure(settings: ControllerSettings) -> kopf.OperatorSettings:
     configured.posting.reporting_component = "taskyard-controller"
     configured.posting.reporting_instance = socket.gethostname()
     configured.posting.event_name_prefix = "taskyard-"
-    # Namespaces and kinds are known: there is no need to watch for others, nor for the permission to do so.
+    # Namespaces and kinds are fixed: no discovery, and no permission for it.
     configured.scanning.disabled = True
-    # Should kopf want to store anything of its own, then in the status, the only thing that we may write.
+    # kopf may store its own state in the status only: the role allows no other write to pools.
     configured.persistence.progress_storage = kopf.StatusProgressStorage(field="status.kopf.progress")
     configured.networking.request_timeout = 30
     return configured
 
 
 async def _prepare(cluster: Cluster, settings: ControllerSettings, namespaces: list[str]) -> None:
-    """Wait for the kinds that we need, and make the object by which replicas see each other."""
-    await _wait_for(cluster, f"/apis/{GROUP}/{VERSION}/workerpools", namespaces[0])
+    """Wait for the CustomResourceDefinition of pools and create the peering objects of leader election."""
+    await _wait_for_kind(cluster, f"/apis/{GROUP}/{VERSION}/workerpools", namespaces[0])
     if settings.standalone:
         return
     for namespace in namespaces:
         kind = "KopfPeering" if namespace else "ClusterKopfPeering"
         path = f"/apis/kopf.dev/v1{f'/namespaces/{namespace}' if namespace else ''}/{kind.lower()}s"
         content = {"apiVersion": "kopf.dev/v1", "kind": kind, "metadata": {"name": settings.peering}}
-        await _insist(lambda path=path, content=content: cluster.create(path, content))  # type: ignore[misc]
+        await _retry(lambda path=path, content=content: cluster.create(path, content))  # type: ignore[misc]
 
 
-async def _wait_for(cluster: Cluster, path: str, namespace: str) -> None:
+async def _wait_for_kind(cluster: Cluster, path: str, namespace: str) -> None:
     group, plural = path.rsplit("/", 1)
     listed = f"{group}{f'/namespaces/{namespace}' if namespace else ''}/{plural}?limit=1"
 
-    async def ask() -> None:
-        while not await cluster.knows(listed):
-            log.warning("kind_missing", kind="WorkerPool", retry_in_s=RETRY_S)
+    async def poll() -> None:
+        while not await cluster.serves(listed):
+            log.warning("crd_not_found", kind="WorkerPool", retry_in_s=RETRY_S)
             await asyncio.sleep(RETRY_S)
 
-    await _insist(ask)
+    await _retry(poll)
 
 
-async def _insist(ask: Callable[[], Any]) -> None:
+async def _retry(call: Callable[[], Any]) -> None:
+    """Repeat a call to the Kubernetes API until it succeeds."""
     while True:
         try:
-            await ask()
+            await call()
         except ClusterError as error:
-            log.warning("cluster_not_ready", error=str(error), retry_in_s=RETRY_S)
+            log.warning("kubernetes_unavailable", error=str(error), retry_in_s=RETRY_S)
             await asyncio.sleep(RETRY_S)
         else:
             return

@@ -1,4 +1,4 @@
-"""What kopf calls for each WorkerPool."""
+"""kopf handlers of WorkerPools: an index of claims, a wake-up on changes, and one daemon per pool."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 import kopf
 
-from queuecontroller.reconciler import Claim, PoolReconciler
+from queuecontroller.conflict import Claim
+from queuecontroller.reconciler import PoolReconciler
 
 GROUP, VERSION, PLURAL = "taskyard.dev", "v1alpha1", "workerpools"
 EXIT_GRACE_S = 8.0
-"""How long a look that is under way may take to end when the controller stops."""
+"""Time for a reconciliation in flight to finish when the controller stops, in seconds."""
 
 
-def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, str], PoolReconciler]) -> None:
-    """Have kopf keep every pool.
+def register_pools(registry: kopf.OperatorRegistry, make_reconciler: Callable[[str, str], PoolReconciler]) -> None:
+    """Register the handlers of pools.
 
     Args:
-        registry: kopf's.
-        make_keeper: makes the keeper of a pool from its namespace and name.
+        registry: kopf's registry.
+        make_reconciler: creates the reconciler of a pool from its namespace and name.
     """
 
     @kopf.index(GROUP, VERSION, PLURAL, id="claims", registry=registry)
@@ -31,8 +32,8 @@ def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, 
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def wake(event: kopf.RawEvent, memo: kopf.Memo, meta: kopf.Meta, **_: Any) -> None:
-        memo.gone = event["type"] == "DELETED"
-        if memo.gone or memo.get("generation") != meta.get("generation"):
+        memo.deleted = event["type"] == "DELETED"
+        if memo.deleted or memo.get("generation") != meta.get("generation"):
             memo.generation = meta.get("generation")
             memo.setdefault("changed", asyncio.Event()).set()
 
@@ -44,7 +45,7 @@ def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, 
         cancellation_backoff=EXIT_GRACE_S,
         cancellation_timeout=1.0,
     )
-    async def keep(
+    async def reconcile(
         body: kopf.Body,
         namespace: str | None,
         name: str,
@@ -52,37 +53,38 @@ def register_pools(registry: kopf.OperatorRegistry, make_keeper: Callable[[str, 
         memo: kopf.Memo,
         **indices: Any,
     ) -> None:
-        keeper = make_keeper(namespace or "", name)
+        reconciler = make_reconciler(namespace or "", name)
         changed: asyncio.Event = memo.setdefault("changed", asyncio.Event())
         stop = asyncio.ensure_future(stopped.wait())
         try:
-            while not stopped and not memo.get("gone"):
+            while not stopped and not memo.get("deleted"):
                 changed.clear()
                 target = (body.spec.get("scaleTargetRef") or {}).get("name")
-                kept = await keeper.keep(indices["claims"].get((namespace, target), ()))
-                if kept is None:
+                result = await reconciler.reconcile(indices["claims"].get((namespace, target), ()))
+                if result is None:
                     return
-                for notice in kept.notices:
-                    kopf.event(body, type=notice.type, reason=notice.reason, message=notice.message)
-                await _wait(stop, changed, kept.again_in_s)
+                for event in result.events:
+                    kopf.event(body, type=event.type, reason=event.reason, message=event.message)
+                await _wait(stop, changed, result.requeue_after_s)
         finally:
             stop.cancel()
-            keeper.forget()
+            reconciler.forget()
 
-    _spare_finalizer(registry)
+    _disable_finalizers(registry)
 
 
-def _spare_finalizer(registry: kopf.OperatorRegistry) -> None:
-    """Have kopf put no finalizer on pools.
+def _disable_finalizers(registry: kopf.OperatorRegistry) -> None:
+    """Keep kopf from adding its daemon finalizer to pools.
 
-    It does so for every daemon, and a pool that is deleted when no controller runs any more, as when both are
-    uninstalled together, would never go. Our daemon notices the end of its pool by itself.
+    With a finalizer, a pool deleted after the controller, as when both are uninstalled, would never disappear. The
+    daemon needs none: it notices the deletion by itself.
     """
     spawning = registry._spawning  # noqa: SLF001 - there is no public way
     spawning._handlers = [replace(handler, requires_finalizer=False) for handler in spawning._handlers]  # noqa: SLF001
 
 
 async def _wait(stop: asyncio.Future[Any], changed: asyncio.Event, seconds: float) -> None:
+    """Wait for the stop of the daemon, a change of the pool, or the time of the requeue."""
     waking = asyncio.ensure_future(changed.wait())
     await asyncio.wait([stop, waking], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     waking.cancel()

@@ -1,4 +1,4 @@
-"""How a pool's queues are seen: by the source that its spec names, and by what was read before."""
+"""Load reader: the current load of one pool, from its metrics source."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from queuecontroller.plan.spec import PoolSpec
 
 
 class LoadReader:
-    """Sees the queues of one pool.
+    """Reads the load of one pool and remembers the readings that rates need.
 
     Args:
-        endpoints: to read metrics.
-        interval_s: how often they are read.
+        endpoints: sends the requests.
+        interval_s: the reconcile interval, in seconds.
     """
 
     def __init__(self, endpoints: Endpoints, interval_s: float) -> None:
         self._endpoints = endpoints
         self._interval_s = interval_s
-        self._view: object = None
+        self._configuration: object = None
         self._source: MetricsSource
         self._meter: LoadMeter
 
-    async def look(self, spec: PoolSpec) -> PoolLoad:
+    async def read(self, spec: PoolSpec) -> PoolLoad:
         """The load now.
 
         Raises:
-            ReadingFailed: it cannot be had or relied on.
+            ReadingFailed: the metrics are unavailable, stale or implausible.
         """
-        self._turn(spec)
+        self._configure(spec)
         last = self._meter.last
         reading = await self._source.read()
         load = self._meter.measure(reading)
         vanished = [name for name in spec.queues if last and name in last.queues and name not in reading.queues]
         if vanished:
-            raise MetricsImplausible(f"queues that were there are told no more: {', '.join(vanished)}")
+            raise MetricsImplausible(f"queues missing from the latest scrape: {', '.join(vanished)}")
         return load
 
-    def _turn(self, spec: PoolSpec) -> None:
-        """Start anew when the spec names other queues or another source: old readings say nothing of them."""
-        view = (spec.metrics, spec.queues, spec.look_ahead)
-        if view != self._view:
-            self._view = view
+    def _configure(self, spec: PoolSpec) -> None:
+        """Discard earlier readings when the spec names other queues or another source."""
+        configuration = (spec.metrics, spec.queues, spec.look_ahead)
+        if configuration != self._configuration:
+            self._configuration = configuration
             self._source = make_source(self._endpoints, spec.metrics)
             self._meter = LoadMeter(spec.queues, spec.look_ahead, self._interval_s / 2)

@@ -1,1 +1,1 @@
-"""Planning: how many pods a pool is to have, and which ones go. Pure: no I/O, no clock of its own, no randomness."""
+"""Planning: the desired number of pods, and the pods to remove at scale-in. Pure: no I/O, clock or randomness."""

@@ -1,4 +1,4 @@
-"""A decision with its reasons."""
+"""Decision: the outcome of planning, with its reasons."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ Action = Literal["ScaleOut", "ScaleIn", "Hold"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """How many pods there are to be."""
+    """The desired number of replicas, and why."""
 
     current: int
     desired: int
     reason: str
-    """What decided, in CamelCase."""
+    """The decisive factor, in CamelCase."""
     limited_by: tuple[str, ...] = ()
-    """What kept the decision from what the queues need, in CamelCase."""
+    """Limits that keep ``desired`` from the demand, in CamelCase; the last one is decisive."""
     recommended: int | None = None
-    """Pods wanted before windows and steps; ``None`` where nothing was measured."""
+    """Replicas before stabilization windows and policies; ``None`` without metrics."""
     load: PoolLoad | None = None
     demand: Demand | None = None
     busy_pods: int | None = None
-    """Pods that run tasks; known when pods were to go."""
+    """Pods that run tasks; ``None`` unless a scale-in was attempted."""
     history: History
 
     @property
     def action(self) -> Action:
-        """Which way it goes."""
+        """The direction of the change."""
         if self.desired > self.current:
             return "ScaleOut"
         return "ScaleIn" if self.desired < self.current else "Hold"
 
     @property
     def message(self) -> str:
-        """The decision in a sentence, for people."""
+        """The decision as a sentence for Events and the status."""
         limits = f"; limited by {', '.join(self.limited_by)}" if self.limited_by else ""
         if self.load is None or self.demand is None:
-            return f"{self.current} pods are kept as they are{limits}"
+            return f"the number of pods stays at {self.current}{limits}"
         return (
             f"{self.load.pending:.0f} pending, {self.load.active:.0f} active, {self.load.due_soon:.0f} due soon, "
             f"{self.load.arrivals_per_s:.3g}/s of {self.demand.task_s:.3g} s each, "

@@ -1,4 +1,4 @@
-"""How many pods the queues need, before anything slows the change down."""
+"""Demand: the slots and pods that the queues need, before bounds, windows and policies."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from queuecontroller.plan.load import PoolLoad, QueueLoad
 from queuecontroller.plan.spec import PoolSpec
 
 _ROUNDING = 1e-9
-"""Keeps 3.0000000000000004 pods from becoming four."""
+"""Tolerance of rounding up: 3.0000000000000004 pods are three."""
 
 
 class Demand(msgspec.Struct, frozen=True, kw_only=True):
-    """What the queues need, and why."""
+    """The need of the queues, by target."""
 
     slots: float
-    """Tasks that should run at once, by Little's law; 0 without a drain target."""
+    """Tasks to run concurrently, by Little's law; 0 without a drain target."""
     drain_replicas: float
     depth_replicas: float
     running_replicas: int
-    """Pods that the running tasks fill."""
+    """Pods that running tasks fill."""
     task_s: float
-    """Seconds per task, weighted by what each queue needs."""
+    """Mean seconds per task, weighted by the slots that each queue needs."""
 
     @property
     def replicas(self) -> float:
@@ -31,15 +31,15 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.drain_replicas, self.depth_replicas, self.running_replicas)
 
     @property
-    def decisive(self) -> str:
-        """What asks for the most pods, in CamelCase."""
+    def reason(self) -> str:
+        """The target that asks for the most pods, in CamelCase."""
         if self.replicas == self.running_replicas:
             return "RunningTasks"
         return "DrainTarget" if self.drain_replicas >= self.depth_replicas else "DepthTarget"
 
 
 def measure_demand(spec: PoolSpec, load: PoolLoad) -> Demand:
-    """What ``load`` needs by the targets of ``spec``."""
+    """The demand of ``load`` for the targets of ``spec``."""
     slots = [_needed_slots(spec, queue) for queue in load.queues]
     tasks_per_replica = spec.target.tasks_per_replica
     return Demand(
@@ -57,25 +57,25 @@ def round_up(replicas: float) -> int:
 
 
 def _needed_slots(spec: PoolSpec, queue: QueueLoad) -> float:
-    """Slots that arrivals keep busy, by Little's law, and those that the backlog wants for the drain time besides.
+    """Slots for steady arrivals, by Little's law, plus slots that drain the backlog within the target time.
 
-    Little's law tells where things settle: rate x seconds per task. Until new pods run, they are on the way there from
-    the tasks that run now; with tasks that last longer than pods take to start, they have hardly left.
+    Little's law gives the concurrency in equilibrium: rate x seconds per task. Concurrency approaches it exponentially
+    from the tasks that run now. With tasks much longer than the horizon, it is still near its present value then.
     """
     if spec.target.drain is None:
         return 0.0
     task_s = _task_s(spec, queue)
     rate = queue.arrivals_per_s or 0.0
     horizon_s = max(spec.look_ahead, spec.target.drain)
-    staying = math.exp(-horizon_s / task_s) if task_s > 0 else 0.0
-    settled = rate * task_s
-    steady = settled + (queue.active - settled) * staying
-    # Room is for what chance brings: where nothing arrives, there is none.
-    room = 100 / spec.target.utilization if rate > 0 else 1.0
+    remaining = math.exp(-horizon_s / task_s) if task_s > 0 else 0.0
+    equilibrium = rate * task_s
+    expected = equilibrium + (queue.active - equilibrium) * remaining
+    # Headroom absorbs bursts of arrivals; without arrivals none is needed.
+    headroom = 100 / spec.target.utilization if rate > 0 else 1.0
     draining = queue.backlog * task_s / spec.target.drain
-    # No more slots than there are tasks for them by then: long tasks cannot share a slot.
-    fillable = (queue.active + rate * horizon_s) * room + queue.backlog
-    return min(steady * room + draining, fillable)
+    # No more slots than tasks to fill them: one long task cannot be split over several slots.
+    fillable = (queue.active + rate * horizon_s) * headroom + queue.backlog
+    return min(expected * headroom + draining, fillable)
 
 
 def _task_s(spec: PoolSpec, queue: QueueLoad) -> float:

@@ -1,4 +1,4 @@
-"""What the queues of a pool hold and need, as measured."""
+"""Load: measured state of a pool's queues."""
 
 from __future__ import annotations
 
@@ -8,70 +8,70 @@ import msgspec
 
 
 class QueueLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """One queue at one moment."""
+    """The load of one queue."""
 
     pending: float = 0
-    """Tasks that wait."""
+    """Pending tasks."""
     active: float = 0
-    """Tasks that run."""
+    """Running tasks."""
     due_soon: float = 0
-    """Scheduled tasks and retries that fall due within the look-ahead."""
+    """Scheduled tasks and retries due within the look-ahead."""
     arrivals_per_s: float | None = None
-    """Tasks that become pending, per second; ``None`` until two readings lie far enough apart."""
+    """Tasks that become pending per second; ``None`` until two readings are far enough apart."""
     task_s: float | None = None
-    """How long a task runs on average; ``None`` until one has ended."""
+    """Mean seconds per task; ``None`` until one has ended."""
     least_task_s: float = 0
-    """What the running tasks have shown so far: while none has ended, a task runs at least so long."""
+    """Lower bound of ``task_s`` while no task has ended, from the time that tasks have run so far."""
     longest_task_s: float = math.inf
-    """No task has been seen to run longer; infinite while none has ended, or when one has outgrown the histogram."""
+    """Upper bound of the seconds per task; infinite until one has ended, or beyond the histogram's last bucket."""
 
     @property
     def backlog(self) -> float:
-        """Tasks that wait or soon will."""
+        """Pending tasks, and those due soon."""
         return self.pending + self.due_soon
 
 
 class PoolLoad(msgspec.Struct, frozen=True):
-    """All queues of a pool at one moment."""
+    """The load of all queues of a pool."""
 
     queues: tuple[QueueLoad, ...]
 
     @property
     def pending(self) -> float:
-        """Tasks that wait."""
+        """Pending tasks."""
         return sum(each.pending for each in self.queues)
 
     @property
     def active(self) -> float:
-        """Tasks that run."""
+        """Running tasks."""
         return sum(each.active for each in self.queues)
 
     @property
     def due_soon(self) -> float:
-        """Scheduled tasks and retries that fall due within the look-ahead."""
+        """Scheduled tasks and retries due within the look-ahead."""
         return sum(each.due_soon for each in self.queues)
 
     @property
     def backlog(self) -> float:
-        """Tasks that wait or soon will."""
+        """Pending tasks, and those due soon."""
         return self.pending + self.due_soon
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether no task runs, waits or is due soon."""
         return self.backlog <= 0 and self.active <= 0
 
     @property
     def has_rates(self) -> bool:
-        """Whether arrivals have been measured long enough."""
+        """Whether the arrival rates of all queues are known."""
         return all(each.arrivals_per_s is not None for each in self.queues)
 
     @property
     def arrivals_per_s(self) -> float:
-        """Tasks that become pending, per second, as far as measured."""
+        """Tasks that become pending per second; unknown rates count as 0."""
         return sum(each.arrivals_per_s or 0.0 for each in self.queues)
 
     @property
     def longest_task_s(self) -> float:
-        """No task has been seen to run longer."""
+        """Upper bound of the seconds per task."""
         return max((each.longest_task_s for each in self.queues), default=0.0)

@@ -1,4 +1,4 @@
-"""Loads from readings: rates and durations out of counters that may start anew."""
+"""Load meter: arrival rates and task durations from successive readings of counters, which may be reset."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ import msgspec
 from queuecontroller.plan.load import PoolLoad, QueueLoad
 
 RATE_WINDOW_S = 60.0
-"""Arrivals are an average over so long, or over the time of a task where that is longer: of long tasks few come."""
+"""Averaging window of arrival rates; longer for tasks that take longer, because few of those arrive."""
 DURATION_WINDOW_S = 300.0
-"""Durations are those of so long."""
-LEAST_SAMPLES = 10
-"""With fewer tasks ended within the window, all that were ever measured count."""
+"""Averaging window of task durations."""
+MIN_SAMPLES = 10
+"""With fewer tasks ended within the window, the duration is averaged over all time."""
 
 Counter = Mapping[tuple[str, ...], float]
-"""Labels -> total."""
+"""Label values -> total."""
 
 
 class QueueReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a queue's metrics said at a moment."""
+    """The metrics of one queue at one time."""
 
     pending: float = 0
     active: float = 0
     oldest_pending_s: float = 0
     due: Mapping[float, float] = {}
-    """Seconds ahead -> tasks that fall due until then."""
+    """Seconds ahead -> tasks due within that time."""
     ended: Counter = {}
-    """Attempts ended, by type and outcome."""
+    """Attempts that ended, by type and outcome."""
     run_s: Counter = {}
-    """Seconds that attempts ran, by type."""
+    """Total run time of attempts in seconds, by type."""
     runs: Counter = {}
-    """Attempts measured, by type."""
+    """Attempts with a measured run time, by type."""
     runs_within: Mapping[float, float] = {}
-    """Seconds -> attempts that ran no longer; all types."""
+    """Cumulative histogram of run times over all types: seconds -> attempts that ran no longer."""
 
 
 EMPTY_QUEUE = QueueReading()
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the metrics of all queues said at a moment."""
+    """The metrics of all queues at one time."""
 
     at_s: float
     queues: Mapping[str, QueueReading]
 
     def queue(self, name: str) -> QueueReading:
-        """One queue; an empty one where none was told of."""
+        """The reading of one queue; an empty one for an unknown queue."""
         return self.queues.get(name, EMPTY_QUEUE)
 
 
 class LoadMeter:
-    """Turns readings into loads. Keeps those of the last minutes.
+    """Turns readings into loads. Remembers the readings of the last minutes.
 
     Args:
-        queues: the pool's.
-        look_ahead_s: within which due tasks count.
-        least_span_s: readings that are closer give no rate.
+        queues: the pool's queues.
+        look_ahead_s: scheduled tasks due within this time count as backlog, in seconds.
+        min_span_s: shortest time between two readings that gives a rate, in seconds.
     """
 
-    def __init__(self, queues: tuple[str, ...], look_ahead_s: float, least_span_s: float) -> None:
+    def __init__(self, queues: tuple[str, ...], look_ahead_s: float, min_span_s: float) -> None:
         self._queues = queues
         self._look_ahead_s = look_ahead_s
-        self._least_span_s = least_span_s
+        self._min_span_s = min_span_s
         self._readings: deque[Reading] = deque()
 
     def measure(self, reading: Reading) -> PoolLoad:
-        """The load by a new reading; one that is older than the last gives the last one's rates."""
+        """The load at a new reading; a reading no newer than the last one leaves rates unchanged."""
         if not self._readings or reading.at_s > self._readings[-1].at_s:
             self._readings.append(reading)
         while self._readings[0].at_s < reading.at_s - DURATION_WINDOW_S:
@@ -95,12 +95,12 @@ class LoadMeter:
         )
 
     def _arrivals_per_s(self, name: str) -> float | None:
-        """What left the queue and what it grew by: that is what came, be it new, due or tried again."""
+        """Arrivals, whether new, due or retried: tasks that left the queue plus the growth of the queue."""
         newest = self._readings[-1]
         window_s = max(RATE_WINDOW_S, self._task_s(name) or 0.0)
         recent = [each for each in self._readings if each.at_s >= newest.at_s - window_s]
         span_s = newest.at_s - recent[0].at_s
-        if span_s < self._least_span_s or span_s <= 0:
+        if span_s < self._min_span_s or span_s <= 0:
             return None
         queues = [each.queue(name) for each in recent]
         ended = sum(increase(one.ended, next_one.ended) for one, next_one in pairwise(queues))
@@ -111,19 +111,19 @@ class LoadMeter:
         queues = [each.queue(name) for each in self._readings]
         pairs = list(pairwise(queues))
         runs = sum(increase(one.runs, next_one.runs) for one, next_one in pairs)
-        if runs >= LEAST_SAMPLES:
+        if runs >= MIN_SAMPLES:
             return sum(increase(one.run_s, next_one.run_s) for one, next_one in pairs) / runs
         runs = sum(queues[-1].runs.values())
         return sum(queues[-1].run_s.values()) / runs if runs else None
 
     def _least_task_s(self, name: str) -> float:
-        """Slot-seconds spent on a first task that has not ended: the likeliest duration is no less."""
+        """Seconds that one slot has been busy without a task ending: a lower bound of the duration."""
         pairs = pairwise(self._readings)
         return sum(min(one.queue(name).active, 1.0) * (other.at_s - one.at_s) for one, other in pairs)
 
 
 def increase(before: Counter, after: Counter) -> float:
-    """By how much counters grew; one that is less than before has started anew from zero."""
+    """Increase of counters. A counter that is lower than before was reset to zero in between."""
     grown = 0.0
     for labels, total in after.items():
         earlier = before.get(labels, 0.0)
@@ -132,7 +132,7 @@ def increase(before: Counter, after: Counter) -> float:
 
 
 def _due_within(due: Mapping[float, float], seconds: float) -> float:
-    """Tasks due within a time, read off the line through those times that are known."""
+    """Tasks due within ``seconds``, by linear interpolation between the known times."""
     points = sorted(due.items())
     if not points:
         return 0.0
@@ -148,6 +148,6 @@ def _due_within(due: Mapping[float, float], seconds: float) -> float:
 
 
 def _longest_task_s(runs_within: Mapping[float, float]) -> float:
-    """The bound of the highest bucket that holds a task; infinite while nothing is known."""
+    """The upper bound of the highest bucket that holds a task; infinite without tasks."""
     total = max(runs_within.values(), default=0.0)
     return min((bound for bound, runs in runs_within.items() if total and runs >= total), default=math.inf)

@@ -1,4 +1,4 @@
-"""What a WorkerPool says, typed. The defaults are those of the CustomResourceDefinition."""
+"""Typed spec of a WorkerPool, with the defaults of the CustomResourceDefinition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from queuecontroller.errors import InvalidPool
+from queuecontroller.errors import InvalidSpec
 from queuecore.domain.duration import parse_duration
 from queuecore.errors import InvalidDuration
 
@@ -22,7 +22,7 @@ class Seconds(float):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """By how much the number of pods may change within a time."""
+    """The largest change of the number of pods within a period."""
 
     type: Literal["Pods", "Percent"]
     value: Count
@@ -30,7 +30,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class ScalingRules(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How fast the number of pods may change in one direction."""
+    """Scaling rules for one direction."""
 
     stabilization_window: Seconds
     select_policy: Literal["Max", "Min", "Disabled"] = "Max"
@@ -38,14 +38,14 @@ class ScalingRules(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ScaleUp(ScalingRules, frozen=True, rename="camel", kw_only=True):
-    """Rules for more pods."""
+    """Rules for scale-out."""
 
     stabilization_window: Seconds = Seconds(0)
     policies: tuple[Policy, ...] = (Policy("Percent", 400, Seconds(15)), Policy("Pods", 10, Seconds(15)))
 
 
 class ScaleDown(ScalingRules, frozen=True, rename="camel", kw_only=True):
-    """Rules for fewer pods."""
+    """Rules for scale-in."""
 
     stabilization_window: Seconds = Seconds(300)
     policies: tuple[Policy, ...] = (Policy("Percent", 100, Seconds(15)),)
@@ -53,14 +53,14 @@ class ScaleDown(ScalingRules, frozen=True, rename="camel", kw_only=True):
 
 
 class Behavior(msgspec.Struct, frozen=True, rename="camel"):
-    """How fast the number of pods may change."""
+    """Scaling rules for both directions."""
 
     scale_up: ScaleUp = ScaleUp()
     scale_down: ScaleDown = ScaleDown()
 
 
 class Target(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What is aimed at."""
+    """Scaling targets."""
 
     drain: Seconds | None = None
     tasks_per_replica: Count | None = None
@@ -69,7 +69,7 @@ class Target(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class TargetRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The object that is scaled."""
+    """Reference to the scaled object."""
 
     api_version: Literal["apps/v1"] = "apps/v1"
     kind: Literal["Deployment"] = "Deployment"
@@ -84,7 +84,7 @@ class PrometheusRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class MetricsRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Where the state of the queues is read."""
+    """Source of queue metrics and of the workers' busy slots."""
 
     endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
     prometheus: PrometheusRef | None = None
@@ -94,7 +94,7 @@ class MetricsRef(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class PoolSpec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What a pool is to keep."""
+    """The spec of a pool."""
 
     scale_target_ref: TargetRef
     queues: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -121,15 +121,15 @@ class PoolSpec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def read_spec(spec: Mapping[str, Any]) -> PoolSpec:
-    """The spec of a WorkerPool, typed. The cluster's schema is not relied on: it may be an older or an edited one.
+    """Validate a spec. The API server's validation is not trusted: its schema may be older, or edited.
 
     Raises:
-        InvalidPool: it cannot be used; the message says what is wrong with it.
+        InvalidSpec: the spec is invalid; the message names the field.
     """
     try:
         return msgspec.convert(spec, PoolSpec, dec_hook=_read_duration)
     except (msgspec.ValidationError, ValueError) as error:
-        raise InvalidPool(f"spec: {error}") from None
+        raise InvalidSpec(f"spec: {error}") from None
 
 
 def _read_duration(kind: type, value: object) -> object:

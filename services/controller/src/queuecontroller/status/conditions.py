@@ -1,14 +1,15 @@
-"""A pool's conditions, and the Events that go with their changes."""
+"""Conditions of a WorkerPool."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
 from queuecontroller.errors import ReadingFailed
 from queuecontroller.plan.decision import Decision
+from queuecontroller.status.timestamp import format_time
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -20,43 +21,47 @@ class Condition(msgspec.Struct, frozen=True):
     message: str
 
 
-class Notice(NamedTuple):
-    """Something to tell as an Event."""
-
-    type: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-
-
-def judge(decision: Decision, problem: ReadingFailed | None) -> list[Condition]:
-    """The conditions of a pool that is kept.
+def build_conditions(decision: Decision, metrics_error: ReadingFailed | None) -> list[Condition]:
+    """The conditions of a pool after a successful reconciliation.
 
     Args:
-        decision: what was done.
-        problem: why the queues could not be read.
+        decision: as applied.
+        metrics_error: why the queue metrics could not be read, if so.
     """
     limits = ", ".join(decision.limited_by)
     return [
-        Condition("Ready", "True", "Kept", "the pool is kept"),
-        Condition("MetricsAvailable", "True", "Read", "the state of the queues is known")
-        if problem is None
-        else Condition("MetricsAvailable", "False", problem.reason, f"{problem}; the pods stay as they are"),
+        Condition("Ready", "True", "Kept", "the pool is reconciled"),
+        Condition("MetricsAvailable", "True", "Read", "queue metrics are available")
+        if metrics_error is None
+        else Condition(
+            "MetricsAvailable", "False", metrics_error.reason, f"{metrics_error}; the number of pods stays unchanged"
+        ),
         Condition("ScalingLimited", "True", decision.limited_by[-1], f"limited by {limits}")
         if decision.limited_by
         else Condition("ScalingLimited", "False", "Unlimited", "there are as many pods as are needed"),
     ]
 
 
-def find_notices(before: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]) -> list[Notice]:
-    """Events for conditions that got worse, or better again. Limits are daily life: they make no Event."""
-    known = {each.get("type"): (each.get("status"), each.get("reason")) for each in before}
-    notices = []
-    for each in conditions:
-        status, reason = known.get(each.type, ("True", ""))
-        if each.type == "ScalingLimited":
-            continue
-        if each.status == "False" and (status, reason) != ("False", each.reason):
-            notices.append(Notice("Warning", each.reason, each.message))
-        if each.status == "True" and status == "False":
-            notices.append(Notice("Normal", f"{each.type}Again", each.message))
-    return notices
+def condition_fields(
+    conditions: Sequence[Condition], before: Sequence[Mapping[str, Any]], generation: int, now_s: float
+) -> list[dict[str, Any]]:
+    """``status.conditions``. ``lastTransitionTime`` changes only with the status of a condition.
+
+    Args:
+        conditions: the new conditions.
+        before: ``status.conditions`` as last written.
+        generation: the generation of the pool.
+        now_s: Unix seconds.
+    """
+    since = {(each.get("type"), each.get("status")): each.get("lastTransitionTime") for each in before}
+    return [
+        {
+            "type": each.type,
+            "status": each.status,
+            "reason": each.reason,
+            "message": each.message,
+            "observedGeneration": generation,
+            "lastTransitionTime": since.get((each.type, each.status)) or format_time(now_s),
+        }
+        for each in conditions
+    ]

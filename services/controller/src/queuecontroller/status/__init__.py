@@ -1,0 +1,1 @@
+"""Status of a WorkerPool: conditions, last decision, stored history, Events."""
