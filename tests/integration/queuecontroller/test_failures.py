@@ -18,21 +18,21 @@ TWO_VALUES = (
 )
 
 
-async def test_pool_says_so_when_its_deployment_is_missing(kept: PoolNamespace) -> None:
-    kept.queues.pending = 30
-    await kept.create_pool()
-    await kept.stays("Ready", "TargetNotFound")
+async def test_pool_reports_target_not_found_when_its_deployment_is_missing(reconciled: PoolNamespace) -> None:
+    reconciled.queues.pending = 30
+    await reconciled.create_pool()
+    await reconciled.wait_for_failure("Ready", "TargetNotFound")
 
-    await kept.create_deployment(1)
+    await reconciled.create_deployment(1)
 
-    await kept.has(3)
-    await kept.is_well("Ready")
-    assert "TargetNotFound" in await kept.reasons()
-    await eventually(lambda: _has_event(kept, "ReadyAgain"))
+    await reconciled.wait_for_replicas(3)
+    await reconciled.wait_for_condition("Ready")
+    assert "TargetNotFound" in await reconciled.reasons()
+    await eventually(lambda: _has_event(reconciled, "ReadyAgain"))
 
 
 @pytest.mark.parametrize(
-    ("lie", "reason"),
+    ("fault", "reason"),
     [
         ({"status": 500}, "ReadingFailed"),
         ({"delay_s": 1.5}, "ReadingFailed"),
@@ -45,35 +45,35 @@ async def test_pool_says_so_when_its_deployment_is_missing(kept: PoolNamespace) 
     ],
     ids=["error", "slow", "garbage", "nan", "two-values", "no-queues", "negative", "contradictory"],
 )
-async def test_pool_holds_when_metrics_cannot_be_relied_on(
-    kept: PoolNamespace, lie: dict[str, object], reason: str
+async def test_pool_holds_when_metrics_are_unusable(
+    reconciled: PoolNamespace, fault: dict[str, object], reason: str
 ) -> None:
-    await kept.create_deployment(3)
-    for name, value in lie.items():
-        setattr(kept.queues, name, value)
+    await reconciled.create_deployment(3)
+    for name, value in fault.items():
+        setattr(reconciled.queues, name, value)
 
-    await kept.create_pool()
-    await kept.stays("MetricsAvailable", reason)
+    await reconciled.create_pool()
+    await reconciled.wait_for_failure("MetricsAvailable", reason)
 
-    assert await kept.replicas() == 3
-    decision = (await kept.status())["lastDecision"]
+    assert await reconciled.replicas() == 3
+    decision = (await reconciled.status())["lastDecision"]
     assert (decision["action"], decision["reason"]) == ("Hold", reason)
-    await eventually(lambda: _has_event(kept, reason))
-    honest = Queues(pending=50)
-    for name in lie:
-        setattr(kept.queues, name, getattr(honest, name))
-    kept.queues.pending = 50
-    await kept.has(5)
-    await kept.is_well("MetricsAvailable")
+    await eventually(lambda: _has_event(reconciled, reason))
+    healthy = Queues(pending=50)
+    for name in fault:
+        setattr(reconciled.queues, name, getattr(healthy, name))
+    reconciled.queues.pending = 50
+    await reconciled.wait_for_replicas(5)
+    await reconciled.wait_for_condition("MetricsAvailable")
 
 
-async def test_pool_holds_when_nobody_answers_for_its_metrics(kept: PoolNamespace) -> None:
-    await kept.create_deployment(2)
+async def test_pool_holds_when_its_metrics_endpoint_is_unreachable(reconciled: PoolNamespace) -> None:
+    await reconciled.create_deployment(2)
 
-    await kept.create_pool(metrics={"endpoint": "http://127.0.0.1:9/metrics"})
+    await reconciled.create_pool(metrics={"endpoint": "http://127.0.0.1:9/metrics"})
 
-    await kept.stays("MetricsAvailable", "ReadingFailed")
-    assert await kept.replicas() == 2
+    await reconciled.wait_for_failure("MetricsAvailable", "ReadingFailed")
+    assert await reconciled.replicas() == 2
 
 
 @pytest.mark.parametrize(
@@ -86,166 +86,168 @@ async def test_pool_holds_when_nobody_answers_for_its_metrics(kept: PoolNamespac
     ],
     ids=["403", "429", "500", "422"],
 )
-async def test_pool_recovers_when_kubernetes_refused_for_a_while(
-    kept: PoolNamespace, cluster: KubeServer, refusal: Refusal, reason: str
+async def test_pool_recovers_when_kubernetes_rejects_requests_for_a_while(
+    reconciled: PoolNamespace, cluster: KubeServer, refusal: Refusal, reason: str
 ) -> None:
     api = cluster.need_stand_in()
-    await kept.create_deployment(1)
-    kept.queues.pending = 40
-    api.faults.append(Fault("PATCH", f"{kept.namespace}.*/scale$", refusal))
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 40
+    api.faults.append(Fault("PATCH", f"{reconciled.namespace}.*/scale$", refusal))
 
-    await kept.create_pool()
-    await kept.stays("Ready", reason)
+    await reconciled.create_pool()
+    await reconciled.wait_for_failure("Ready", reason)
 
-    assert await kept.replicas() == 1
+    assert await reconciled.replicas() == 1
     api.faults.clear()
-    await kept.has(4)
-    await kept.is_well("Ready")
+    await reconciled.wait_for_replicas(4)
+    await reconciled.wait_for_condition("Ready")
 
 
-async def test_pool_decides_anew_when_somebody_else_was_faster(
-    kept: PoolNamespace, cluster: KubeServer, controller: ServiceProcess
+async def test_pool_is_reconciled_again_when_a_write_conflicts(
+    reconciled: PoolNamespace, cluster: KubeServer, controller: ServiceProcess
 ) -> None:
     api = cluster.need_stand_in()
-    await kept.create_deployment(1)
-    kept.queues.pending = 40
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 40
     conflict = Refusal(409, "Conflict", "the object has been modified")
-    api.faults.append(Fault("PATCH", f"{kept.namespace}.*/scale$", conflict))
+    api.faults.append(Fault("PATCH", f"{reconciled.namespace}.*/scale$", conflict))
 
-    await kept.create_pool()
-    labels = f'{{namespace="{kept.namespace}",pool="pool",reason="Conflict"}}'
+    await reconciled.create_pool()
+    labels = f'{{namespace="{reconciled.namespace}",pool="pool",reason="Conflict"}}'
     await eventually(lambda: controller.find_metric(f"taskyard_workerpool_failures_total{labels}"))
 
-    assert await kept.condition("Ready") != ("False", "Conflict")
+    assert await reconciled.condition("Ready") != ("False", "Conflict")
     api.faults.clear()
-    await kept.has(4)
+    await reconciled.wait_for_replicas(4)
 
 
-async def test_pool_is_kept_when_its_status_cannot_be_written(kept: PoolNamespace, cluster: KubeServer) -> None:
+async def test_pool_scales_when_its_status_cannot_be_written(reconciled: PoolNamespace, cluster: KubeServer) -> None:
     api = cluster.need_stand_in()
-    await kept.create_deployment(1)
-    kept.queues.pending = 40
-    api.faults.append(Fault("PATCH", f"{kept.namespace}.*/status$", Refusal(500, "InternalError", "broken")))
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 40
+    api.faults.append(Fault("PATCH", f"{reconciled.namespace}.*/status$", Refusal(500, "InternalError", "broken")))
 
-    await kept.create_pool()
+    await reconciled.create_pool()
 
-    await kept.has(4)
+    await reconciled.wait_for_replicas(4)
     api.faults.clear()
-    await eventually(kept.status)
-    assert (await kept.status())["replicas"] == 4
+    await eventually(reconciled.status)
+    assert (await reconciled.status())["replicas"] == 4
 
 
-@pytest.mark.parametrize("forgetful", [False, True], ids=["cut", "gone"])
-async def test_pools_are_followed_when_watches_were_dropped(
-    kept: PoolNamespace, cluster: KubeServer, forgetful: bool
+@pytest.mark.parametrize("compacted", [False, True], ids=["closed", "compacted"])
+async def test_pools_are_reconciled_when_watches_were_dropped(
+    reconciled: PoolNamespace, cluster: KubeServer, compacted: bool
 ) -> None:
     api = cluster.need_stand_in()
-    await kept.create_deployment(1)
-    await kept.create_pool(minReplicas=1)
-    await kept.decided(1)
+    await reconciled.create_deployment(1)
+    await reconciled.create_pool(minReplicas=1)
+    await reconciled.wait_for_reconcile(1)
 
-    if forgetful:
-        cluster.background.call(api.objects.forget_changes)
+    if compacted:
+        cluster.background.call(api.objects.compact)
     assert cluster.background.call(api.drop_watches)
-    await kept.edit_pool(minReplicas=2)
-    await kept.has(2)
+    await reconciled.edit_pool(minReplicas=2)
+    await reconciled.wait_for_replicas(2)
 
-    await kept.create_deployment(1, name="other")
-    await kept.create_pool("second", scaleTargetRef={"name": "other"}, minReplicas=3)
+    await reconciled.create_deployment(1, name="other")
+    await reconciled.create_pool("second", scaleTargetRef={"name": "other"}, minReplicas=3)
 
-    async def followed() -> bool:
-        return (await kept.status("second")).get("replicas") == 3
+    async def reported() -> bool:
+        return (await reconciled.status("second")).get("replicas") == 3
 
-    await eventually(followed)
+    await eventually(reported)
 
 
-async def test_younger_pool_is_refused_when_two_have_the_same_target(kept: PoolNamespace) -> None:
-    await kept.create_deployment(1)
-    await kept.create_pool("a-older", minReplicas=2)
-    await kept.has(2)
-    older = await kept.client.get(kinds.WORKER_POOLS, "a-older")
+async def test_younger_pool_is_rejected_when_two_have_the_same_target(reconciled: PoolNamespace) -> None:
+    await reconciled.create_deployment(1)
+    await reconciled.create_pool("a-older", minReplicas=2)
+    await reconciled.wait_for_replicas(2)
+    older = await reconciled.client.get(kinds.WORKER_POOLS, "a-older")
 
     async def is_later() -> bool:
-        # Kubernetes counts creation times in whole seconds.
-        probe = await kept.client.create(kinds.DEPLOYMENTS, _bystander())
-        await kept.delete(kinds.DEPLOYMENTS, "bystander")
+        # Kubernetes rounds creation times to whole seconds.
+        probe = await reconciled.client.create(kinds.DEPLOYMENTS, _bystander())
+        await reconciled.delete(kinds.DEPLOYMENTS, "bystander")
         return bool(probe["metadata"]["creationTimestamp"] > older["metadata"]["creationTimestamp"])
 
     await eventually(is_later)
-    await kept.create_pool("younger", minReplicas=7)
-    await kept.stays("Ready", "TargetClaimed", "younger")
-    assert await kept.replicas() == 2
+    await reconciled.create_pool("younger", minReplicas=7)
+    await reconciled.wait_for_failure("Ready", "TargetClaimed", "younger")
+    assert await reconciled.replicas() == 2
 
-    await kept.delete(kinds.WORKER_POOLS, "a-older")
-    await kept.has(7)
+    await reconciled.delete(kinds.WORKER_POOLS, "a-older")
+    await reconciled.wait_for_replicas(7)
 
 
-async def test_pool_is_refused_when_an_autoscaler_has_its_target(kept: PoolNamespace) -> None:
-    await kept.create_deployment(1)
-    kept.queues.pending = 40
+async def test_pool_is_rejected_when_an_autoscaler_has_its_target(reconciled: PoolNamespace) -> None:
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 40
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": WORKER}
     spec = {"scaleTargetRef": ref, "minReplicas": 1, "maxReplicas": 3}
-    await kept.client.create(kinds.AUTOSCALERS, {"metadata": {"name": "hpa"}, "spec": spec})
+    await reconciled.client.create(kinds.AUTOSCALERS, {"metadata": {"name": "hpa"}, "spec": spec})
 
-    await kept.create_pool()
-    await kept.stays("Ready", "TargetHasAutoscaler")
+    await reconciled.create_pool()
+    await reconciled.wait_for_failure("Ready", "TargetHasAutoscaler")
 
-    assert await kept.replicas() == 1
-    message = next(each["message"] for each in (await kept.status())["conditions"] if each["type"] == "Ready")
+    assert await reconciled.replicas() == 1
+    message = next(each["message"] for each in (await reconciled.status())["conditions"] if each["type"] == "Ready")
     assert "HorizontalPodAutoscaler hpa" in message
-    await kept.delete(kinds.AUTOSCALERS, "hpa")
-    await kept.has(4)
+    await reconciled.delete(kinds.AUTOSCALERS, "hpa")
+    await reconciled.wait_for_replicas(4)
 
 
-async def test_deployment_stays_as_it_is_when_its_pool_is_deleted(
-    kept: PoolNamespace, controller: ServiceProcess
+async def test_deployment_is_unchanged_when_its_pool_is_deleted(
+    reconciled: PoolNamespace, controller: ServiceProcess
 ) -> None:
-    await kept.create_deployment(1)
-    kept.queues.pending = 40
-    await kept.create_pool()
-    await kept.has(4)
-    series = f'taskyard_workerpool_replicas{{namespace="{kept.namespace}",pool="pool"}}'
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 40
+    await reconciled.create_pool()
+    await reconciled.wait_for_replicas(4)
+    series = f'taskyard_workerpool_replicas{{namespace="{reconciled.namespace}",pool="pool"}}'
     await eventually(lambda: controller.find_metric(series))
 
-    await kept.delete(kinds.WORKER_POOLS, "pool")
+    await reconciled.delete(kinds.WORKER_POOLS, "pool")
 
     async def forgotten() -> bool:
         return await controller.find_metric(series) is None
 
     await eventually(forgotten)
-    kept.queues.pending = 90
-    assert await kept.replicas() == 4
-    assert await kept.costs() == {}
+    reconciled.queues.pending = 90
+    assert await reconciled.replicas() == 4
+    assert await reconciled.costs() == {}
 
 
-async def test_pool_says_so_when_its_spec_is_nonsense(kept: PoolNamespace, cluster: KubeServer) -> None:
+async def test_pool_reports_invalid_spec_when_its_spec_is_invalid(
+    reconciled: PoolNamespace, cluster: KubeServer
+) -> None:
     api = cluster.need_stand_in()
-    await kept.create_deployment(2)
-    await kept.create_pool(minReplicas=2)
-    await kept.decided(1)
+    await reconciled.create_deployment(2)
+    await reconciled.create_pool(minReplicas=2)
+    await reconciled.wait_for_reconcile(1)
 
     api.checks_pools = False
-    await kept.edit_pool(maxReplicas="many")
-    await kept.stays("Ready", "InvalidSpec")
-    message = next(each["message"] for each in (await kept.status())["conditions"] if each["type"] == "Ready")
+    await reconciled.edit_pool(maxReplicas="many")
+    await reconciled.wait_for_failure("Ready", "InvalidSpec")
+    message = next(each["message"] for each in (await reconciled.status())["conditions"] if each["type"] == "Ready")
     assert "maxReplicas" in message
-    assert await kept.replicas() == 2
+    assert await reconciled.replicas() == 2
 
-    await kept.edit_pool(maxReplicas=5, minReplicas=3)
-    await kept.has(3)
+    await reconciled.edit_pool(maxReplicas=5, minReplicas=3)
+    await reconciled.wait_for_replicas(3)
 
 
-async def test_pool_is_kept_when_its_status_is_nonsense(kept: PoolNamespace) -> None:
-    await kept.create_deployment(1)
-    kept.queues.pending = 30
-    await kept.create_pool(paused=True)
-    await kept.client.patch(
+async def test_pool_scales_when_its_status_is_invalid(reconciled: PoolNamespace) -> None:
+    await reconciled.create_deployment(1)
+    reconciled.queues.pending = 30
+    await reconciled.create_pool(paused=True)
+    await reconciled.client.patch(
         kinds.WORKER_POOLS, "pool", {"status": {"idleSince": "2020-01-01T00:00:00Z", "replicas": 900}}, "status"
     )
 
-    await kept.edit_pool(paused=False)
+    await reconciled.edit_pool(paused=False)
 
-    await kept.has(3)
+    await reconciled.wait_for_replicas(3)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ async def test_pool_is_kept_when_its_status_is_nonsense(kept: PoolNamespace) -> 
         ({"maxReplicas": 0}, "0 is less than the minimum of 1"),
     ],
 )
-async def test_kubernetes_refuses_a_pool_when_it_is_nonsense(
+async def test_kubernetes_rejects_a_pool_when_it_is_invalid(
     namespace: PoolNamespace, changes: dict[str, object], message: str
 ) -> None:
     spec = namespace.pool_spec(**changes)

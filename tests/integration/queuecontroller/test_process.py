@@ -26,7 +26,7 @@ from tests.support.service_process import ServiceProcess
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[KubeServer]:
-    """An API server for one test, whose controllers have a Role in the namespace ``default``, and must keep to it."""
+    """An API server for one test. Its controllers have a Role in the namespace ``default`` and must not exceed it."""
     with running_stand_in(tmp_path) as server:
         yield server
         assert server.need_stand_in().denied == []
@@ -44,12 +44,14 @@ async def home(alone: KubeServer, queue_api: tuple[QueueApi, str]) -> AsyncItera
         running.cancel()
 
 
-async def test_controller_stops_in_order_when_told(alone: KubeServer, home: PoolNamespace, tmp_path: Path) -> None:
+async def test_controller_stops_cleanly_when_it_gets_sigterm(
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
+) -> None:
     await home.create_deployment(1)
     home.queues.pending = 20
     await home.create_pool()
     with running_controller(alone.kubeconfig, tmp_path / "log", TASKYARD_LOG_LEVEL="debug") as controller:
-        await home.has(2)
+        await home.wait_for_replicas(2)
         assert [await controller.status(path) for path in ("/live", "/ready", "/metrics")] == [200, 200, 200]
 
         controller.terminate()
@@ -71,7 +73,7 @@ async def test_looks_at_a_pool_are_traced_with_all_their_requests(
     with http_collector() as collector:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"}
         with running_controller(alone.kubeconfig, tmp_path / "log", **variables) as controller:
-            await home.has(2)
+            await home.wait_for_replicas(2)
             controller.terminate()
             assert await controller.wait() == 0
     looks = [span for span in collector.spans if span.name == "keep WorkerPool"]
@@ -84,7 +86,7 @@ async def test_looks_at_a_pool_are_traced_with_all_their_requests(
     assert not any(span.failed for span in asked)
 
 
-async def test_one_controller_leads_and_another_follows_when_it_is_lost(
+async def test_follower_takes_over_when_the_leader_is_killed(
     alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     await home.create_deployment(1)
@@ -110,11 +112,11 @@ async def test_one_controller_leads_and_another_follows_when_it_is_lost(
         leader.kill()
         home.queues.pending = 30
 
-        await home.has(3)
+        await home.wait_for_replicas(3)
         assert "Resuming operations" in follower.log
 
 
-async def test_controller_goes_on_where_the_last_one_was_killed(
+async def test_new_controller_continues_when_the_last_one_was_killed(
     alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     slow = {"stabilizationWindow": "0s", "policies": [{"type": "Pods", "value": 2, "period": "10m"}]}
@@ -122,21 +124,21 @@ async def test_controller_goes_on_where_the_last_one_was_killed(
     home.queues.pending = 90
     await home.create_pool(behavior={"scaleUp": slow, "scaleDown": {"stabilizationWindow": "1h"}})
     with running_controller(alone.kubeconfig, tmp_path / "one") as one:
-        await home.has(3)
-        await home.is_limited("ScaleUpPolicy")
+        await home.wait_for_replicas(3)
+        await home.wait_for_limit("ScaleUpPolicy")
         one.kill()
 
     with running_controller(alone.kubeconfig, tmp_path / "other"):
-        await home.decided()
+        await home.wait_for_reconcile()
 
-        # The period of the policy is not over: two have been added already.
+        # The policy period has not ended: two pods have already been added in it.
         assert await home.replicas() == 3
         status = await home.status()
         assert [each["change"] for each in status["scaleEvents"]] == [2]
         assert status["recommendations"][-1]["replicas"] == 9
 
 
-async def test_request_fails_when_the_role_does_not_allow_it(
+async def test_pool_reports_forbidden_when_the_role_lacks_a_permission(
     alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     api = alone.need_stand_in()
@@ -147,24 +149,24 @@ async def test_request_fails_when_the_role_does_not_allow_it(
     await home.create_pool(minReplicas=1)
 
     with running_controller(alone.kubeconfig, tmp_path / "log"):
-        await home.stays("Ready", "Forbidden")
+        await home.wait_for_failure("Ready", "Forbidden")
 
     assert set(api.denied) == {missing}
     api.denied.clear()
     assert await home.replicas() == 2
 
 
-async def test_controller_is_not_ready_when_kubernetes_is_away(alone: KubeServer, tmp_path: Path) -> None:
+async def test_controller_is_not_ready_when_kubernetes_is_unreachable(alone: KubeServer, tmp_path: Path) -> None:
     with running_controller(alone.kubeconfig, tmp_path / "log") as controller:
         await eventually(lambda: _answers(controller, "/ready", 200))
 
-        alone.background.call(alone.need_stand_in().go_away)
+        alone.background.call(alone.need_stand_in().shut_down)
 
         await eventually(lambda: _answers(controller, "/ready", 503))
         assert await controller.status("/live") == 200
 
 
-async def test_controller_waits_when_the_kind_is_not_there_yet(
+async def test_controller_waits_when_the_crd_is_not_installed(
     alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     api = alone.need_stand_in()
@@ -176,7 +178,7 @@ async def test_controller_waits_when_the_kind_is_not_there_yet(
 
         api.hidden.clear()
 
-        await home.has(2)
+        await home.wait_for_replicas(2)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ async def test_controller_waits_when_the_kind_is_not_there_yet(
         ({"TASKYARD_CONTROLLER_NAMESPACE": "x"}, "did you mean TASKYARD_CONTROLLER_NAMESPACES?"),
     ],
 )
-def test_controller_refuses_to_start_when_its_configuration_is_wrong(
+def test_controller_exits_when_its_configuration_is_invalid(
     tmp_path: Path, variables: dict[str, str], message: str
 ) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")}

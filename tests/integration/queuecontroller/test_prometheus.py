@@ -20,7 +20,7 @@ REPLICAS = ("replica-a", "replica-b")
 
 @pytest.fixture
 def prometheus(queue_api: tuple[QueueApi, str], tmp_path: Path) -> Iterator[str]:
-    """A real Prometheus that scrapes two replicas of an api; its URL."""
+    """URL of a real Prometheus server that scrapes two replicas of an API."""
     api, url = queue_api
     targets = [{"targets": [url.removeprefix("http://")]}]
     for name in REPLICAS:
@@ -36,7 +36,7 @@ def prometheus(queue_api: tuple[QueueApi, str], tmp_path: Path) -> Iterator[str]
 
 
 async def read(client: httpx.AsyncClient, url: str, **changes: float) -> Reading | None:
-    """What the source reads; nothing while there is nothing yet."""
+    """The reading of the source; ``None`` while samples are missing."""
     stale_after = Seconds(changes.get("stale_after", 60))
     ref = MetricsRef(prometheus=PrometheusRef(url=url, selector='job=~"replica-.*"'), stale_after=stale_after)
     try:
@@ -57,9 +57,7 @@ async def test_queues_are_read_once_when_prometheus_scrapes_two_replicas(prometh
         assert max(queue.runs_within.values()) == 100
 
 
-async def test_queues_are_missing_when_prometheus_scrapes_no_more(
-    prometheus: str, queue_api: tuple[QueueApi, str]
-) -> None:
+async def test_queues_are_missing_when_scrapes_fail(prometheus: str, queue_api: tuple[QueueApi, str]) -> None:
     async with httpx.AsyncClient() as client:
         await eventually(lambda: read(client, prometheus))
 

@@ -1,4 +1,4 @@
-"""Servers of a test run, in a thread with an event loop of its own: tests come and go, the servers stay."""
+"""Background servers of a test session, in a thread with its own event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Background:
-    """An event loop in a thread."""
+    """An event loop in a thread, with HTTP servers that outlive single tests."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -37,7 +37,7 @@ class Background:
         self._kept.append(asyncio.ensure_future(work))
 
     def serve(self, app: web.Application) -> str:
-        """Serve ``app`` on a free port; its URL."""
+        """Serve ``app`` on a free port; the URL."""
         return self.run(self._serve(app))
 
     def stop(self) -> None:

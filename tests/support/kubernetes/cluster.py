@@ -1,4 +1,4 @@
-"""The Kubernetes API that the tests run against: the stand-in, or a real cluster."""
+"""Kubernetes API under test: the in-memory stand-in, or a real cluster."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.support.kubernetes.kube_api import ADMIN_TOKEN, CONTROLLER_TOKEN, Kub
 
 
 class KubeServer(NamedTuple):
-    """How to reach it."""
+    """Access to the Kubernetes API under test."""
 
     url: str
     headers: dict[str, str]
     tls: ssl.SSLContext | bool
     kubeconfig: Path
-    """For the controller."""
+    """Credentials of the controller."""
     background: Background
     stand_in: KubeApi | None
-    """``None`` for a real one."""
+    """``None`` for a real cluster."""
     has_controllers: bool = False
-    """Whether Deployments get their pods without our help."""
+    """Whether the cluster runs the controllers that create pods of Deployments."""
 
     def need_stand_in(self) -> KubeApi:
         if self.stand_in is None:
-            pytest.skip("a real API server cannot be told to fail")
+            pytest.skip("a real API server cannot inject faults")
         return self.stand_in
 
 
@@ -52,7 +52,7 @@ def running_stand_in(folder: Path, *, clusterwide: bool = False) -> Iterator[Kub
 
 
 def write_kubeconfig(folder: Path, url: str, token: str, *, insecure: bool = False) -> Path:
-    """A kubeconfig for the controller."""
+    """Write a kubeconfig for the controller."""
     content = {
         "apiVersion": "v1",
         "kind": "Config",

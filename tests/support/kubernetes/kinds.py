@@ -1,4 +1,4 @@
-"""The kinds that the stand-in for a Kubernetes API serves."""
+"""Kinds that the stand-in for the Kubernetes API serves."""
 
 from __future__ import annotations
 

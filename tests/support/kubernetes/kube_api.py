@@ -1,8 +1,8 @@
-"""A stand-in for the Kubernetes API: real HTTP with the semantics of an API server, in memory.
+"""Stand-in for the Kubernetes API: an in-memory API server over real HTTP.
 
-Lists, watches (from a version, and 410 Gone), optimistic locking, generations, subresources, `/scale`, label selectors,
-merge and JSON patches, finalizers, the WorkerPool's schema, and RBAC for one user. Deployments do nothing by
-themselves: see ``replica_sets.py``.
+It has lists, watches (from a version, with 410 Gone), optimistic locking, generations, subresources, `/scale`, label
+selectors, merge and JSON patches, finalizers, the WorkerPool's schema, and RBAC for one user. It runs no controllers of
+Deployments: see ``replica_sets.py``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PATH = re.compile(
 
 
 class Fault(NamedTuple):
-    """What the API answers instead, to the controller only."""
+    """An injected error response, for the controller only."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Call(NamedTuple):
 
 
 class KubeApi:
-    """The server. All its methods run in its own event loop.
+    """The server. Call its methods from its own event loop.
 
     Args:
         clusterwide: whether the controller has a ClusterRole; else it has a Role in :data:`HOME`.
@@ -62,13 +62,13 @@ class KubeApi:
         self._clusterwide = clusterwide
         self.faults: list[Fault] = []
         self.hidden: set[Kind] = set()
-        """Kinds that are not known yet."""
-        self._away = False
+        """Kinds whose CustomResourceDefinition is not installed."""
+        self._unavailable = False
         self.denied: list[Permission] = []
         self.calls: list[Call] = []
-        """What the controller has written."""
+        """Write requests of the controller."""
         self.checks_pools = True
-        """``False`` as after an edit of the CustomResourceDefinition that lets anything through."""
+        """Whether pools are validated; ``False`` simulates an edited CustomResourceDefinition."""
         self._schema = pool_schema()
         self._watches: set[asyncio.Task[Any]] = set()
         self._discovery = _describe_apis()
@@ -78,12 +78,12 @@ class KubeApi:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         return app
 
-    def go_away(self) -> None:
-        """Answer every request with 503 from now on."""
-        self._away = True
+    def shut_down(self) -> None:
+        """Respond to every request with 503 from now on."""
+        self._unavailable = True
 
     def drop_watches(self) -> int:
-        """Cut every watch, as a restarted API server does."""
+        """Close every watch, like a restarted API server."""
         for watch in list(self._watches):
             watch.cancel()
         return len(self._watches)
@@ -97,7 +97,7 @@ class KubeApi:
             return web.json_response(status, status=refusal.status, headers=refusal.headers)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        if self._away:
+        if self._unavailable:
             raise Refusal(503, "ServiceUnavailable", "the server is shutting down")
         if request.path in self._discovery:
             return web.json_response(self._discovery[request.path])
@@ -236,7 +236,7 @@ def _scale(deployment: Object) -> Object:
 
 
 def _describe_apis() -> dict[str, Any]:
-    """What discovery answers, path by path."""
+    """Path -> discovery document."""
     groups = sorted({(each.group, each.version) for each in kinds.ALL if each.group})
     versions = [{"groupVersion": f"{group}/{version}", "version": version} for group, version in groups]
     listed = [

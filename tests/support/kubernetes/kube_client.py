@@ -1,4 +1,4 @@
-"""A client of the Kubernetes API for tests: the same for the stand-in and for a real cluster."""
+"""Test client of the Kubernetes API, for the stand-in and for a real cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an API server keeps, and what it does to objects as they are written: versions, conflicts, watches."""
+"""Object store of the API server stand-in: versions, generations, conflicts, finalizers and watches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 
 class Refusal(Exception):
-    """An answer other than 2xx."""
+    """A response other than 2xx."""
 
     def __init__(self, status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 class Objects:
-    """All objects, with a log of changes for watches."""
+    """All objects, with a change log for watches."""
 
     def __init__(self, log_length: int = 2000) -> None:
         self._objects: dict[Key, Object] = {}
@@ -74,7 +74,7 @@ class Objects:
         return await self._note("ADDED", key, content)
 
     async def replace(self, key: Key, content: Object, *, part: str = "") -> Object:
-        """Write an object anew; ``part`` is ``status`` for that subresource."""
+        """Replace an object; ``part`` is ``status`` for that subresource."""
         before = self.get(key)
         wanted = content.get("metadata", {}).get("resourceVersion")
         if wanted not in (None, "", before["metadata"]["resourceVersion"]):
@@ -108,7 +108,7 @@ class Objects:
         """Changes after a version.
 
         Raises:
-            Refusal: 410, as the log does not go back so far.
+            Refusal: 410, because the change log has been compacted since.
         """
         if since < self._dropped:
             raise Refusal(410, "Expired", f"too old resource version: {since} ({self._dropped})")
@@ -122,8 +122,8 @@ class Objects:
                 while self.version <= since:
                     await self._changed.wait()
 
-    def forget_changes(self) -> None:
-        """As after a compaction: watches must begin with a list."""
+    def compact(self) -> None:
+        """Compact the change log: older watches get 410 and must list again."""
         self._changes.clear()
         self._dropped = self.version
 
@@ -143,7 +143,7 @@ class Objects:
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
+    """Merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
     result = copy.deepcopy(target) if isinstance(target, dict) else {}

@@ -1,4 +1,4 @@
-"""WorkerPools as an API server describes them to `kubectl explain`."""
+"""OpenAPI documents of WorkerPools, for `kubectl explain`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.kubernetes.pool_schema import pool_schema
 
 
 def describe_pools() -> dict[str, Any]:
-    """What OpenAPI's paths answer."""
+    """Path -> OpenAPI document."""
     of_kind = {"group": WORKER_POOLS.group, "version": WORKER_POOLS.version, "kind": WORKER_POOLS.kind}
     path = f"{WORKER_POOLS.root}/namespaces/{{namespace}}/{WORKER_POOLS.plural}"
     listing = {"x-kubernetes-action": "list", "x-kubernetes-group-version-kind": of_kind, "responses": {}}

@@ -1,4 +1,4 @@
-"""The controller's declared Role, as an API server applies it."""
+"""RBAC of the stand-in: the controller's declared Role."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_rules() -> list[dict[str, Any]]:
 
 
 def declared_permissions(*, clusterwide: bool) -> set[Permission]:
-    """What the Role allows; as a ClusterRole the chart gives it the peerings of the whole cluster instead."""
+    """Permissions of the Role. Clusterwide, the chart grants ClusterKopfPeerings instead of KopfPeerings."""
     return {
         Permission(group, resource.replace("kopfpeerings", "clusterkopfpeerings") if clusterwide else resource, verb)
         for rule in load_rules()

@@ -1,4 +1,4 @@
-"""A namespace with a Deployment, its pods, an api and pools: what a test of the controller needs."""
+"""Test bench of the controller: a namespace with a Deployment, its pods, pools and an API."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ WORKER = "worker"
 
 
 class PoolNamespace:
+    """One namespace of the test cluster, with the API stand-in that its pools read."""
+
     def __init__(self, client: KubeClient, queues: Queues, api_url: str, replica_sets: ReplicaSets | None) -> None:
         self.client = client
         self.queues = queues
@@ -58,7 +60,7 @@ class PoolNamespace:
         return found
 
     async def pods(self) -> list[str]:
-        """Those that have not been told to stop."""
+        """Names of the pods that are not terminating."""
         found = await self.client.list(kinds.PODS, f"app={WORKER}")
         return [each["metadata"]["name"] for each in found if "deletionTimestamp" not in each["metadata"]]
 
@@ -66,6 +68,7 @@ class PoolNamespace:
         return await self.pods() == names
 
     async def costs(self) -> dict[str, str]:
+        """Pod -> deletion cost, for annotated pods."""
         found = {}
         for pod in await self.client.list(kinds.PODS, f"app={WORKER}"):
             cost = (pod["metadata"].get("annotations") or {}).get(COST)
@@ -85,51 +88,51 @@ class PoolNamespace:
         return "", ""
 
     async def reasons(self) -> list[str]:
-        """Of all Events of the namespace."""
+        """The reasons of all Events of the namespace."""
         return [each["reason"] for each in await self.client.list(kinds.EVENTS)]
 
-    async def has(self, replicas: int) -> None:
-        """Wait until there are to be so many pods."""
+    async def wait_for_replicas(self, replicas: int) -> None:
+        """Wait until the Deployment has ``replicas`` in its spec."""
 
-        async def look() -> bool:
+        async def reached() -> bool:
             return await self.replicas() == replicas
 
-        await eventually(look)
+        await eventually(reached)
 
-    async def stays(self, kind: str, reason: str, name: str = "pool") -> None:
-        """Wait until a condition is ``False`` for a reason."""
+    async def wait_for_failure(self, kind: str, reason: str, name: str = "pool") -> None:
+        """Wait until a condition is ``False`` with a reason."""
 
-        async def look() -> bool:
+        async def failed() -> bool:
             return await self.condition(kind, name) == ("False", reason)
 
-        await eventually(look)
+        await eventually(failed)
 
-    async def is_well(self, kind: str, name: str = "pool") -> None:
+    async def wait_for_condition(self, kind: str, name: str = "pool") -> None:
         """Wait until a condition is ``True``."""
 
-        async def look() -> bool:
+        async def holds() -> bool:
             return (await self.condition(kind, name))[0] == "True"
 
-        await eventually(look)
+        await eventually(holds)
 
-    async def is_limited(self, reason: str, name: str = "pool") -> None:
-        """Wait until something keeps the pool from its need."""
+    async def wait_for_limit(self, reason: str, name: str = "pool") -> None:
+        """Wait until ScalingLimited is ``True`` with a reason."""
 
-        async def look() -> bool:
+        async def limited() -> bool:
             return await self.condition("ScalingLimited", name) == ("True", reason)
 
-        await eventually(look)
+        await eventually(limited)
 
-    async def decided(self, times: int = 3, name: str = "pool") -> None:
-        """Wait until the controller has looked again: the spec is touched, which it acknowledges."""
+    async def wait_for_reconcile(self, times: int = 3, name: str = "pool") -> None:
+        """Wait until the controller has reconciled the pool: edit its spec and wait for ``observedGeneration``."""
         for number in range(times):
             await self.edit_pool(name, maxReplicas=11 + number)
             generation = (await self.client.get(kinds.WORKER_POOLS, name))["metadata"]["generation"]
 
-            async def look(generation: int = generation) -> bool:
+            async def observed(generation: int = generation) -> bool:
                 return bool((await self.status(name)).get("observedGeneration") == generation)
 
-            await eventually(look)
+            await eventually(observed)
 
     async def delete(self, kind: Kind, name: str) -> None:
         await self.client.delete(kind, name)

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition as an API server applies it: defaults, pruning, the schema and its CEL rules."""
+"""Validation by the CustomResourceDefinition: defaults, pruning, schema and CEL rules, as in an API server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pool_schema() -> Schema:
 
 
 def fill_defaults(schema: Schema, value: Any) -> Any:
-    """``value`` with the defaults of all fields that are missing, and without fields that the schema does not know."""
+    """``value`` with defaults for missing fields and without unknown fields."""
     if schema.get("type") == "object" and isinstance(value, dict) and "properties" in schema:
         filled = {}
         for name, inner in schema["properties"].items():
@@ -41,7 +41,7 @@ def fill_defaults(schema: Schema, value: Any) -> Any:
 
 
 def find_faults(schema: Schema, value: Any) -> list[str]:
-    """What an API server would refuse ``value`` for."""
+    """Validation errors of ``value``."""
     plain = jsonschema_rs.Draft4Validator(schema, validate_formats=True)
     faults = [f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in plain.iter_errors(value)]
     return faults or [*_broken_rules(schema, value, "")]

@@ -1,4 +1,4 @@
-"""A stand-in for Taskyard's api: its metrics and its list of workers, as a test says."""
+"""Stand-in for Taskyard's API: queue metrics and the list of workers, set by the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from queuecore.observe.metrics import definitions as metrics
 
 
 class Queues(msgspec.Struct):
-    """What one api tells."""
+    """State that one API reports."""
 
     pending: float = 0
     active: float = 0
@@ -26,17 +26,17 @@ class Queues(msgspec.Struct):
     """Pod -> tasks that it runs."""
     oldest: float | None = None
     text: str | None = None
-    """The metrics, word for word."""
+    """The metrics verbatim, instead of the generated ones."""
     delay_s: float = 0
     status: int = 200
     workers_status: int = 200
-    meanwhile: Callable[[], Awaitable[None]] | None = None
-    """Happens once, between the first and the second look at the workers."""
-    looks: int = 0
+    before_recheck: Callable[[], Awaitable[None]] | None = None
+    """Called once, before the second response of the list of workers."""
+    worker_requests: int = 0
 
 
 class QueueApi:
-    """Many apis in one: the first part of the path chooses."""
+    """Many APIs on one server, selected by the first path segment."""
 
     def __init__(self) -> None:
         self.apis: dict[str, Queues] = {}
@@ -55,15 +55,15 @@ class QueueApi:
 
     async def _workers(self, request: web.Request) -> web.Response:
         api = self.apis[request.match_info["name"]]
-        api.looks += 1
-        if api.looks > 1 and api.meanwhile is not None:
-            happen, api.meanwhile = api.meanwhile, None
-            await happen()
+        api.worker_requests += 1
+        if api.worker_requests > 1 and api.before_recheck is not None:
+            call, api.before_recheck = api.before_recheck, None
+            await call()
         workers = [{"worker": f"{pod}-1", "pod": pod, "busy": busy, "slots": 10} for pod, busy in api.busy.items()]
         return web.json_response(workers, status=api.workers_status)
 
 
-class _Told(CollectorRegistry):
+class _Exported(CollectorRegistry):
     def __init__(self, api: Queues) -> None:
         super().__init__()
         self._api = api
@@ -87,4 +87,4 @@ _GAUGES = (metrics.QUEUE_TASKS, metrics.QUEUE_DUE_TASKS, metrics.QUEUE_OLDEST_PE
 
 
 def expose(api: Queues) -> str:
-    return generate_latest(_Told(api)).decode()
+    return generate_latest(_Exported(api)).decode()

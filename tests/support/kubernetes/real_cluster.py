@@ -1,6 +1,6 @@
-"""A real API server as the tests' cluster: one that runs already, or the binaries of envtest.
+"""Real API server for the tests: an existing cluster, or the binaries of envtest.
 
-The controller gets a user of its own there, with the declared rules and no others.
+The controller gets its own user there, with only the declared rules.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def running_cluster(background: Background, kubeconfig: Path, folder: Path) -> KubeServer:
-    """The cluster of a kubeconfig. What the tests need is applied to it: kinds, a namespace, a user, its rules."""
+    """The cluster of a kubeconfig. The tests apply their CRDs, namespace, user and rules to it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(kubeconfig))
         info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
@@ -125,7 +125,7 @@ def _prepare(client: httpx.Client, subject: dict[str, str]) -> None:
     for path in CRDS.glob("*.yaml"):
         crd = yaml.safe_load(path.read_text())
         _apply(client, crds, crd["apiVersion"], crd["kind"], crd["metadata"]["name"], spec=crd["spec"])
-        # A kind is served a moment after its definition was taken.
+        # A kind is served shortly after its definition was accepted.
         spec = crd["spec"]
         _wait_until(client, f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}")
     _apply(client, "/api/v1/namespaces", "v1", "Namespace", HOME)

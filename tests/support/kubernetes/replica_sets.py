@@ -1,4 +1,4 @@
-"""What Kubernetes' controllers do to pods, where nobody else does it: an API server alone has none."""
+"""Stand-in for the Deployment and ReplicaSet controllers, which a bare API server lacks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ POLL_S = 0.02
 
 
 class ReplicaSets:
-    """Gives every Deployment of a namespace as many pods as it is to have.
+    """Creates and deletes the pods of every Deployment of a namespace.
 
-    Victims are chosen in the order of Kubernetes' ReplicaSet controller: not ready before ready, then by deletion cost,
+    Pods are deleted in the order of Kubernetes' ReplicaSet controller: unready before ready, then by deletion cost,
     then the youngest.
     """
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
         self._numbers = itertools.count(1)
-        self.killed: list[str] = []
+        self.deleted: list[str] = []
         self.starting = False
-        """Whether new pods stay not ready."""
+        """Whether new pods stay unready."""
 
     async def run(self) -> None:
         while True:
             for deployment in await self._client.list(kinds.DEPLOYMENTS):
-                # A test may delete it meanwhile; the next round will not find it.
+                # A test may have deleted it since; the next round does not list it.
                 with suppress(NotFound):
                     await self._reconcile(deployment)
             await asyncio.sleep(POLL_S)
@@ -41,7 +41,7 @@ class ReplicaSets:
         wanted = deployment["spec"].get("replicas", 1)
         pods = await self._client.list(kinds.PODS, ",".join(f"{name}={value}" for name, value in labels.items()))
         for pod in sorted(pods, key=_rank)[: max(0, len(pods) - wanted)]:
-            self.killed.append(pod["metadata"]["name"])
+            self.deleted.append(pod["metadata"]["name"])
             await self._client.delete(kinds.PODS, pod["metadata"]["name"])
         for _ in range(wanted - len(pods)):
             await self._start(deployment, labels)
