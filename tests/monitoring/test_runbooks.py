@@ -12,7 +12,7 @@ from tests.monitoring.prometheus_server import PrometheusServer
 from tests.monitoring.waiting import wait_until
 
 PAGES = sorted(path for path in RUNBOOKS.glob("*.md") if path.stem != "README")
-SECTIONS = ["What it means", "Is it urgent", "How to look", "What to do", "When it is a false alarm"]
+SECTIONS = ["Symptom", "Meaning", "Urgency", "Diagnosis", "Action", "False alarms"]
 each_alert = pytest.mark.parametrize("alert", read_alerts(), ids=lambda alert: alert.name)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
@@ -24,7 +24,7 @@ def test_alert_has_a_runbook_with_every_answer(alert: Rule) -> None:
     text = page.read_text("utf-8")
     assert text.startswith(f"# {alert.name}\n")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
-    assert re.search(r"^## How to look\n(?s:.*)^```", text, re.MULTILINE)
+    assert re.search(r"^## Diagnosis\n(?s:.*)^```", text, re.MULTILINE)
 
 
 def test_runbooks_are_of_alerts_that_exist() -> None:
