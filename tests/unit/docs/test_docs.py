@@ -1,4 +1,4 @@
-"""What the documentation says is so: links, targets, variables, the picture of the states."""
+"""Links, make targets, variables, metrics and tests named in the documentation exist; generated pages are current."""
 
 from __future__ import annotations
 
@@ -13,32 +13,27 @@ from docs.generate_configuration import SERVICES, TARGET, render
 from queuecore.domain.state import TRANSITIONS
 from queuecore.observe.metrics.definitions import OF_PROCESS, STORED
 from queuecore.settings.loader import describe
+from tests.unit.docs.pages import PAGES, ROOT, page_id
 
-ROOT = Path(__file__).parents[3]
-PAGES = sorted(
-    path
-    for path in ROOT.rglob("*.md")
-    if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
-)
 OUR_METRICS = re.compile(r"taskyard_[a-z_]*[a-z]")
 OUR_VARIABLES = re.compile(r"TASKYARD_[A-Z][A-Z_]*[A-Z]")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_make_targets_exist(page: Path) -> None:
     named = set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]+)", page.read_text()))
     targets = set(re.findall(r"^([a-z][a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert named <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_variables_exist(page: Path) -> None:
     rows = chain.from_iterable(describe(kind, prefix) for _, kind, prefix in SERVICES)
     known = {row.name for row in rows}
@@ -55,11 +50,11 @@ def test_metrics_page_is_current() -> None:
 
 
 def test_metrics_page_has_every_metric_once() -> None:
-    told = [each.name for _, _, definitions in generate_metrics.SECTIONS for each in definitions]
-    assert sorted(told) == sorted(each.name for each in (*STORED, *OF_PROCESS))
+    listed = [each.name for _, _, definitions in generate_metrics.SECTIONS for each in definitions]
+    assert sorted(listed) == sorted(each.name for each in (*STORED, *OF_PROCESS))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_metrics_exist(page: Path) -> None:
     named = {
         name
@@ -80,7 +75,7 @@ def test_picture_of_the_states_is_the_table() -> None:
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_tests_exist(page: Path) -> None:
     named = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", page.read_text())
     missing = [
