@@ -1,4 +1,4 @@
-"""Writes ``docs/configuration.md`` from the settings of all services: ``make docs``."""
+"""Generates ``docs/configuration.md`` from the settings of all services: ``make docs``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ TARGET = Path(__file__).with_name("configuration.md")
 HEAD = """\
 # Configuration
 
-Every process reads environment variables, and nothing else. A wrong value, and a name that does not exist, ends the
-process at its start with exit code 2 and a line for each that says what the variable takes. An empty variable counts as
-one that is not set. Durations are written as `30s`, `5m`, `1h30m` or `500ms`, sizes as `64KiB` or `1MiB`. A secret may
-be given in a file, whose name stands in the variable with `_FILE` behind its name.
+For operators and developers who set environment variables. The page lists every variable of every service with its
+values and default.
 
-`make docs` writes this page from the settings in the code.
+Environment variables are the only configuration. A process with an invalid or unknown variable exits at startup with
+code 2 and logs one line per error with the accepted values. An empty variable counts as unset. Durations are written
+as `30s`, `5m`, `1h30m` or `500ms`, sizes as `64KiB` or `1MiB`. Each secret can be read from a file: append `_FILE` to
+the variable's name and set it to the path.
+
+`make docs` generates this page from the settings in the code.
 """
 
 SERVICES: list[tuple[str, type[msgspec.Struct], str]] = [
-    ("api", api.ApiSettings, api.PREFIX),
+    ("API", api.ApiSettings, api.PREFIX),
     ("scheduler", scheduler.SchedulerSettings, scheduler.PREFIX),
     ("worker", worker.WorkerSettings, worker.PREFIX),
     ("controller", controller.ControllerSettings, controller.PREFIX),
@@ -59,7 +62,7 @@ def _group(row: VariableRow) -> tuple[bool, str]:
 
 
 def _table(rows: list[VariableRow]) -> Iterator[str]:
-    yield "| Variable | Takes | Default | Meaning |"
+    yield "| Variable | Values | Default | Meaning |"
     yield "|---|---|---|---|"
     for row in rows:
         default = f"`{row.default}`" if row.default else ""

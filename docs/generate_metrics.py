@@ -1,4 +1,4 @@
-"""Writes ``docs/metrics.md`` from the definitions of all metrics: ``make docs``."""
+"""Generates ``docs/metrics.md`` from the definitions of all metrics: ``make docs``."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ TARGET = Path(__file__).with_name("metrics.md")
 HEAD = """\
 # Metrics
 
-The api answers `/metrics` on its port; scheduler, worker and controller on their probe port. Prometheus' text form is
-the default; OpenMetrics comes to whoever asks for it (`Accept: application/openmetrics-text`), and gzip likewise.
+For operators who write queries, dashboards and alerts. The page lists every metric with labels, unit and meaning, and
+the histogram buckets.
 
-- **Stored** metrics are kept in the store, by its scripts. They survive every process, and each replica of the api
-  shows the same ones: take the maximum over replicas, not the sum, as in `max by (queue)
-  (rate(taskyard_tasks_processed_total{outcome="completed"}[5m]))`. All others count within one process and begin at 0
-  with it: add them up.
-- **Labels** have few values. A request that no route answers counts under the route `unmatched`, a method that HTTP
-  does not know as `other`. A type that no worker has registered counts as `unregistered`, one that a worker was
-  handed without having a handler for it as `unhandled`, a task that cannot be read as `unreadable`. Callers do choose
-  the names of queues.
-- **A lapsed lease** ends an attempt: it counts as `taskyard_tasks_processed_total{outcome="lost"}`, for each queue
-  and type. A success that comes late after all counts as `completed` beside it.
-- **A scrape** of the api costs one round trip to the store, and as much with ten tasks as with ten million. Queues
-  and workers that were not there at the last scrape cost one more, once. While the store is away, the scrape has the
-  process's own metrics and `taskyard_store_ready 0`.
-- **Exemplars**: where traces are on, the buckets of `taskyard_http_request_duration_seconds` and of
-  `taskyard_worker_task_duration_seconds` name the latest trace that fell into them and is kept. Only OpenMetrics
-  shows them.
+The API serves `/metrics` on its port; scheduler, worker and controller on their probe port. The default is Prometheus'
+text format; `Accept: application/openmetrics-text` selects OpenMetrics. Gzip is supported.
 
-`make docs` writes this page from the definitions in `queuecore.observe.metrics.definitions`.
+- **Stored** metrics are counted by the scripts in the store. They survive every process, and all API replicas expose
+  the same values: take the maximum over replicas, not the sum, as in `max by (queue)
+  (rate(taskyard_tasks_processed_total{outcome="completed"}[5m]))`. All other metrics are counted per process and start
+  at 0 with it: sum them.
+- **Labels** have few values. Requests that match no route have the route `unmatched`, unknown HTTP methods the method
+  `other`. Types that no worker has registered have the type `unregistered`, tasks leased by a worker without a handler
+  for them `unhandled`, tasks that cannot be decoded `unreadable`. Callers choose the names of queues.
+- **Expired leases** end an attempt, which counts as `taskyard_tasks_processed_total{outcome="lost"}` per queue and
+  type. A late success of that attempt counts as `completed` in addition.
+- **A scrape** of the API costs one round trip to the store, with ten tasks or ten million. Queues and workers that are
+  new since the last scrape cost a second one, once. During a store outage the scrape has the process's own metrics and
+  `taskyard_store_ready 0`.
+- **Exemplars**: with tracing enabled, the buckets of `taskyard_http_request_duration_seconds` and
+  `taskyard_worker_task_duration_seconds` contain the trace ID of the latest sampled observation. Only OpenMetrics
+  contains exemplars.
+
+`make docs` generates this page from the definitions in `queuecore.observe.metrics.definitions`.
 """
 
 SECTIONS: list[tuple[str, str, Sequence[Definition]]] = [
-    ("Stored", "Exposed by the api.", metrics.STORED),
-    ("Api", "Exposed by the api.", metrics.OF_API),
+    ("Stored", "Exposed by the API.", metrics.STORED),
+    ("API", "Exposed by the API.", metrics.OF_API),
     ("Scheduler", "Exposed by the scheduler.", metrics.OF_SCHEDULER),
     ("Worker", "Exposed by the worker.", metrics.OF_WORKER),
-    ("Controller", "Exposed by the controller that leads.", metrics.OF_CONTROLLER),
-    ("Calls to the store", "Exposed by api, scheduler and worker.", metrics.OF_STORE_CALLS),
-    ("Every process", "Exposed by api, scheduler, worker and controller.", metrics.OF_EVERY_PROCESS),
+    ("Controller", "Exposed by the leading controller.", metrics.OF_CONTROLLER),
+    ("Store calls", "Exposed by API, scheduler and worker.", metrics.OF_STORE_CALLS),
+    ("All processes", "Exposed by API, scheduler, worker and controller.", metrics.OF_EVERY_PROCESS),
 ]
 
 RUNTIME = """
-Beside it, each process exposes the usual metrics of Python and of its process: `process_resident_memory_bytes`,
+Each process also exposes the standard Python and process metrics: `process_resident_memory_bytes`,
 `process_cpu_seconds_total`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds`, `python_info`,
 `python_gc_collections_total`, `python_gc_objects_collected_total` and `python_gc_objects_uncollectable_total`.
 """
@@ -56,16 +58,17 @@ Beside it, each process exposes the usual metrics of Python and of its process: 
 BUCKETS = """
 ## Buckets
 
-Bounds are dense where an answer is expected and where alerts look, and get wider above. Ten to eighteen buckets keep
-a series affordable for each queue and type.
+Bounds are dense around expected values and alert thresholds, and wider above. Ten to eighteen buckets keep the number
+of series per queue and type affordable.
 
-- Requests: most take one or a few milliseconds; a body may take up to 30 s to arrive.
-- Stored durations and waits: from a millisecond to a quarter of an hour or an hour, since one system has no-op tasks
-  and transcodings side by side. Each bucket is a field in the store, so there are no more than what a heat map needs.
-- Durations in a worker: coarser, as there is one series per pod, queue and type. They find the slow pod and the
+- Requests: most take one or a few milliseconds; receiving a body may take up to 30 s.
+- Stored durations and waits: from a millisecond to a quarter of an hour or an hour, since one system runs no-op tasks
+  and video transcoding side by side. Each bucket is a field in the store, so there are only as many as a heat map
+  needs.
+- Durations per worker: coarser, since there is one series per pod, queue and type. They identify the slow pod and the
   trace.
-- Lateness: the goal is 2 ms, and minutes mean that the scheduler cannot keep up.
-- Calls to the store: well under a millisecond in one data centre.
+- Lateness: the goal is 2 ms; minutes mean that the scheduler cannot keep up.
+- Store calls: well under a millisecond within a data centre.
 
 | Histogram | Upper bounds in seconds |
 |---|---|

@@ -1,4 +1,4 @@
-"""Writes the fields of a WorkerPool into ``docs/operations/workerpool.md``, from its schema: ``make docs``."""
+"""Generates the field table in ``docs/operations/workerpool.md`` from the WorkerPool schema: ``make docs``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NOUNS = {"object": "", "array": "a list", "string": "a text", "boolean": "true 
 
 
 def render() -> str:
-    """The whole page, with the fields anew."""
+    """The whole page, with a new field table."""
     before, rest = TARGET.read_text().split(BEGIN)
     _, after = rest.split(END)
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    head = ["| Field | Takes | Default | Meaning |", "|---|---|---|---|"]
+    head = ["| Field | Values | Default | Meaning |", "|---|---|---|---|"]
     rows = head + list(_rows(schema["properties"]["spec"], ""))
     return f"{before}{BEGIN}" + "\n".join(rows) + f"\n{END}{after}"
 
@@ -32,8 +32,8 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
     for name, inner in schema.get("properties", {}).items():
         own = f"{path}{name}"
         default = _literal(inner["default"]) if inner.get("default", {}) != {} else ""
-        told = f"`{default}`" if default else "required" if name in required else ""
-        yield f"| `{own}` | {_takes(inner)} | {told} | {inner['description'].strip()} |"
+        shown = f"`{default}`" if default else "required" if name in required else ""
+        yield f"| `{own}` | {_takes(inner)} | {shown} | {inner['description'].strip()} |"
         yield from _rows(inner, f"{own}.")
         yield from _rows(inner.get("items", {}), f"{own}[].")
 
