@@ -1,4 +1,4 @@
-"""Two handlers: an async one and a plain one. Run by a worker with ``TASKYARD_WORKER_HANDLERS=tasks``."""
+"""Two handlers, async and plain, for a worker with ``TASKYARD_WORKER_HANDLERS=tasks``."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ handlers = Handlers()
 
 
 class Greeting(msgspec.Struct):
-    """Whom to greet. The api refuses tasks whose payload is of another form."""
+    """Payload of ``greet``. The API rejects tasks with another form."""
 
     name: str
     polite: bool = False
 
 
 class Numbers(msgspec.Struct):
-    """What to add up."""
+    """Payload of ``sum``."""
 
     values: list[int]
 
 
 @handlers.register("greet")
 async def greet(payload: Greeting, context: TaskContext) -> dict[str, str]:
-    """Runs in the event loop, beside many others."""
+    """Runs in the event loop, concurrently with other tasks."""
     context.logger.info("greeting")
     return {"text": f"Good day to you, {payload.name}." if payload.polite else f"Hello, {payload.name}!"}
 
 
 @handlers.register("sum")
 def add_up(payload: Numbers) -> dict[str, int]:
-    """Runs in a thread of its own, so it may block."""
+    """Runs in a thread, so it may block."""
     if not payload.values:
         raise DoNotRetry("there is nothing to add up")
     return {"total": sum(payload.values)}

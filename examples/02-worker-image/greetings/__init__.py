@@ -1,4 +1,4 @@
-"""Handlers of a task type of one's own."""
+"""Handlers of a custom task type."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ handlers = Handlers()
 
 
 class Greeting(msgspec.Struct):
-    """Whom to greet."""
+    """Payload of ``greeting``."""
 
     name: str
 
 
 @handlers.register("greeting")
 async def greet(payload: Greeting, context: TaskContext) -> str:
-    """Greet; the result is kept with the task."""
+    """Return a greeting; Taskyard stores the result with the task."""
     context.logger.info("greeted", name=payload.name)
     return f"Hello, {payload.name}!"
