@@ -192,11 +192,11 @@ async def test_controller_waits_when_the_crd_is_not_installed(
 def test_controller_exits_when_its_configuration_is_invalid(
     tmp_path: Path, variables: dict[str, str], message: str
 ) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")}
 
     done = subprocess.run(
         [sys.executable, "-m", "queuecontroller"],
-        env={**kept, "HOME": str(tmp_path), **variables},
+        env={**inherited, "HOME": str(tmp_path), **variables},
         capture_output=True,
         text=True,
         timeout=30,

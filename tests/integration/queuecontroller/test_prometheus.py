@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from queuecontroller.errors import MetricsMissing
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.source import PrometheusMetrics
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
@@ -40,7 +40,7 @@ async def read(client: httpx.AsyncClient, url: str, **changes: float) -> Reading
     stale_after = Seconds(changes.get("stale_after", 60))
     ref = MetricsRef(prometheus=PrometheusRef(url=url, selector='job=~"replica-.*"'), stale_after=stale_after)
     try:
-        return await PrometheusMetrics(Endpoints(client), ref).read()
+        return await PrometheusMetrics(EndpointClient(client), ref).read()
     except MetricsMissing:
         return None
 

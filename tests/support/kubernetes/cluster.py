@@ -27,7 +27,7 @@ class KubeServer(NamedTuple):
     stand_in: KubeApi | None
     """``None`` for a real cluster."""
     has_controllers: bool = False
-    """Whether the cluster runs the controllers that create pods of Deployments."""
+    """The cluster runs the controllers that create pods of Deployments."""
 
     def need_stand_in(self) -> KubeApi:
         if self.stand_in is None:

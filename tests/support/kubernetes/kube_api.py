@@ -68,7 +68,7 @@ class KubeApi:
         self.calls: list[Call] = []
         """Write requests of the controller."""
         self.checks_pools = True
-        """Whether pools are validated; ``False`` simulates an edited CustomResourceDefinition."""
+        """Pools are validated; ``False`` simulates an edited CustomResourceDefinition."""
         self._schema = pool_schema()
         self._watches: set[asyncio.Task[Any]] = set()
         self._discovery = _describe_apis()

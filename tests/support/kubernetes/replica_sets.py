@@ -26,7 +26,7 @@ class ReplicaSets:
         self._numbers = itertools.count(1)
         self.deleted: list[str] = []
         self.starting = False
-        """Whether new pods stay unready."""
+        """New pods stay unready."""
 
     async def run(self) -> None:
         while True:

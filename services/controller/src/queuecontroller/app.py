@@ -15,7 +15,7 @@ from queuecontroller.applier import Applier
 from queuecontroller.cluster.client import Access, Cluster
 from queuecontroller.cluster.reachability import Reachability
 from queuecontroller.http_client import TracedClient
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.pool_metrics import PoolMetrics
 from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
@@ -54,7 +54,7 @@ class Controller:
         self._metrics = PoolMetrics(registry)
         self._cluster = Cluster(login)
         self._http = TracedClient(trust_env=False)
-        self._endpoints = Endpoints(self._http)
+        self._endpoints = EndpointClient(self._http)
         self._applier = Applier(self._cluster, self._endpoints, settings.deletion_cost_wait_ms / 1000)
         self._reachability = Reachability(self._cluster)
         self._heartbeat = LoopHeartbeat(time.monotonic)

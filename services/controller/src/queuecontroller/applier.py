@@ -7,7 +7,7 @@ import asyncio
 from queuecontroller.cluster.client import Cluster
 from queuecontroller.cluster.target import TargetState, list_pods, observe_target
 from queuecontroller.errors import ObjectConflict, ObjectNotFound, ReadingFailed
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.workers import read_running
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.planner import block, limit_scale_in
@@ -34,7 +34,7 @@ class Applier:
         wait_s: how long the ReplicaSet controller gets to observe deletion costs, in seconds.
     """
 
-    def __init__(self, cluster: Cluster, endpoints: Endpoints, wait_s: float) -> None:
+    def __init__(self, cluster: Cluster, endpoints: EndpointClient, wait_s: float) -> None:
         self._cluster = cluster
         self._endpoints = endpoints
         self._wait_s = wait_s
@@ -50,7 +50,7 @@ class Applier:
             ClusterError: the Kubernetes API refused.
         """
         if decision.action == "ScaleOut":
-            await self._cluster.set_scale(target.namespace, target.name, decision.desired, target.version)
+            await self._cluster.set_scale(target.namespace, target.name, decision.desired, target.resource_version)
         if decision.action == "ScaleIn":
             return await self._scale_in(spec, target, decision)
         return decision
@@ -75,7 +75,7 @@ class Applier:
             latest = await observe_target(self._cluster, target.namespace, target.name)
             if latest.replicas != target.replicas:
                 raise ObjectConflict(f"Deployment {target.name} was scaled to {latest.replicas} by another client")
-            await self._cluster.set_scale(target.namespace, target.name, decision.desired, latest.version)
+            await self._cluster.set_scale(target.namespace, target.name, decision.desired, latest.resource_version)
         return decision
 
     async def _select_pods(self, spec: PoolSpec, target: TargetState, decision: Decision) -> tuple[Decision, list[Pod]]:

@@ -19,7 +19,7 @@ from queuecontroller.errors import (
     ObjectNotFound,
     ReadingFailed,
 )
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.load_reader import LoadReader
 from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.decision import Decision
@@ -74,7 +74,7 @@ class PoolReconciler:
         name: str,
         cluster: Cluster,
         applier: Applier,
-        endpoints: Endpoints,
+        endpoints: EndpointClient,
         metrics: PoolMetrics,
         interval_s: float,
         clock: Callable[[], float],

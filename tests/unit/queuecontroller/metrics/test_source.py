@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
-from queuecontroller.metrics.http import MAX_ANSWER_BYTES, Endpoints
+from queuecontroller.metrics.http import MAX_ANSWER_BYTES, EndpointClient
 from queuecontroller.metrics.source import ApiMetrics, PrometheusMetrics, make_source
 from queuecontroller.metrics.workers import read_running, workers_url
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
@@ -31,11 +31,11 @@ PROMETHEUS = MetricsRef(
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-def endpoints(answer: Answer) -> Endpoints:
-    return Endpoints(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+def endpoints(answer: Answer) -> EndpointClient:
+    return EndpointClient(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
 
 
-def always(status: int = 200, text: str = "", **headers: str) -> Endpoints:
+def always(status: int = 200, text: str = "", **headers: str) -> EndpointClient:
     return endpoints(lambda _: httpx.Response(status, text=text, headers=headers))
 
 

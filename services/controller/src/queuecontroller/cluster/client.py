@@ -78,7 +78,7 @@ class Cluster:
         await self._call("PATCH", f"{_POOLS.format(namespace)}/{name}/status", {"status": status})
 
     async def serves(self, path: str) -> bool:
-        """Whether the API serves a path, such as that of a kind."""
+        """Check if the API serves a path, such as that of a kind."""
         try:
             await self._call("GET", path)
         except ObjectNotFound:

@@ -20,7 +20,7 @@ class Reachability:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.problem: str | None = "the Kubernetes API has not been contacted yet"
-        """Why the Kubernetes API is unreachable; ``None`` when it is reachable."""
+        """Problem for the readiness probe; ``None`` while the Kubernetes API is reachable."""
 
     async def run(self) -> None:
         """Poll until cancelled."""

@@ -23,8 +23,8 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True):
     """``spec.replicas``."""
     ready: int
     selector: str
-    version: str
-    """``metadata.resourceVersion`` of the scale."""
+    resource_version: str
+    """Version of the scale, for optimistic locking."""
     rolling: bool
     """A rollout is in progress."""
 
@@ -47,7 +47,7 @@ async def observe_target(cluster: Cluster, namespace: str, name: str) -> TargetS
         replicas=scale["spec"].get("replicas", 0),
         ready=deployment.get("status", {}).get("readyReplicas", 0),
         selector=scale.get("status", {}).get("selector", ""),
-        version=scale["metadata"]["resourceVersion"],
+        resource_version=scale["metadata"]["resourceVersion"],
         rolling=_is_rolling(deployment),
     )
 

@@ -13,7 +13,7 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Far above the metrics of any real API."""
 
 
-class Endpoints:
+class EndpointClient:
     """Sends GET requests. It follows no redirects, so that a pool's URL cannot lead to another host.
 
     Args:

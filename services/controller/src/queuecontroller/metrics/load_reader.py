@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuecontroller.errors import MetricsImplausible
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.source import MetricsSource, make_source
 from queuecontroller.plan.load import PoolLoad
 from queuecontroller.plan.meter import LoadMeter
@@ -18,7 +18,7 @@ class LoadReader:
         interval_s: the reconcile interval, in seconds.
     """
 
-    def __init__(self, endpoints: Endpoints, interval_s: float) -> None:
+    def __init__(self, endpoints: EndpointClient, interval_s: float) -> None:
         self._endpoints = endpoints
         self._interval_s = interval_s
         self._configuration: object = None

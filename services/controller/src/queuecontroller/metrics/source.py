@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.samples import REQUIRED_SERIES, Sample, read_queues
 from queuecontroller.plan.meter import Reading
 from queuecontroller.plan.spec import MetricsRef
@@ -40,7 +40,7 @@ class ApiMetrics:
     """
 
     def __init__(
-        self, endpoints: Endpoints, url: str, timeout_s: float, clock: Callable[[], float] = time.time
+        self, endpoints: EndpointClient, url: str, timeout_s: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._endpoints = endpoints
         self._url = url
@@ -82,7 +82,7 @@ class PrometheusMetrics:
         clock: returns Unix seconds.
     """
 
-    def __init__(self, endpoints: Endpoints, metrics: MetricsRef, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, endpoints: EndpointClient, metrics: MetricsRef, clock: Callable[[], float] = time.time) -> None:
         if metrics.prometheus is None:
             raise ValueError("the pool names no Prometheus")
         self._endpoints = endpoints
@@ -117,7 +117,7 @@ class PrometheusMetrics:
             raise MetricsImplausible(f"{self._url} is no Prometheus query response: {error}") from None
 
 
-def make_source(endpoints: Endpoints, metrics: MetricsRef) -> MetricsSource:
+def make_source(endpoints: EndpointClient, metrics: MetricsRef) -> MetricsSource:
     """The source that a pool's spec names."""
     if metrics.endpoint is not None:
         return ApiMetrics(endpoints, metrics.endpoint, metrics.timeout)

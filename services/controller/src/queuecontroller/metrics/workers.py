@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
-from queuecontroller.metrics.http import Endpoints
+from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.plan.spec import MetricsRef
 
 WORKERS_PATH = "/api/v1/workers"
@@ -33,7 +33,7 @@ def workers_url(metrics: MetricsRef) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path + WORKERS_PATH, "", ""))
 
 
-async def read_running(endpoints: Endpoints, metrics: MetricsRef) -> dict[str, int]:
+async def read_running(endpoints: EndpointClient, metrics: MetricsRef) -> dict[str, int]:
     """Pod -> tasks that it runs, for every registered worker.
 
     Raises:

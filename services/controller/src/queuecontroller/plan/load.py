@@ -58,12 +58,12 @@ class PoolLoad(msgspec.Struct, frozen=True):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no task runs, waits or is due soon."""
+        """True if no task is running, pending or due soon."""
         return self.backlog <= 0 and self.active <= 0
 
     @property
     def has_rates(self) -> bool:
-        """Whether the arrival rates of all queues are known."""
+        """True if the arrival rates of all queues are known."""
         return all(each.arrivals_per_s is not None for each in self.queues)
 
     @property

@@ -29,7 +29,7 @@ def plan(spec: PoolSpec, load: PoolLoad, current: int, history: History, now_s: 
     past = _observe_replicas(spec, history, current, now_s).with_idleness(now_s, idle=load.is_idle)
     recommended, limits = _recommend(spec, load, demand, current)
     past = past.with_recommendation(now_s, recommended, longest_window_s(spec.behavior))
-    desired, rate_limits = _limit_rate(spec, load, past, current, recommended, now_s)
+    desired, rate_limits = _smooth(spec, load, past, current, recommended, now_s)
     if _may_scale_to_zero(spec, load, past, now_s) and desired <= 1:
         desired, reason = 0, "Idle"
     else:
@@ -108,7 +108,7 @@ def _bound(spec: PoolSpec, wanted: int, limits: list[str]) -> tuple[int, list[st
     return wanted, limits
 
 
-def _limit_rate(
+def _smooth(
     spec: PoolSpec, load: PoolLoad, past: History, current: int, recommended: int, now_s: float
 ) -> tuple[int, list[str]]:
     """``recommended`` after stabilization windows and policies, and the limits that applied."""
@@ -124,7 +124,7 @@ def _limit_rate(
 
 
 def _may_scale_to_zero(spec: PoolSpec, load: PoolLoad, past: History, now_s: float) -> bool:
-    """Whether the pool has been idle long enough to remove its last pod."""
+    """True if the pool has been idle long enough to remove its last pod."""
     if spec.min_replicas > 0 or not load.is_idle or past.idle_since_s is None:
         return False
     return now_s - past.idle_since_s >= spec.idle_after and spec.behavior.scale_down.select_policy != "Disabled"

@@ -26,12 +26,12 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_busy(self) -> bool:
-        """Whether deleting it may interrupt a task. A ready pod without a registered worker counts as busy."""
+        """True if its deletion may interrupt a task. A ready pod without a registered worker counts as busy."""
         return self.ready if self.running is None else self.running > 0
 
     @property
     def is_marked_for_removal(self) -> bool:
-        """Whether the controller has marked it for removal."""
+        """True if the controller has marked it for removal."""
         try:
             return self.cost is not None and int(self.cost) <= _REMOVAL_COST // 2
         except ValueError:
@@ -39,7 +39,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def may_drain(mode: Literal["Auto", "Always", "Never"], longest_task_s: float, pods: Sequence[Pod]) -> bool:
-    """Whether busy pods may be removed too.
+    """Check if busy pods may be removed too.
 
     ``Auto`` allows it if the longest task fits into half of the termination grace period. The other half is for tasks
     that a pod leases between the check and its SIGTERM.
