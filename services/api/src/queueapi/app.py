@@ -15,7 +15,7 @@ from queueapi.http.body import BodyReader
 from queueapi.http.error_responses import error_handlers
 from queueapi.http.methods import HeadRequests, OptionsRequests
 from queueapi.http.metrics import RequestMetrics
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.http.tracing import RequestTracing
 from queueapi.routes.batch import batch_routes
 from queueapi.routes.metrics import metrics_routes
@@ -84,7 +84,7 @@ def create_api(settings: ApiSettings) -> Api:
     bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
 
     async def enqueue(requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
-        async with store_deadline():
+        async with StoreDeadline():
             answers = await enqueuer.enqueue(requests)
         await admission.note(answers)
         return answers

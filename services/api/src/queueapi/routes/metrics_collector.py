@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily, Metric
 
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.readiness import ReadinessCheck
 from queueapi.submission.drain_rate import DrainRates
 from queuecore.errors import StoreError
@@ -50,7 +50,7 @@ class MetricsCollector:
     async def read(self) -> CollectorRegistry:
         """What a scrape is told. While the store is away it is all but the queues."""
         try:
-            async with store_deadline():
+            async with StoreDeadline():
                 overview = await self._reader.read()
         except StoreError as error:
             self._readiness.note(error)

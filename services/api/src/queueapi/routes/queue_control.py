@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 
 from queueapi.http.body import BodyReader
 from queueapi.http.response import JsonResponse, encode, json_response
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
 from queueapi.schemas.parsing import parse_limits
 from queueapi.schemas.responses import LimitsView, Message
@@ -45,26 +45,26 @@ def queue_control_routes(
 
     @get(_LIMITS)
     async def get_limits(queue: FromPath[str]) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             return await answer(checked_queue(queue))
 
     @put(_LIMITS)
     async def put_limits(queue: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
         name = checked_queue(queue)
         asked = parse_limits(await bodies.read(request.scope, request.receive))
-        async with store_deadline():
+        async with StoreDeadline():
             await control.limit(name, QueueLimits(asked.max_depth, asked.max_bytes))
             return await answer(name)
 
     @post("/api/v1/queues/{queue:str}/pause")
     async def pause_queue(queue: FromPath[str]) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             await control.pause(checked_queue(queue))
         return JsonResponse(_PAUSED)
 
     @post("/api/v1/queues/{queue:str}/resume")
     async def resume_queue(queue: FromPath[str]) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             await control.resume(checked_queue(queue))
         return JsonResponse(_RESUMED)
 

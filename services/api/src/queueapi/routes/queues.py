@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from queueapi.errors import ApiError
 from queueapi.http.response import json_response
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
 from queueapi.schemas.responses import QueueCounts, RegisteredType
 from queueapi.submission.task_types import TaskTypes
@@ -22,7 +22,7 @@ def queue_routes(reader: QueueReader, types: TaskTypes) -> list[HTTPRouteHandler
 
     @get("/api/v1/queues/stats", opt={"fault_code": "STATS_FAILED"})
     async def queue_stats(queue: FromQuery[str | None] = None) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             queues = await reader.names()
             if queue is not None:
                 queues = [_known(checked_queue(queue), queues)]
@@ -31,7 +31,7 @@ def queue_routes(reader: QueueReader, types: TaskTypes) -> list[HTTPRouteHandler
 
     @get("/api/v1/types")
     async def registered_types() -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             await types.refresh()
         return json_response([RegisteredType(name, msgspec.Raw(schema)) for name, schema in types.schemas.items()])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queuecore.errors import StoreError, StoreNotReady, StoreRefusesLogin
 from queuecore.observe.metrics.definitions import STORE_POLICY_UNKNOWN, STORE_READY
 from queuecore.store.client.server import Server
@@ -34,7 +34,7 @@ class ReadinessCheck:
     async def find_problem(self) -> str | None:
         """Why the api is not ready; ``None`` when it is."""
         try:
-            async with store_deadline():
+            async with StoreDeadline():
                 found: Readiness | StoreError = await check_readiness(self._server)
         except StoreError as error:
             found = error

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from queueapi.http.body import BodyReader
 from queueapi.http.headers import idempotency_key, trace_texts
 from queueapi.http.response import JsonResponse, encode, json_response
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import TaskLookup
 from queueapi.schemas.responses import Message, TaskCreated
 from queueapi.schemas.task_view import view_task
@@ -47,24 +47,24 @@ def task_routes(
 
     @get("/api/v1/tasks/{task_id:str}")
     async def get_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             return json_response(view_task(await finder.find(task_id, queue)))
 
     @post("/api/v1/tasks/{task_id:str}/cancel", opt={"fault_code": "CANCEL_FAILED"})
     async def cancel_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             state = await control.cancel(await finder.locate(task_id, queue), task_id)
         return JsonResponse(_CANCEL_REQUESTED, 202) if state is TaskState.ACTIVE else JsonResponse(_CANCELLED)
 
     @delete("/api/v1/tasks/{task_id:str}", opt={"fault_code": "DELETE_FAILED"}, status_code=200)
     async def delete_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             await control.delete(await finder.locate(task_id, queue), task_id)
         return JsonResponse(_DELETED)
 
     @post("/api/v1/tasks/{task_id:str}/run")
     async def run_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             await control.run_now(await finder.locate(task_id, queue), task_id)
         return JsonResponse(_PENDING)
 

@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from queueapi.http.response import json_response
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.schemas.responses import WorkerView
 from queuecore.domain.timestamp import format_rfc3339
 from queuecore.store.queues.directory import Directory, WorkerStatus
@@ -18,7 +18,7 @@ def worker_routes(registry: Directory) -> list[HTTPRouteHandler]:
 
     @get("/api/v1/workers")
     async def workers() -> ASGIApp:
-        async with store_deadline():
+        async with StoreDeadline():
             registered = await registry.workers()
         return json_response([_view(each) for each in registered])
 

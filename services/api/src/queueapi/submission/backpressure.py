@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry
 
 from queueapi.errors import ApiError, payload_too_large, queue_full
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.submission.drain_rate import DrainRates
 from queuecore.errors import StoreError
 from queuecore.observe.metrics.definitions import ENQUEUES_REJECTED
@@ -61,7 +61,7 @@ class Backpressure:
             return
         self._looked_at_s |= dict.fromkeys(stale, now_s)
         try:
-            async with store_deadline():
+            async with StoreDeadline():
                 stats = await self._reader.stats(sorted(stale))
         except StoreError:
             return

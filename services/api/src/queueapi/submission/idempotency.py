@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from queueapi.errors import ApiError, invalid
-from queueapi.http.store_deadline import store_deadline
+from queueapi.http.store_deadline import StoreDeadline
 from queueapi.schemas.requests import MAX_KEY_LENGTH
 from queuecore.store.tasks.idempotency import IdempotencyKeys, key_digest
 
@@ -49,7 +49,7 @@ class Claims:
         """
         if not fingerprints:
             return set()
-        async with store_deadline():
+        async with StoreDeadline():
             return await self._keys.claim(fingerprints)
 
 
