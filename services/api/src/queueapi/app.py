@@ -30,14 +30,13 @@ from queueapi.routes.tasks import task_routes
 from queueapi.routes.workers import worker_routes
 from queueapi.settings import ApiSettings
 from queueapi.submission.backpressure import Backpressure
-from queueapi.submission.batch import BatchSubmitter
 from queueapi.submission.builder import TaskBuilder
+from queueapi.submission.claims import IdempotencyClaims
 from queueapi.submission.coalescer import EnqueueCall, EnqueueCoalescer, SendCall
 from queueapi.submission.drain_rate import DrainRates
-from queueapi.submission.idempotency import Claims
-from queueapi.submission.single import Submitter
-from queueapi.submission.task_types import TaskTypes
+from queueapi.submission.pipeline import SubmissionPipeline
 from queueapi.submission.tracing import SendTracing
+from queueapi.submission.type_registry import TypeRegistry
 from queuecore.observe.metrics.definitions import register_process
 from queuecore.observe.metrics.histogram import StoreCalls
 from queuecore.observe.tracing.setup import start_tracing
@@ -74,20 +73,19 @@ def create_api(settings: ApiSettings) -> Api:
     server.watch(StoreCalls(registry).note)
     queues = QueueReader(server)
     registrations = Directory(server)
-    types = TaskTypes(registrations.types, reject_unknown=settings.unknown_types == "reject")
-    builder, claims = TaskBuilder(settings), Claims(IdempotencyKeys(server))
+    types = TypeRegistry(registrations.types, reject_unknown=settings.unknown_types == "reject")
     limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes)
     enqueuer = Enqueuer(server, limits)
     drain_rates = DrainRates()
-    admission = Backpressure(queues, drain_rates, registry)
+    backpressure = Backpressure(queues, drain_rates, registry)
     readiness = ReadinessCheck(server, registry)
     bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
 
     async def enqueue(requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
         async with StoreDeadline():
-            answers = await enqueuer.enqueue(requests)
-        await admission.note(answers)
-        return answers
+            results = await enqueuer.enqueue(requests)
+        await backpressure.record(results)
+        return results
 
     tracing = start_tracing("api", settings.trace)
     send: SendCall = EnqueueCoalescer(enqueue).enqueue
@@ -95,6 +93,8 @@ def create_api(settings: ApiSettings) -> Api:
     if tracing:
         sends = SendTracing(tracing)
         send, send_many = sends.one(send), sends.many(send_many)
+    claims = IdempotencyClaims(IdempotencyKeys(server))
+    submissions = SubmissionPipeline(TaskBuilder(settings), types, claims, backpressure, send, send_many)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -110,13 +110,8 @@ def create_api(settings: ApiSettings) -> Api:
 
     app = Litestar(
         route_handlers=[
-            *task_routes(
-                bodies,
-                Submitter(builder, types, claims, send, admission),
-                TaskLookup(TaskReader(server), queues),
-                TaskControl(server),
-            ),
-            *batch_routes(bodies, BatchSubmitter(builder, types, claims, send_many, admission)),
+            *task_routes(bodies, submissions, TaskLookup(TaskReader(server), queues), TaskControl(server)),
+            *batch_routes(bodies, submissions),
             *queue_routes(queues, types),
             *queue_control_routes(bodies, queues, QueueControl(server), limits),
             *worker_routes(registrations),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from queueapi.submission.backpressure import LONGEST_WAIT_S, UNKNOWN_RATE_S, Backpressure
+from queueapi.submission.backpressure import DEFAULT_RETRY_AFTER_S, MAX_RETRY_AFTER_S, Backpressure
 from queueapi.submission.drain_rate import DrainRates
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreError, StoreUnavailable
@@ -83,27 +83,27 @@ def test_rate_is_unknown_again_when_the_store_was_emptied() -> None:
 
 @pytest.mark.parametrize(
     ("ended", "waiting", "expected_s"),
-    [(100, 1_000, 10), (1_000, 10, 1), (1, 100_000, LONGEST_WAIT_S), (0, 5, LONGEST_WAIT_S), (10, 0, 1)],
+    [(100, 1_000, 10), (1_000, 10, 1), (1, 100_000, MAX_RETRY_AFTER_S), (0, 5, MAX_RETRY_AFTER_S), (10, 0, 1)],
     ids=["tenth-of-waiting", "never-below-1", "never-beyond-longest", "nobody-works", "none-waits"],
 )
 async def test_callers_wait_until_a_tenth_has_ended(ended: int, waiting: int, expected_s: int) -> None:
     clock, reader = Clock(), Reader()
-    admission = Backpressure(reader, DrainRates(), CollectorRegistry(), clock)  # type: ignore[arg-type]  # see Reader
+    backpressure = Backpressure(reader, DrainRates(), CollectorRegistry(), clock)  # type: ignore[arg-type]  # see Reader
     reader.stats_to_tell = [make_stats(0, waiting)]
-    await admission.note([FULL])
-    assert admission.retry_after_s("default") == UNKNOWN_RATE_S
+    await backpressure.record([FULL])
+    assert backpressure.retry_after_s("default") == DEFAULT_RETRY_AFTER_S
     clock.now_s += 10
     reader.stats_to_tell = [make_stats(ended, waiting)]
-    await admission.note([FULL])
-    assert admission.retry_after_s("default") == expected_s
+    await backpressure.record([FULL])
+    assert backpressure.retry_after_s("default") == expected_s
 
 
 async def test_many_refusals_cost_one_look_a_second() -> None:
     clock, reader, registry = Clock(), Reader(), CollectorRegistry()
-    admission = Backpressure(reader, DrainRates(), registry, clock)  # type: ignore[arg-type]  # see Reader
+    backpressure = Backpressure(reader, DrainRates(), registry, clock)  # type: ignore[arg-type]  # see Reader
     for _ in range(50):
         clock.now_s += 0.01
-        await admission.note([FULL, FULL])
+        await backpressure.record([FULL, FULL])
     assert reader.looks == 1
     labels = {"queue": "default", "reason": "max_depth"}
     assert registry.get_sample_value("taskyard_enqueues_rejected_total", labels) == 100
@@ -112,13 +112,13 @@ async def test_many_refusals_cost_one_look_a_second() -> None:
 async def test_refusal_stands_when_the_store_cannot_be_looked_at() -> None:
     reader = Reader()
     reader.error = StoreUnavailable()
-    admission = Backpressure(reader, DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
-    await admission.note([FULL])
-    refusal = admission.refusal(FULL)
-    assert (refusal.status, refusal.headers) == (429, {"Retry-After": str(UNKNOWN_RATE_S)})
+    backpressure = Backpressure(reader, DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
+    await backpressure.record([FULL])
+    refusal = backpressure.refusal(FULL)
+    assert (refusal.status, refusal.headers) == (429, {"Retry-After": str(DEFAULT_RETRY_AFTER_S)})
 
 
 def test_task_that_can_never_fit_is_too_large() -> None:
-    admission = Backpressure(Reader(), DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
-    refusal = admission.refusal(QueueFull("default", "max_bytes", maximum=100, held=0, needed=101))
+    backpressure = Backpressure(Reader(), DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
+    refusal = backpressure.refusal(QueueFull("default", "max_bytes", maximum=100, held=0, needed=101))
     assert (refusal.status, refusal.code) == (413, "PAYLOAD_TOO_LARGE")

@@ -26,7 +26,7 @@ from queueapi.schemas.responses import (
     TaskView,
     WorkerView,
 )
-from queueapi.submission.idempotency import REPLAYED_HEADER
+from queueapi.submission.idempotency_key import REPLAYED_HEADER
 from queuecore.domain.names import QUEUE_NAME_PATTERN, TASK_ID_PATTERN
 
 Json = dict[str, Any]

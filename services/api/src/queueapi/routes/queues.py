@@ -13,11 +13,11 @@ from queueapi.http.response import json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
 from queueapi.schemas.responses import QueueCounts, RegisteredType
-from queueapi.submission.task_types import TaskTypes
+from queueapi.submission.type_registry import TypeRegistry
 from queuecore.store.queues.reader import QueueReader, QueueStats
 
 
-def queue_routes(reader: QueueReader, types: TaskTypes) -> list[HTTPRouteHandler]:
+def queue_routes(reader: QueueReader, types: TypeRegistry) -> list[HTTPRouteHandler]:
     """The routes of queues and types."""
 
     @get("/api/v1/queues/stats", opt={"fault_code": "STATS_FAILED"})

@@ -14,14 +14,12 @@ from queueapi.http.headers import idempotency_key, trace_texts
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import TaskLookup
-from queueapi.schemas.responses import Message, TaskCreated
+from queueapi.schemas.responses import Message
 from queueapi.schemas.task_view import view_task
-from queueapi.submission.idempotency import REPLAYED_HEADER
-from queueapi.submission.single import Submitter
+from queueapi.submission.pipeline import SubmissionPipeline
 from queuecore.domain.state import TaskState
 from queuecore.store.tasks.control import TaskControl
 
-_REPLAYED = {REPLAYED_HEADER: "true"}
 _CANCELLED = encode(Message("task cancelled"))
 _CANCEL_REQUESTED = encode(Message("task cancellation requested"))
 _DELETED = encode(Message("task deleted"))
@@ -29,7 +27,7 @@ _PENDING = encode(Message("task is pending"))
 
 
 def task_routes(
-    bodies: BodyReader, submitter: Submitter, finder: TaskLookup, control: TaskControl
+    bodies: BodyReader, submissions: SubmissionPipeline, finder: TaskLookup, control: TaskControl
 ) -> list[ASGIRouteHandler | HTTPRouteHandler]:
     """The routes of single tasks."""
 
@@ -39,11 +37,9 @@ def task_routes(
         if scope["method"] != HttpMethod.POST:  # type: ignore[typeddict-item]  # there are no web sockets here
             raise MethodNotAllowedException(headers={"Allow": HttpMethod.POST.value})
         body = await bodies.read(scope, receive)
-        key = idempotency_key(scope["headers"])
-        queue, enqueued = await submitter.submit(body, key, trace_texts(scope["headers"]))
-        created = TaskCreated(enqueued.task_id, queue, enqueued.state.value)  # type: ignore[arg-type]  # see TaskCreated
-        replayed = enqueued.replayed and key is not None
-        await JsonResponse(encode(created), 201, _REPLAYED if replayed else None)(scope, receive, send)
+        headers = scope["headers"]
+        response = await submissions.submit_task(body, idempotency_key(headers), trace_texts(headers))
+        await response(scope, receive, send)
 
     @get("/api/v1/tasks/{task_id:str}")
     async def get_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:

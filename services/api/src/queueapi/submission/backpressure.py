@@ -1,4 +1,4 @@
-"""What those are told whose task was refused because its queue is full."""
+"""Backpressure: 429 and Retry-After for full queues."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from queuecore.observe.metrics.definitions import ENQUEUES_REJECTED
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.tasks.enqueue import EnqueueResult, QueueFull
 
-FRESH_S = 1.0
-"""A queue is not looked at again before so much time has passed."""
+MIN_READ_INTERVAL_S = 1.0
+"""The statistics of a full queue are read no more often than this."""
 FREED_SHARE = 0.1
-"""Callers come back when this share of the waiting tasks will have ended. Earlier, most would be refused again."""
-UNKNOWN_RATE_S = 5
-"""What they wait while nobody has seen how fast the queue gets emptier."""
-LONGEST_WAIT_S = 60
-"""Of a queue that nobody works on, too, callers are to look again: workers may have come."""
+"""Callers retry when this share of the waiting tasks has ended. After a shorter wait most would be refused again."""
+DEFAULT_RETRY_AFTER_S = 5
+"""Retry-After while the drain rate is unknown."""
+MAX_RETRY_AFTER_S = 60
+"""Retry-After is no longer than this even for a queue without workers: workers may start at any time."""
 
 
 class Backpressure:
-    """Watches queues that refuse tasks, and says when to ask again.
+    """Counts refusals by full queues, and estimates when a queue has room again.
 
     Args:
-        reader: looks at queues.
-        rates: takes the looks into account.
-        registry: where refusals are counted.
+        reader: reads queue statistics.
+        rates: drain rates of the queues, updated with each read.
+        registry: exposes the counter of refusals.
         clock: monotonic, in seconds.
     """
 
@@ -48,36 +48,42 @@ class Backpressure:
         self._rejected = ENQUEUES_REJECTED.build(registry)
         self._clock = clock
         self._waiting: dict[str, int] = {}
-        self._looked_at_s: dict[str, float] = {}
+        self._read_at_s: dict[str, float] = {}
 
-    async def note(self, answers: Sequence[EnqueueResult]) -> None:
-        """Count the refusals, and look at the queues that refused."""
-        refused = [answer for answer in answers if isinstance(answer, QueueFull)]
+    async def record(self, results: Sequence[EnqueueResult]) -> None:
+        """Count the refusals among ``results``, and update the statistics of the queues that are full."""
+        refused = [result for result in results if isinstance(result, QueueFull)]
+        if not refused:
+            return
         for each in refused:
             self._rejected.labels(queue=each.queue, reason=each.limit).inc()
         now_s = self._clock()
-        stale = {each.queue for each in refused if now_s - self._looked_at_s.get(each.queue, -math.inf) >= FRESH_S}
-        if not stale:
-            return
-        self._looked_at_s |= dict.fromkeys(stale, now_s)
+        due = {
+            each.queue for each in refused if now_s - self._read_at_s.get(each.queue, -math.inf) >= MIN_READ_INTERVAL_S
+        }
+        if due:
+            self._read_at_s |= dict.fromkeys(due, now_s)
+            await self._read(sorted(due), now_s)
+
+    async def _read(self, queues: Sequence[str], now_s: float) -> None:
         try:
             async with StoreDeadline():
-                stats = await self._reader.stats(sorted(stale))
+                stats = await self._reader.stats(queues)
         except StoreError:
             return
         self._rates.observe(stats, now_s)
         self._waiting |= {each.queue: each.waiting for each in stats}
 
-    def refusal(self, refused: QueueFull) -> ApiError:
-        """A 429 that says when to come again; a 413 for a task for which there can never be room."""
-        if refused.limit == "max_bytes" and refused.needed > refused.maximum:
-            return payload_too_large("the task", refused.maximum, f"max_bytes of queue {refused.queue}")
-        return queue_full(refused, self.retry_after_s(refused.queue))
+    def refusal(self, full: QueueFull) -> ApiError:
+        """A 429 with Retry-After; a 413 for a task that is larger than its whole queue may be."""
+        if full.limit == "max_bytes" and full.needed > full.maximum:
+            return payload_too_large("the task", full.maximum, f"max_bytes of queue {full.queue}")
+        return queue_full(full, self.retry_after_s(full.queue))
 
     def retry_after_s(self, queue: str) -> int:
-        """In how many seconds there will be room, as far as can be told."""
+        """Seconds until the queue is expected to have room."""
         rate = self._rates.rate(queue)
         if rate is None:
-            return UNKNOWN_RATE_S
+            return DEFAULT_RETRY_AFTER_S
         to_end = max(1.0, self._waiting.get(queue, 0) * FREED_SHARE)
-        return min(LONGEST_WAIT_S, max(1, math.ceil(to_end / rate))) if rate else LONGEST_WAIT_S
+        return min(MAX_RETRY_AFTER_S, max(1, math.ceil(to_end / rate))) if rate else MAX_RETRY_AFTER_S

@@ -1,4 +1,4 @@
-"""From a request to a task."""
+"""Task builder: field validation, and defaults for the fields that a request leaves out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _CODES = {
     "process_at": "INVALID_PROCESS_AT",
     "unique": "INVALID_UNIQUE",
 }
-"""Field -> the code of its errors; INVALID_REQUEST for all others."""
+"""Error code per field; INVALID_REQUEST for all others."""
 
 _DEFAULT_POLICY = RetryPolicy()
 _NO_METADATA: dict[str, str] = {}
-_REMEMBERED_IDS = 10_000
+_MAX_ARRIVALS = 10_000
+"""Chosen ids whose last arrival is kept."""
 _NO_TRACE = TraceTexts()
 
 _encode = msgspec.json.Encoder().encode
@@ -37,10 +38,10 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 class TaskBuilder:
-    """Makes tasks of requests.
+    """Turns requests into tasks.
 
     Args:
-        settings: limits, and what holds where the caller says nothing.
+        settings: limits and default values.
     """
 
     def __init__(self, settings: ApiSettings) -> None:
@@ -48,39 +49,42 @@ class TaskBuilder:
         self._arrivals: OrderedDict[str, int] = OrderedDict()
 
     def build(self, request: CreateTask, origin: TraceTexts = _NO_TRACE) -> Task:
-        """The task that ``request`` asks for.
+        """Validate the fields of ``request`` and build its task.
+
+        Args:
+            request: the parsed request.
+            origin: the caller's trace context.
 
         Raises:
-            ApiError: a field has a value that it does not take.
+            ApiError: a field has an invalid value.
         """
+        settings, unset = self._settings, msgspec.UNSET
         try:
-            return self._build(request, origin)
+            check_task_type(request.type)
+            check_queue_name(request.queue)
+            timeout, retention, at, deadline = request.timeout, request.retention, request.process_at, request.deadline
+            task_id, unique, unique_key = request.task_id, request.unique, request.unique_key
+            now_ms = time.time_ns() // 1_000_000
+            return Task(
+                payload=self._encode_payload(request.payload),
+                id=new_task_id() if task_id is unset else check_task_id(task_id),
+                queue=request.queue,
+                type=request.type,
+                enqueued_at_ms=now_ms if task_id is unset else self._arrival_ms(task_id, now_ms),
+                process_at_ms=None if at is unset else parse_rfc3339(at, "process_at"),
+                priority=request.priority,
+                max_retries=settings.max_retries if request.max_retries is unset else request.max_retries,
+                timeout_ms=settings.timeout_ms if timeout is unset else parse_positive_duration(timeout, "timeout"),
+                deadline_at_ms=None if deadline is unset else parse_rfc3339(deadline, "deadline"),
+                retry_policy=_DEFAULT_POLICY if request.retry_policy is unset else _policy(request.retry_policy),
+                unique=None if unique is unset and unique_key is unset else _unique_lock(request),
+                metadata=_NO_METADATA if request.metadata is unset else _check_metadata(request.metadata),
+                retention_ms=settings.retention_ms if retention is unset else parse_duration(retention, "retention"),
+                traceparent=origin.traceparent,
+                tracestate=origin.tracestate,
+            )
         except InvalidField as error:
             raise invalid_field(_CODES.get(error.field, "INVALID_REQUEST"), error) from error
-
-    def _build(self, request: CreateTask, origin: TraceTexts) -> Task:
-        settings, unset = self._settings, msgspec.UNSET
-        check_task_type(request.type)
-        check_queue_name(request.queue)
-        timeout, retention, at, deadline = request.timeout, request.retention, request.process_at, request.deadline
-        return Task(
-            payload=self._encode_payload(request.payload),
-            id=new_task_id() if request.task_id is unset else check_task_id(request.task_id),
-            queue=request.queue,
-            type=request.type,
-            enqueued_at_ms=self._arrival_ms(request),
-            process_at_ms=None if at is unset else parse_rfc3339(at, "process_at"),
-            priority=request.priority,
-            max_retries=settings.max_retries if request.max_retries is unset else request.max_retries,
-            timeout_ms=settings.timeout_ms if timeout is unset else parse_positive_duration(timeout, "timeout"),
-            deadline_at_ms=None if deadline is unset else parse_rfc3339(deadline, "deadline"),
-            retry_policy=_DEFAULT_POLICY if request.retry_policy is unset else _policy(request.retry_policy),
-            unique=_unique_lock(request),
-            metadata=_NO_METADATA if request.metadata is unset else _check_metadata(request.metadata),
-            retention_ms=settings.retention_ms if retention is unset else parse_duration(retention, "retention"),
-            traceparent=origin.traceparent,
-            tracestate=origin.tracestate,
-        )
 
     def _encode_payload(self, payload: object) -> bytes:
         if not isinstance(payload, dict):
@@ -90,27 +94,22 @@ class TaskBuilder:
             raise payload_too_large("the payload", self._settings.max_payload_bytes, "TASKYARD_API_MAX_PAYLOAD")
         return encoded
 
-    def _arrival_ms(self, request: CreateTask) -> int:
-        """Now; of two requests with the same id, the later one has the later arrival.
+    def _arrival_ms(self, task_id: str, now_ms: int) -> int:
+        """The current time, or later: tasks with the same chosen id never have the same arrival.
 
-        The store takes an enqueue of the very same bytes for a repetition of one whose reply was lost. Two callers
-        that chose the same id in the same millisecond must not look like that.
+        The store treats an enqueue of identical bytes as a retry of a call whose reply was lost. Two callers that
+        choose the same id in the same millisecond must not be mistaken for one.
         """
-        now_ms = time.time_ns() // 1_000_000
-        if request.task_id is msgspec.UNSET:
-            return now_ms
-        arrival_ms = max(now_ms, self._arrivals.pop(request.task_id, 0) + 1)
-        self._arrivals[request.task_id] = arrival_ms
-        if len(self._arrivals) > _REMEMBERED_IDS:
+        arrival_ms = max(now_ms, self._arrivals.pop(task_id, 0) + 1)
+        self._arrivals[task_id] = arrival_ms
+        if len(self._arrivals) > _MAX_ARRIVALS:
             self._arrivals.popitem(last=False)
         return arrival_ms
 
 
-def _unique_lock(request: CreateTask) -> UniqueLock | None:
+def _unique_lock(request: CreateTask) -> UniqueLock:
     key = None if request.unique_key is msgspec.UNSET else request.unique_key
     if request.unique is msgspec.UNSET:
-        if key is None:
-            return None
         raise invalid_request(
             "unique_key: it needs `unique`, the duration within which no other task with this key is taken",
             field="unique_key",

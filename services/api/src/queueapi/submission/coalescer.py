@@ -1,7 +1,7 @@
-"""Many requests, few calls of the store.
+"""Coalescer: concurrent enqueue requests share calls of the store.
 
-A request that finds no call under way starts one at once. Those that come meanwhile wait for it and go out together
-in the next. So an idle api adds no delay, and a busy one asks the store once for many tasks.
+A request that finds no call in flight starts one at once. Requests that arrive during a call wait for it and go out
+together in the next. An idle API therefore adds no delay, and a busy one makes one call for many tasks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from queuecore.errors import StoreUnavailable
 from queuecore.store.tasks.enqueue import Enqueue, EnqueueResult
 
 EnqueueCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[EnqueueResult]]]
+"""Enqueues many tasks; returns one result per task, in order."""
 SendCall = Callable[[Enqueue], Awaitable[EnqueueResult]]
 """Enqueues one task."""
 
@@ -27,14 +28,14 @@ BACKLOG_SIZE = 20_000
 
 class _Waiting(NamedTuple):
     request: Enqueue
-    outcome: asyncio.Future[EnqueueResult]
+    result: asyncio.Future[EnqueueResult]
 
 
 class EnqueueCoalescer:
-    """Enqueues tasks one by one for its callers, many at a time for the store.
+    """Enqueues tasks one by one for its callers, and many at a time in the store.
 
     Args:
-        enqueue: the store's call.
+        enqueue: the call of the store.
     """
 
     def __init__(self, enqueue: EnqueueCall) -> None:
@@ -43,54 +44,54 @@ class EnqueueCoalescer:
         self._flushing: asyncio.Task[None] | None = None
 
     async def enqueue(self, request: Enqueue) -> EnqueueResult:
-        """Enqueue one task; what the store's call answers for it.
+        """Enqueue one task.
 
         Raises:
-            StoreUnavailable: too many tasks wait already.
+            StoreUnavailable: too many tasks are waiting already.
         """
         if len(self._waiting) >= BACKLOG_SIZE:
             raise StoreUnavailable("too many tasks wait to be enqueued")
-        outcome: asyncio.Future[EnqueueResult] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(request, outcome))
+        result: asyncio.Future[EnqueueResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(request, result))
         if self._flushing is None:
-            # In a context of its own, and not of the request that happens to be the first.
+            # In an empty context: the flush belongs to no single request, so it must not join the first one's trace.
             self._flushing = asyncio.create_task(self._flush(), context=Context())
-        return await outcome
+        return await result
 
     async def _flush(self) -> None:
         try:
             while self._waiting:
                 members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
-                if away := await self._call(members):
-                    self._refuse(away)
-                # Lets the answers go out and what has arrived come in, so that the next call is a larger one.
+                if unreachable := await self._call(members):
+                    self._refuse(unreachable)
+                # One turn of the loop: callers get their results and new requests arrive, so the next call is larger.
                 await asyncio.sleep(0)
         finally:
             self._flushing = None
 
     async def _call(self, members: Sequence[_Waiting]) -> dict[str, StoreUnavailable]:
-        """Enqueue together; the queues whose store did not answer."""
+        """Enqueue in one call; returns the queues whose store is unreachable, with the error."""
         try:
-            outcomes = await self._enqueue([member.request for member in members])
-        except Exception as error:  # noqa: BLE001 - each caller is told, and the flush goes on for the others
+            results = await self._enqueue([member.request for member in members])
+        except Exception as error:  # noqa: BLE001 - each caller gets the error, and the flush goes on for the others
             for member in members:
-                if not member.outcome.done():
-                    member.outcome.set_exception(error)
+                if not member.result.done():
+                    member.result.set_exception(error)
             if isinstance(error, StoreUnavailable):
                 return dict.fromkeys((member.request.task.queue for member in members), error)
             return {}
-        for member, outcome in zip(members, outcomes, strict=True):
-            if not member.outcome.done():
-                member.outcome.set_result(outcome)
-        answered = zip(members, outcomes, strict=True)
+        for member, result in zip(members, results, strict=True):
+            if not member.result.done():
+                member.result.set_result(result)
+        answered = zip(members, results, strict=True)
         return {member.request.task.queue: each for member, each in answered if isinstance(each, StoreUnavailable)}
 
-    def _refuse(self, away: Mapping[str, StoreUnavailable]) -> None:
-        """Tell those who wait for the same queues: after a call of their own they would have waited twice as long."""
+    def _refuse(self, unreachable: Mapping[str, StoreUnavailable]) -> None:
+        """Fail the waiting requests for unreachable queues; a call of their own would double their wait."""
         waiting, self._waiting = self._waiting, deque()
         for member in waiting:
-            error = away.get(member.request.task.queue)
+            error = unreachable.get(member.request.task.queue)
             if error is None:
                 self._waiting.append(member)
-            elif not member.outcome.done():
-                member.outcome.set_result(error)
+            elif not member.result.done():
+                member.result.set_result(error)

@@ -1,4 +1,4 @@
-"""How fast queues get emptier."""
+"""Drain rates: how many tasks of a queue end per second."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from queuecore.domain.task import Outcome
 from queuecore.store.queues.reader import QueueStats
 
 WINDOW_S = 60.0
-"""Rates are those of the last minute."""
-SPACING_S = 1.0
-"""Looks that follow each other faster tell nothing more."""
+"""A rate covers this much time."""
+MIN_SAMPLE_INTERVAL_S = 1.0
+"""Samples closer together than this are dropped."""
 
 _ENDED = frozenset({Outcome.COMPLETED, Outcome.ARCHIVED})
 
 
-class _Look(NamedTuple):
+class _Sample(NamedTuple):
     at_s: float
     ended: int
 
 
 class DrainRates:
-    """Rates at which tasks end, from totals that are looked at now and then."""
+    """Drain rates of queues, computed from samples of their totals."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, deque[_Look]] = {}
+        self._samples: dict[str, deque[_Sample]] = {}
 
     def observe(self, stats: Iterable[QueueStats], now_s: float) -> None:
-        """Take a look at queues into account.
+        """Add a sample of each queue.
 
         Args:
-            stats: what was seen.
-            now_s: when, by a monotonic clock.
+            stats: the queues' totals.
+            now_s: time of the sample, from a monotonic clock.
         """
         for each in stats:
             ended = sum(number for (outcome, _), number in each.totals.processed.items() if outcome in _ENDED)
-            looks = self._looks.setdefault(each.queue, deque())
-            if looks and ended < looks[-1].ended:  # the store was emptied
-                looks.clear()
-            if not looks or now_s - looks[-1].at_s >= SPACING_S:
-                looks.append(_Look(now_s, ended))
-            while now_s - looks[0].at_s > WINDOW_S:
-                looks.popleft()
+            samples = self._samples.setdefault(each.queue, deque())
+            if samples and ended < samples[-1].ended:  # the store was flushed
+                samples.clear()
+            if not samples or now_s - samples[-1].at_s >= MIN_SAMPLE_INTERVAL_S:
+                samples.append(_Sample(now_s, ended))
+            while now_s - samples[0].at_s > WINDOW_S:
+                samples.popleft()
 
     def rate(self, queue: str) -> float | None:
-        """Tasks per second; ``None`` while that is not known."""
-        looks = self._looks.get(queue)
-        if looks is None or len(looks) < 2:
+        """Tasks per second; ``None`` before the second sample."""
+        samples = self._samples.get(queue)
+        if samples is None or len(samples) < 2:
             return None
-        first, last = looks[0], looks[-1]
+        first, last = samples[0], samples[-1]
         return (last.ended - first.ended) / (last.at_s - first.at_s)

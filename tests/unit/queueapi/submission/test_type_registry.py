@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from queueapi.errors import ApiError
-from queueapi.submission.task_types import TaskTypes
+from queueapi.submission.type_registry import TypeRegistry
 from queuecore.errors import StoreUnavailable
 
 SCHEMA = (
@@ -26,13 +26,14 @@ class Store:
         return self.types
 
 
-def registry(store: Store, *, reject_unknown: bool = True) -> TaskTypes:
-    return TaskTypes(store.read, reject_unknown=reject_unknown)
+def registry(store: Store, *, reject_unknown: bool = True) -> TypeRegistry:
+    return TypeRegistry(store.read, reject_unknown=reject_unknown)
 
 
-async def check(types: TaskTypes, task_type: str, payload: object) -> None:
-    await types.learn([task_type])
-    types.check(task_type, payload)
+async def check(types: TypeRegistry, task_type: str, payload: object) -> None:
+    if not types.accepts(task_type):
+        await types.refresh()
+    types.validate(task_type, payload)
 
 
 async def test_check_takes_a_payload_when_its_schema_allows_it() -> None:
@@ -75,7 +76,7 @@ async def test_check_finds_a_type_when_it_was_registered_since() -> None:
 
     await check(types, "demo", {"message": "hi"})
 
-    assert "other" not in types
+    assert "other" not in types.schemas
 
 
 async def test_check_reads_once_when_many_ask_for_an_unknown_type() -> None:
@@ -104,7 +105,7 @@ async def test_label_is_shared_by_types_that_nobody_registered() -> None:
     types = registry(Store({"demo": b"null"}))
     await types.refresh()
 
-    assert [types.label(name) for name in ("demo", "a", "b")] == ["demo", "unregistered", "unregistered"]
+    assert [types.metric_label(name) for name in ("demo", "a", "b")] == ["demo", "unregistered", "unregistered"]
 
 
 async def test_check_tells_when_the_store_is_away() -> None:
@@ -112,4 +113,4 @@ async def test_check_tells_when_the_store_is_away() -> None:
         raise StoreUnavailable
 
     with pytest.raises(StoreUnavailable):
-        await check(TaskTypes(away, reject_unknown=True), "demo", {})
+        await check(TypeRegistry(away, reject_unknown=True), "demo", {})
