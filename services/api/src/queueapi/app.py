@@ -20,6 +20,7 @@ from queueapi.http.tracing import RequestTracing
 from queueapi.routes.batch import batch_routes
 from queueapi.routes.metrics import metrics_routes
 from queueapi.routes.metrics_collector import MetricsCollector
+from queueapi.routes.openapi import describe_api
 from queueapi.routes.probes import probe_routes
 from queueapi.routes.queue_control import queue_control_routes
 from queueapi.routes.queues import queue_routes
@@ -117,7 +118,7 @@ def create_api(settings: ApiSettings) -> Api:
             *worker_routes(registrations),
             *probe_routes(readiness),
             *metrics_routes(MetricsCollector(registry, OverviewReader(server), readiness, limits, drain_rates)),
-            *schema_routes(),
+            *schema_routes(describe_api()),
         ],
         lifespan=[lifespan],
         exception_handlers=error_handlers(),

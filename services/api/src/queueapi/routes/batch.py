@@ -10,7 +10,25 @@ from litestar.types import ASGIApp
 
 from queueapi.http.body import BodyReader
 from queueapi.http.headers import idempotency_key, trace_texts
+from queueapi.schemas.operation import BODY_ERRORS, SERVER_ERRORS, Operation, Response
+from queueapi.schemas.requests import CreateBatch
+from queueapi.schemas.responses import BatchCreated
 from queueapi.submission.pipeline import SubmissionPipeline
+
+BATCH_OPERATIONS = (
+    Operation(
+        path="/api/v1/tasks/batch",
+        method="post",
+        tag="tasks",
+        id="createBatch",
+        summary="Create many tasks, each for itself",
+        parameters=("IdempotencyKey", "Traceparent"),
+        body=CreateBatch,
+        responses={200: Response(BatchCreated, "What became of each task.")},
+        errors={400: ("INVALID_REQUEST",), 422: ("IDEMPOTENCY_MISMATCH",), **BODY_ERRORS, **SERVER_ERRORS},
+        replayable=True,
+    ),
+)
 
 
 def batch_routes(bodies: BodyReader, submissions: SubmissionPipeline) -> list[HTTPRouteHandler]:

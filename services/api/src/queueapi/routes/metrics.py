@@ -11,7 +11,19 @@ from litestar.types import ASGIApp, Scope
 from queueapi.http.headers import find_header
 from queueapi.http.response import JsonResponse
 from queueapi.routes.metrics_collector import MetricsCollector
+from queueapi.schemas.operation import Operation, Response
 from queuecore.observe.metrics.text import write_metrics
+
+METRICS_OPERATIONS = (
+    Operation(
+        path="/metrics",
+        method="get",
+        tag="metrics",
+        id="getMetrics",
+        summary="Metrics for Prometheus",
+        responses={200: Response(str, "Metrics for Prometheus", "text/plain")},
+    ),
+)
 
 
 def metrics_routes(exposition: MetricsCollector) -> list[HTTPRouteHandler]:

@@ -8,9 +8,37 @@ from litestar.types import ASGIApp
 
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.routes.readiness import ReadinessCheck
+from queueapi.schemas.operation import Operation, Response
 from queueapi.schemas.responses import NotReady, Status
 
 _OK = encode(Status())
+
+PROBE_OPERATIONS = (
+    Operation(
+        path="/health",
+        method="get",
+        tag="health",
+        id="getHealth",
+        summary="General health",
+        responses={200: Response(Status, "Healthy.")},
+    ),
+    Operation(
+        path="/live",
+        method="get",
+        tag="health",
+        id="getLive",
+        summary="Whether the process lives",
+        responses={200: Response(Status, "Alive.")},
+    ),
+    Operation(
+        path="/ready",
+        method="get",
+        tag="health",
+        id="getReady",
+        summary="Whether the task store can be used",
+        responses={200: Response(Status, "Ready."), 503: Response(NotReady, "Not ready.")},
+    ),
+)
 
 
 def probe_routes(readiness: ReadinessCheck) -> list[HTTPRouteHandler]:

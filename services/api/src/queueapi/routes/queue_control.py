@@ -13,7 +13,9 @@ from queueapi.http.body import BodyReader
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
+from queueapi.schemas.operation import BODY_ERRORS, SERVER_ERRORS, Operation, Response
 from queueapi.schemas.parsing import parse_limits
+from queueapi.schemas.requests import SetLimits
 from queueapi.schemas.responses import LimitsView, Message
 from queuecore.store.queues.control import QueueControl
 from queuecore.store.queues.limits import QueueLimits
@@ -22,6 +24,53 @@ from queuecore.store.queues.reader import QueueReader
 _LIMITS = "/api/v1/queues/{queue:str}/limits"
 _PAUSED = encode(Message("queue paused"))
 _RESUMED = encode(Message("queue resumed"))
+
+_LIMITS_IN_FORCE = {200: Response(LimitsView, "The limits that are now in force.")}
+_CONTROL_ERRORS = {400: ("INVALID_REQUEST",), **SERVER_ERRORS}
+
+QUEUE_CONTROL_OPERATIONS = (
+    Operation(
+        path="/api/v1/queues/{queue}/limits",
+        method="get",
+        tag="queues",
+        id="getLimits",
+        summary="How much a queue takes in",
+        parameters=("QueueName",),
+        responses=_LIMITS_IN_FORCE,
+        errors=_CONTROL_ERRORS,
+    ),
+    Operation(
+        path="/api/v1/queues/{queue}/limits",
+        method="put",
+        tag="queues",
+        id="setLimits",
+        summary="Limit what a queue takes in, in place of the limits that it had",
+        parameters=("QueueName",),
+        body=SetLimits,
+        responses=_LIMITS_IN_FORCE,
+        errors={**_CONTROL_ERRORS, **BODY_ERRORS},
+    ),
+    Operation(
+        path="/api/v1/queues/{queue}/pause",
+        method="post",
+        tag="queues",
+        id="pauseQueue",
+        summary="Hand no more tasks to workers",
+        parameters=("QueueName",),
+        responses={200: Response(Message, "Paused.")},
+        errors=_CONTROL_ERRORS,
+    ),
+    Operation(
+        path="/api/v1/queues/{queue}/resume",
+        method="post",
+        tag="queues",
+        id="resumeQueue",
+        summary="Hand tasks to workers again",
+        parameters=("QueueName",),
+        responses={200: Response(Message, "Resumed.")},
+        errors=_CONTROL_ERRORS,
+    ),
+)
 
 
 def queue_control_routes(

@@ -12,9 +12,32 @@ from queueapi.errors import ApiError
 from queueapi.http.response import json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
+from queueapi.schemas.operation import SERVER_ERRORS, STORE_ERRORS, Operation, Response
 from queueapi.schemas.responses import QueueCounts, RegisteredType
 from queueapi.submission.type_registry import TypeRegistry
 from queuecore.store.queues.reader import QueueReader, QueueStats
+
+QUEUE_OPERATIONS = (
+    Operation(
+        path="/api/v1/queues/stats",
+        method="get",
+        tag="queues",
+        id="getQueueStats",
+        summary="Count the tasks of all queues, or of one",
+        parameters=("Queue",),
+        responses={200: Response(list[QueueCounts], "One object per queue.")},
+        errors={400: ("INVALID_REQUEST",), 404: ("QUEUE_NOT_FOUND",), 500: ("STATS_FAILED",), **STORE_ERRORS},
+    ),
+    Operation(
+        path="/api/v1/types",
+        method="get",
+        tag="queues",
+        id="getTypes",
+        summary="List the task types that workers have registered",
+        responses={200: Response(list[RegisteredType], "One object per type.")},
+        errors=SERVER_ERRORS,
+    ),
+)
 
 
 def queue_routes(reader: QueueReader, types: TypeRegistry) -> list[HTTPRouteHandler]:

@@ -14,7 +14,9 @@ from queueapi.http.headers import idempotency_key, trace_texts
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import TaskLookup
-from queueapi.schemas.responses import Message
+from queueapi.schemas.operation import BODY_ERRORS, SERVER_ERRORS, STORE_ERRORS, Operation, Parameter, Response
+from queueapi.schemas.requests import CreateTask
+from queueapi.schemas.responses import Message, TaskCreated, TaskView
 from queueapi.schemas.task_view import view_task
 from queueapi.submission.pipeline import SubmissionPipeline
 from queuecore.domain.state import TaskState
@@ -24,6 +26,81 @@ _CANCELLED = encode(Message("task cancelled"))
 _CANCEL_REQUESTED = encode(Message("task cancellation requested"))
 _DELETED = encode(Message("task deleted"))
 _PENDING = encode(Message("task is pending"))
+
+_ON_TASK: tuple[Parameter, ...] = ("TaskId", "Queue")
+_TASK_ERRORS = {404: ("TASK_NOT_FOUND",), 400: ("INVALID_REQUEST",), **STORE_ERRORS}
+
+TASK_OPERATIONS = (
+    Operation(
+        path="/api/v1/tasks",
+        method="post",
+        tag="tasks",
+        id="createTask",
+        summary="Create a task and enqueue it",
+        parameters=("IdempotencyKey", "Traceparent"),
+        body=CreateTask,
+        responses={201: Response(TaskCreated, "The task was enqueued.")},
+        errors={
+            400: (
+                "INVALID_REQUEST",
+                "INVALID_TASK_TYPE",
+                "INVALID_PAYLOAD",
+                "INVALID_TIMEOUT",
+                "INVALID_PROCESS_AT",
+                "INVALID_UNIQUE",
+            ),
+            409: ("DUPLICATE_TASK",),
+            422: ("IDEMPOTENCY_MISMATCH",),
+            429: ("QUEUE_FULL",),
+            **BODY_ERRORS,
+            **SERVER_ERRORS,
+        },
+        replayable=True,
+    ),
+    Operation(
+        path="/api/v1/tasks/{task_id}",
+        method="get",
+        tag="tasks",
+        id="getTask",
+        summary="Get a task",
+        parameters=_ON_TASK,
+        responses={200: Response(TaskView, "The task.")},
+        errors={**_TASK_ERRORS, 500: ("INTERNAL_ERROR",)},
+    ),
+    Operation(
+        path="/api/v1/tasks/{task_id}",
+        method="delete",
+        tag="tasks",
+        id="deleteTask",
+        summary="Delete a task that is not running",
+        parameters=_ON_TASK,
+        responses={200: Response(Message, "The task is gone.")},
+        errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE",), 500: ("DELETE_FAILED",)},
+    ),
+    Operation(
+        path="/api/v1/tasks/{task_id}/cancel",
+        method="post",
+        tag="tasks",
+        id="cancelTask",
+        summary="Cancel a task for good",
+        parameters=_ON_TASK,
+        responses={
+            200: Response(Message, "The task was cancelled."),
+            202: Response(Message, "The task is running; its worker was told to stop it."),
+        },
+        errors={**_TASK_ERRORS, 409: ("TASK_NOT_CANCELLABLE",), 500: ("CANCEL_FAILED",)},
+    ),
+    Operation(
+        path="/api/v1/tasks/{task_id}/run",
+        method="post",
+        tag="tasks",
+        id="runTask",
+        summary="Make a task pending at once, one that has ended included",
+        parameters=_ON_TASK,
+        responses={200: Response(Message, "The task is pending.")},
+        errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE",), 500: ("INTERNAL_ERROR",)},
+    ),
+)
 
 
 def task_routes(

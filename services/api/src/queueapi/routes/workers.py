@@ -8,9 +8,22 @@ from litestar.types import ASGIApp
 
 from queueapi.http.response import json_response
 from queueapi.http.store_deadline import StoreDeadline
+from queueapi.schemas.operation import SERVER_ERRORS, Operation, Response
 from queueapi.schemas.responses import WorkerView
 from queuecore.domain.timestamp import format_rfc3339
 from queuecore.store.queues.directory import Directory, WorkerStatus
+
+WORKER_OPERATIONS = (
+    Operation(
+        path="/api/v1/workers",
+        method="get",
+        tag="workers",
+        id="getWorkers",
+        summary="List the workers that are there, with the tasks that each runs",
+        responses={200: Response(list[WorkerView], "One object per worker.")},
+        errors=SERVER_ERRORS,
+    ),
+)
 
 
 def worker_routes(registry: Directory) -> list[HTTPRouteHandler]:
