@@ -98,6 +98,10 @@ docs: $(VENV)/.test ## Write docs/configuration.md, docs/metrics.md and the fiel
 	$(BIN)/python -m docs.generate_metrics
 	$(BIN)/python -m docs.generate_workerpool
 
+.PHONY: scripts
+scripts: $(VENV)/.run ## Write the typed functions of the Lua scripts from the scripts' headers
+	$(BIN)/python -m queuecore.store.scripts.generate
+
 .PHONY: dashboards
 dashboards: $(VENV)/.test ## Write the dashboards of charts/taskyard/files/dashboards from the code in deploy/dashboards
 	$(BIN)/python -m deploy.dashboards

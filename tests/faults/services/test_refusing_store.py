@@ -14,7 +14,7 @@ from queuecore.embedded import HOST
 from queuecore.settings.shared import RedisSettings
 from queuecore.settings.variable import Secret
 from queuecore.store.client.connect import connect
-from queuecore.store.scripts.loader import Argument
+from queuecore.store.scripts.call import Argument
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.waiting import eventually
 from tests.support.audit import audit

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from queuecore.domain.backoff import Backoff
-from queuecore.domain.task import Attempt
+from queuecore.domain.task import Attempt, FencingToken
 from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
-from queuecore.store.client.batch import Settled
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.result import Result
 from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuescheduler.known_queues import KnownQueues
@@ -39,7 +39,7 @@ class _Maintenance(Maintenance):
     ) -> list[HeldTask | StoreError]:
         return []
 
-    async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Settled]:
+    async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Result[Reply]]:
         self.reclaimed += [reclaim.lapsed.queue for reclaim in reclaims]
         return [Reply.DONE] * len(reclaims)
 
@@ -47,7 +47,9 @@ class _Maintenance(Maintenance):
 def _expired(queue: str) -> Lapses:
     task = make_task(queue=queue)
     attempt = Attempt(number=1, worker="w-1", pod="pod", started_at_ms=0)
-    return Lapses(1, None, [LapsedLease(queue, task.id, task, 1, attempt, 0, cancel_requested=False)], 0, 0)
+    return Lapses(
+        1, None, [LapsedLease(queue, task.id, task, FencingToken(1), attempt, 0, cancel_requested=False)], 0, 0
+    )
 
 
 class _Scene:

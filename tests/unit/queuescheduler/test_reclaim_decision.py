@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from queuecore.domain.task import ArchiveReason, Attempt, Task
+from queuecore.domain.task import ArchiveReason, Attempt, FencingToken, Task
 from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Reclaim
 from queuecore.testing.builders import make_task, now_ms
 from queuescheduler.reclaim_decision import (
@@ -30,7 +30,7 @@ def make_lease(
     excused: int = 0,
 ) -> LapsedLease:
     opened = Attempt(number=attempt, worker=worker, pod="pod", started_at_ms=NOW_MS - 1_000)
-    return LapsedLease("default", "id", task, 1, opened, losses, cancel_requested, excused)
+    return LapsedLease("default", "id", task, FencingToken(1), opened, losses, cancel_requested, excused)
 
 
 def decide(task: Task | None, rank: SuspectRank = NO_OTHERS, **changes: Any) -> Reclaim:

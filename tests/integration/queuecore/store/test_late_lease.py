@@ -16,7 +16,7 @@ async def test_lease_changes_nothing_when_its_caller_has_given_up_waiting(store:
     before = await read_keyspace(store.server)
 
     # As if the call had been made a minute ago, and the server had only now got round to it.
-    worker.leases._ahead_ms["default"] -= MINUTE_MS
+    worker.leases._clock_offsets_ms["default"] -= MINUTE_MS
     (answer,) = await worker.leases.lease([("default", 10)])
 
     assert isinstance(answer, StoreUnavailable)
@@ -29,7 +29,7 @@ async def test_lease_succeeds_again_when_the_servers_clock_was_set_forward(store
     task = make_task()
     await store.enqueue(task)
 
-    worker.leases._ahead_ms["default"] -= MINUTE_MS
+    worker.leases._clock_offsets_ms["default"] -= MINUTE_MS
     await worker.leases.lease([("default", 10)])
 
     assert [lease.task.id for lease in await worker.lease()] == [task.id]
@@ -41,6 +41,6 @@ async def test_lease_succeeds_when_the_servers_clock_was_set_back(store: TestSto
     await worker.lease()
     await store.enqueue(make_task())
 
-    worker.leases._ahead_ms["default"] += MINUTE_MS
+    worker.leases._clock_offsets_ms["default"] += MINUTE_MS
 
     assert len(await worker.lease()) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import ArchiveReason, Attempt, Outcome, UniqueLock
+from queuecore.domain.task import ArchiveReason, Attempt, AttemptNumber, FencingToken, Outcome, UniqueLock
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.store.scripts.replies import Reply
@@ -69,7 +69,7 @@ async def test_complete_settles_each_task_for_itself_when_many_come_at_once(
     tasks = [make_task(queue=queue) for queue in ("one", "two", "one")]
     await store.enqueue(*tasks)
     leases = [*await worker.lease(queue="one"), *await worker.lease(queue="two")]
-    stale = Lease(make_task(queue="two"), 1, 1, 0, 0)
+    stale = Lease(make_task(queue="two"), FencingToken(1), AttemptNumber(1), 0, 0)
     replies = await worker.settlements.complete([Success(each, 1) for each in (leases[0], stale, *leases[1:])])
     assert replies == [Reply.DONE, Reply.STALE, Reply.DONE, Reply.DONE]
 

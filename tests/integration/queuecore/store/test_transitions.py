@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from queuecore.domain.state import TRANSITIONS, Event, TaskState
-from queuecore.domain.task import ArchiveReason, Task, UniqueLock
+from queuecore.domain.task import ArchiveReason, AttemptNumber, FencingToken, Task, UniqueLock
 from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
@@ -36,7 +36,7 @@ class Case:
         self.store = store
         self.worker = store.worker()
         self.task = make_task(process_at_ms=now_ms() + HOUR_MS, unique=UniqueLock("digest", HOUR_MS))
-        self.lease = Lease(self.task, 1, 1, now_ms(), now_ms())
+        self.lease = Lease(self.task, FencingToken(1), AttemptNumber(1), now_ms(), now_ms())
 
     async def bring_to(self, state: TaskState | None) -> None:
         """By way of a lease that lapsed, so that a late success may still arrive in every state but the first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NewType
 
 import msgspec
 
@@ -18,6 +19,11 @@ DEFAULT_TIMEOUT_MS = 30 * 60_000
 DEFAULT_RETENTION_MS = 60 * 60_000
 ARCHIVE_RETENTION_MS = 7 * 24 * 60 * 60_000
 HISTORY_LENGTH = 20
+
+AttemptNumber = NewType("AttemptNumber", int)
+"""The number of an attempt, 1 for the first."""
+FencingToken = NewType("FencingToken", int)
+"""The token of a lease. It increases with each lease of a task, and calls with an older one are stale."""
 
 
 class UniqueLock(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from typing import Any
 
 from queuecore.embedded import HOST, EmbeddedValkey
 from queuecore.store.client.connect import connect
+from queuecore.store.scripts.call import Argument
 from queuecore.store.scripts.keys import queue_keys
-from queuecore.store.scripts.loader import Argument
 from queuecore.testing.store import patient_settings
 from queuecore.testing.waiting import eventually
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from queuecore.store.client.server import Server
-from queuecore.store.scripts.loader import Argument
+from queuecore.store.scripts.call import Argument
 
 
 async def on_all_nodes(server: Server, name: str, *arguments: Argument) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from queuecore.embedded import HOST, EmbeddedValkey, find_server
 from queuecore.store.client.connect import connect
-from queuecore.store.scripts.loader import Argument
+from queuecore.store.scripts.call import Argument
 from queuecore.testing.store import patient_settings
 from queuecore.testing.waiting import eventually
 

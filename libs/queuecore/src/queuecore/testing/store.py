@@ -9,12 +9,13 @@ from queuecore.store.attempts.leases import Lease, Leased, Leases, WorkerIdentit
 from queuecore.store.attempts.maintenance import LapsedLease, Lapses, Maintenance, Reclaim
 from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.attempts.settlement import Settlements
-from queuecore.store.client.batch import Settled
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.control import QueueControl
 from queuecore.store.queues.directory import Directory
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.result import Result
 from queuecore.store.scripts.keys import envelope_key, queue_keys
+from queuecore.store.scripts.replies import Reply
 from queuecore.store.tasks.control import TaskControl
 from queuecore.store.tasks.enqueue import Enqueue, Enqueued, Enqueuer
 from queuecore.store.tasks.idempotency import IdempotencyKeys
@@ -84,13 +85,13 @@ class TestStore:
         await self.server.command("SET", envelope_key(keys, task.id), _DAMAGED)
         await self.server.command("INCRBY", keys.bytes, len(_DAMAGED) - lost)
 
-    async def reclaim(self, queue: str = "default") -> list[Settled]:
+    async def reclaim(self, queue: str = "default") -> list[Result[Reply]]:
         """Take all lapsed tasks of a queue back: a retry at once while one is left, else the archive."""
         (lapses,) = await self.upkeep.find_lapsed([queue])
         assert isinstance(lapses, Lapses), lapses
         return await self.reclaim_these(lapses)
 
-    async def reclaim_these(self, lapses: Lapses) -> list[Settled]:
+    async def reclaim_these(self, lapses: Lapses) -> list[Result[Reply]]:
         """Take back what was seen lapsed."""
         return await self.upkeep.reclaim([_reclaim(each, lapses.now_ms) for each in lapses.lapsed])
 

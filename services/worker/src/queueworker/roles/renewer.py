@@ -9,7 +9,7 @@ import structlog
 
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Leases
-from queuecore.store.client.batch import Settled
+from queuecore.store.result import Result
 from queuecore.store.scripts.replies import Reply
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
@@ -68,7 +68,7 @@ class Renewer:
             return False
         return True
 
-    def _apply(self, run: Run, reply: Settled) -> StoreError | None:
+    def _apply(self, run: Run, reply: Result[Reply]) -> StoreError | None:
         if isinstance(reply, StoreError):
             return reply
         if reply is Reply.CANCELLED:

@@ -12,7 +12,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import UnreadableLease
 from queuecore.store.attempts.settlement import Failure, Settlements, Success
-from queuecore.store.client.batch import Settled
+from queuecore.store.result import Result
 from queuecore.store.scripts.replies import Reply
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
@@ -127,7 +127,7 @@ class Settler:
     async def _send(
         self,
         outcomes: list[tuple[Run, AnOutcome]],
-        settle: Callable[[list[AnOutcome]], Awaitable[list[Settled]]],
+        settle: Callable[[list[AnOutcome]], Awaitable[list[Result[Reply]]]],
         retries: list[tuple[Run, AnOutcome]],
     ) -> StoreError | None:
         if not outcomes:

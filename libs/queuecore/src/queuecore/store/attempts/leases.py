@@ -1,54 +1,55 @@
-"""Leasing tasks to a worker, and keeping or giving back what is leased."""
+"""Leases of one worker: lease, renew, release, report progress."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, Task
-from queuecore.errors import EnvelopeError, StoreError, StoreUnavailable
-from queuecore.store.client.batch import Item, Settled, settle_items
-from queuecore.store.client.server import Call, Server
-from queuecore.store.scripts.loader import load_script
-from queuecore.store.scripts.replies import rows
+from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, AttemptNumber, FencingToken, Task
+from queuecore.errors import EnvelopeError, StoreUnavailable
+from queuecore.store.client.batch import settle_items
+from queuecore.store.client.server import Server
+from queuecore.store.result import Result, map_result
+from queuecore.store.scripts import calls
+from queuecore.store.scripts.calls import ProgressItem, ReleaseItem, RenewItem
+from queuecore.store.scripts.replies import Reply, rows
 from queuecore.wire import envelope
 
-_HOLDS = 0.75
-"""The part of the time for an answer in which a lease must be done. The rest is for the answer to arrive on a busy
-machine: a lease whose answer comes too late is an attempt that nobody runs."""
+_VALID_FOR = 0.75
+"""The part of the read timeout in which a lease call must run on the server. The rest is for the reply to arrive on a
+busy machine: a lease whose reply arrives too late is an attempt that no worker runs."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
-    """Who leases."""
+    """The worker that leases."""
 
     worker: str
     """Unique to the process."""
     pod: str
-    """The pod, or the host where there is none."""
+    """The pod, or the host outside a cluster."""
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """The right to run one attempt of a task, until it lapses."""
+    """The right to run one attempt of a task, until the lease expires."""
 
     task: Task
-    token: int
-    """Grows with each lease of the task; what is sent with an older one changes nothing."""
-    attempt: int
-    """Its number, 1 for the first."""
+    token: FencingToken
+    attempt: AttemptNumber
     started_at_ms: int
-    """When it was leased, by the server's clock."""
+    """When it was leased, on the server's clock."""
     entered_at_ms: int
-    """When the task had become pending, by the server's clock."""
+    """When the task had become pending, on the server's clock."""
     excused: int = 0
-    """How many earlier attempts do not count, since another task was to blame for their loss."""
+    """Earlier attempts not charged to the task, because another task caused their loss."""
 
     @property
     def counted_attempt(self) -> int:
-        """1 for the first attempt that counts."""
+        """The number of the attempt without excused ones, 1 for the first."""
         return self.attempt - self.excused
 
     @property
@@ -62,21 +63,21 @@ class UnreadableLease(msgspec.Struct, frozen=True):
 
     queue: str
     task_id: str
-    token: int
-    attempt: int
+    token: FencingToken
+    attempt: AttemptNumber
     started_at_ms: int
     error: str
 
 
 class Leased(msgspec.Struct, frozen=True):
-    """What one lease call on one queue brought."""
+    """The leases that one call made on one queue."""
 
     leases: list[Lease]
     unreadable: list[UnreadableLease]
     orphans: int
     """Ids without an envelope that were dropped."""
     newer: int
-    """Tasks of a newer envelope version that were left for newer workers."""
+    """Tasks of a newer envelope version, which stay pending for newer workers."""
 
 
 class Leases:
@@ -84,93 +85,98 @@ class Leases:
 
     Args:
         server: the store.
-        identity: stands in the attempt history of each leased task.
-        lease_ms: how long a lease holds unless it is renewed.
+        identity: recorded in the attempt history of each leased task.
+        lease_ms: how long a lease lasts without renewal.
     """
 
     def __init__(self, server: Server, identity: WorkerIdentity, lease_ms: int) -> None:
         self._server = server
         self._identity = identity
         self.lease_ms = lease_ms
-        self._lease, self._renew, self._release = map(load_script, ("lease", "renew", "release"))
-        self._progress = load_script("progress")
-        self._ahead_ms: dict[str, float] = {}
-        """Per queue how far its server's clock is ahead of our monotonic one, as of the last answer."""
+        self._clock_offsets_ms: dict[str, float] = {}
+        """Per queue the server's clock minus the local monotonic one, as of the last reply."""
 
-    async def lease(self, wanted: Sequence[tuple[str, int]]) -> list[Leased | StoreError]:
+    async def lease(self, wanted: Sequence[tuple[str, int]]) -> list[Result[Leased]]:
         """Lease up to ``limit`` (1 to 1,000) tasks of each queue, in one round trip.
 
         Args:
             wanted: pairs of queue and limit.
 
         Returns:
-            One answer per pair, in order.
+            One result per pair, in order.
         """
-        who = self._identity
-        calls = [
-            Call(
-                self._lease,
-                queue,
-                (
-                    limit,
-                    self.lease_ms,
-                    who.worker,
-                    who.pod,
-                    envelope.VERSION,
-                    HISTORY_LENGTH,
-                    self._holds_until_ms(queue),
-                ),
-            )
-            for queue, limit in wanted
-        ]
-        answers = await self._server.run_all(calls)
+        results = await self._server.run_all(
+            [
+                calls.lease(
+                    queue,
+                    limit=limit,
+                    lease_ms=self.lease_ms,
+                    worker=self._identity.worker,
+                    pod=self._identity.pod,
+                    newest=envelope.VERSION,
+                    history=HISTORY_LENGTH,
+                    valid_until_ms=self._valid_until_ms(queue),
+                )
+                for queue, limit in wanted
+            ]
+        )
         return [
-            answer if isinstance(answer, StoreError) else self._read(queue, answer)
-            for (queue, _), answer in zip(wanted, answers, strict=True)
+            map_result(result, partial(self._read, queue)) for (queue, _), result in zip(wanted, results, strict=True)
         ]
 
-    async def renew(self, leases: Sequence[Lease]) -> list[Settled]:
-        """Start the leases' time anew.
+    async def renew(self, leases: Sequence[Lease]) -> list[Result[Reply]]:
+        """Extend the leases by ``lease_ms`` from now.
 
         Returns:
             Per lease ``DONE``, ``CANCELLED`` (renewed; the task is to be cancelled) or ``STALE`` (it is lost).
         """
-        items = [Item(lease.task.queue, (lease.task.id, lease.token)) for lease in leases]
-        return await settle_items(self._server, self._renew, items, fixed=(self.lease_ms,))
+        items = [RenewItem(queue=lease.task.queue, task_id=lease.task.id, token=lease.token) for lease in leases]
+        return await settle_items(self._server, items, partial(calls.renew, lease_ms=self.lease_ms))
 
-    async def release(self, leases: Sequence[Lease]) -> list[Settled]:
-        """Give unfinished tasks back; the attempt does not count.
+    async def release(self, leases: Sequence[Lease]) -> list[Result[Reply]]:
+        """Return unfinished tasks to their queues; the attempts are not charged to them.
 
         Returns:
-            Per lease ``DONE``, ``CANCELLED`` (it is archived: its cancel was asked for), ``NOT_FOUND`` or ``STALE``.
+            Per lease ``DONE``, ``CANCELLED`` (archived because of a cancellation), ``NOT_FOUND`` or ``STALE``.
         """
         items = [
-            Item(lease.task.queue, (lease.task.id, lease.token, ARCHIVE_RETENTION_MS, lease.task.lock_digest))
+            ReleaseItem(
+                queue=lease.task.queue,
+                task_id=lease.task.id,
+                token=lease.token,
+                retention_ms=ARCHIVE_RETENTION_MS,
+                lock=lease.task.lock_digest,
+            )
             for lease in leases
         ]
-        return await settle_items(self._server, self._release, items)
+        return await settle_items(self._server, items, calls.release)
 
     async def pass_wakeup_on(self, queues: Sequence[str]) -> None:
-        """Wake another worker where tasks are pending: this one stops, and may have swallowed a wake-up."""
-        await self._server.run_all([Call(self._release, queue) for queue in queues])
+        """Wake another worker where tasks are pending: this one stops, and may have consumed a wake-up."""
+        await self._server.run_all([calls.release(queue, []) for queue in queues])
 
-    async def report_progress(self, reports: Sequence[tuple[Lease, bytes]]) -> list[Settled]:
-        """Record what running handlers report, JSON.
+    async def report_progress(self, reports: Sequence[tuple[Lease, bytes]]) -> list[Result[Reply]]:
+        """Record the progress of running handlers, JSON.
 
         Returns:
             Per report ``DONE`` or ``STALE``.
         """
-        items = [Item(lease.task.queue, (lease.task.id, lease.token, progress)) for lease, progress in reports]
-        return await settle_items(self._server, self._progress, items)
+        items = [
+            ProgressItem(queue=lease.task.queue, task_id=lease.task.id, token=lease.token, progress=progress)
+            for lease, progress in reports
+        ]
+        return await settle_items(self._server, items, calls.progress)
 
-    def _holds_until_ms(self, queue: str) -> int:
-        """Until when a call that begins now is answered before we give up waiting, by the server's clock."""
-        ahead_ms = self._ahead_ms.get(queue)
-        return 0 if ahead_ms is None else math.ceil(_monotonic_ms() + ahead_ms + self._server.timeout_ms * _HOLDS)
+    def _valid_until_ms(self, queue: str) -> int:
+        """When a call that starts now becomes invalid, on the server's clock; 0 while that clock is unknown."""
+        offset_ms = self._clock_offsets_ms.get(queue)
+        if offset_ms is None:
+            return 0
+        return math.ceil(_monotonic_ms() + offset_ms + self._server.timeout_ms * _VALID_FOR)
 
-    def _read(self, queue: str, answer: Any) -> Leased | StoreError:
-        now_ms, *rest = answer
-        self._ahead_ms[queue] = now_ms - _monotonic_ms()
+    def _read(self, queue: str, reply: Any) -> Result[Leased]:
+        now_ms, *rest = reply
+        self._clock_offsets_ms[queue] = now_ms - _monotonic_ms()
         return _read(queue, now_ms, *rest) if rest else StoreUnavailable("the call to lease tasks came too late")
 
 

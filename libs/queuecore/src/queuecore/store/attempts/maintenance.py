@@ -1,18 +1,30 @@
-"""What the scheduler does to keep a queue moving: promote, reclaim, expire."""
+"""Maintenance of queues by schedulers: promote due tasks, reclaim expired leases, expire ended tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, ArchiveReason, Attempt, Outcome, Task
+from queuecore.domain.task import (
+    ARCHIVE_RETENTION_MS,
+    ArchiveReason,
+    Attempt,
+    AttemptNumber,
+    FencingToken,
+    Outcome,
+    Task,
+)
 from queuecore.errors import EnvelopeError, StoreError, UnknownEnvelopeVersion
-from queuecore.store.client.batch import Item, Settled, settle_items
-from queuecore.store.client.server import Call, Server
-from queuecore.store.scripts.loader import load_script
-from queuecore.store.scripts.replies import rows
+from queuecore.store.attempts.settlement import NO_RETRY
+from queuecore.store.client.batch import settle_items
+from queuecore.store.client.server import Server
+from queuecore.store.result import Result, map_result, partition
+from queuecore.store.scripts import calls
+from queuecore.store.scripts.calls import ReclaimItem
+from queuecore.store.scripts.replies import Reply, rows
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
 
@@ -21,49 +33,50 @@ LIMIT = 500
 
 
 class Promotion(msgspec.Struct, frozen=True):
-    """What one promotion of one queue did."""
+    """The result of one promotion of one queue."""
 
     now_us: int
     """The server's clock, Unix time."""
     next_due_at_ms: int | None
-    """When the next task is due; in the past when more are due already."""
+    """When the next task is due; in the past when more tasks are due already."""
     late_ms: list[int]
     """How late each promoted task was."""
     orphans: int
 
 
 class LapsedLease(msgspec.Struct, frozen=True):
-    """A task whose worker has let its lease lapse."""
+    """A task whose lease has expired."""
 
     queue: str
     task_id: str
     task: Task | None
-    """``None`` when the envelope cannot be read."""
-    token: int
+    """``None`` when the envelope is damaged."""
+    token: FencingToken
     attempt: Attempt
-    """The attempt that was cut off."""
+    """The lost attempt."""
     losses: int
-    """How many attempts in a row were lost before this one, but for excused ones."""
+    """Attempts lost in a row before this one, without excused ones."""
     cancel_requested: bool
     excused: int = 0
-    """How many earlier attempts do not count."""
+    """Earlier attempts not charged to the task."""
 
     @property
     def counted_attempt(self) -> int:
-        """1 for the first attempt that counts."""
+        """The number of the attempt without excused ones, 1 for the first."""
         return self.attempt.number - self.excused
 
 
 class Lapses(msgspec.Struct, frozen=True):
-    """The lapsed leases of one queue."""
+    """The expired leases of one queue."""
 
     now_ms: int
+    """The server's clock, Unix time."""
     next_lapse_at_ms: int | None
-    """When the next lease lapses unless it is renewed."""
+    """When the next lease expires unless it is renewed."""
     lapsed: list[LapsedLease]
     orphans: int
     newer: int
-    """Tasks of a newer envelope version: left for a scheduler that reads it."""
+    """Tasks of a newer envelope version, which are left for a newer scheduler."""
 
 
 class HeldTask(NamedTuple):
@@ -73,86 +86,89 @@ class HeldTask(NamedTuple):
     queue: str
     task_id: str
     losses: int
-    """How many attempts in a row were lost before this one, but for excused ones."""
+    """Attempts lost in a row before this one, without excused ones."""
 
 
 class Reclaim(msgspec.Struct, frozen=True):
-    """What is to become of a task whose lease lapsed."""
+    """The decision about a task whose lease has expired."""
 
     lapsed: LapsedLease
     now_ms: int
+    """The server's clock when the lease was found expired, Unix time."""
     error: str
     retry_in_ms: int | None
     """``None``: the task is archived."""
     reason: ArchiveReason | None = None
+    """Why it is archived."""
     excused: bool = False
-    """Whether the attempt does not count, since another task is to blame."""
+    """Whether the attempt is not charged to the task, because another task caused its loss."""
 
 
 class Maintenance:
-    """The scheduler's verbs. Any number of schedulers may use them at once: each script is atomic."""
+    """The operations of schedulers. Any number of schedulers may use them at once: each script is atomic."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._promote, self._lapsed, self._held, self._reclaim, self._expire = map(
-            load_script, ("promote", "lapsed", "held", "reclaim", "expire")
-        )
 
-    async def promote(self, queues: Sequence[str]) -> list[Promotion | StoreError]:
+    async def promote(self, queues: Sequence[str]) -> list[Result[Promotion]]:
         """Make the due tasks of each queue pending, up to :data:`LIMIT` scheduled ones and as many retries."""
-        answers = await self._server.run_all([Call(self._promote, queue, (LIMIT,)) for queue in queues])
-        return [_read_promotion(answer) for answer in answers]
+        results = await self._server.run_all([calls.promote(queue, limit=LIMIT) for queue in queues])
+        return [map_result(result, _read_promotion) for result in results]
 
-    async def find_lapsed(self, queues: Sequence[str]) -> list[Lapses | StoreError]:
-        """Look for lapsed leases, up to :data:`LIMIT` of each queue."""
-        answers = await self._server.run_all([Call(self._lapsed, queue, (LIMIT,)) for queue in queues])
-        return [_read_lapses(queue, answer) for queue, answer in zip(queues, answers, strict=True)]
+    async def find_lapsed(self, queues: Sequence[str]) -> list[Result[Lapses]]:
+        """Find expired leases, up to :data:`LIMIT` of each queue."""
+        results = await self._server.run_all([calls.find_expired_leases(queue, limit=LIMIT) for queue in queues])
+        return [map_result(result, partial(_read_lapses, queue)) for queue, result in zip(queues, results, strict=True)]
 
     async def find_held(self, queues: Sequence[str], workers: Sequence[str]) -> list[HeldTask | StoreError]:
-        """Look for what these workers hold, up to :data:`LIMIT` leases of each queue, those that lapse first."""
-        answers = await self._server.run_all([Call(self._held, queue, (LIMIT, *workers)) for queue in queues])
-        found: list[HeldTask | StoreError] = []
-        for queue, answer in zip(queues, answers, strict=True):
-            if isinstance(answer, StoreError):
-                found.append(answer)
-            else:
-                found += [
-                    HeldTask(worker.decode(), queue, task_id.decode(), losses)
-                    for worker, task_id, losses in rows(answer, 3)
-                ]
-        return found
-
-    async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Settled]:
-        """End the attempts of lapsed leases.
+        """Find leases of these workers among the :data:`LIMIT` leases of each queue that expire next.
 
         Returns:
-            Per task ``DONE``, ``CANCELLED`` (archived, since its cancel was asked for) or ``STALE`` (the lease was
-            renewed or settled after all, or another scheduler was faster).
+            The leases, then the errors of queues that could not be read.
         """
-        return await settle_items(self._server, self._reclaim, [_reclaim_item(each) for each in reclaims])
+        results = await self._server.run_all(
+            [calls.find_leases_of_workers(queue, workers, limit=LIMIT) for queue in queues]
+        )
+        found, errors = partition(queues, results)
+        held = [
+            HeldTask(worker.decode(), queue, task_id.decode(), losses)
+            for queue, reply in found
+            for worker, task_id, losses in rows(reply, 3)
+        ]
+        return [*held, *(error for _, error in errors)]
 
-    async def expire(self, queues: Sequence[str]) -> list[tuple[int, bool] | StoreError]:
-        """Forget ended tasks whose retention is over.
+    async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Result[Reply]]:
+        """End the attempts of expired leases.
 
         Returns:
-            Per queue how many were forgotten, and whether more are due at once.
+            Per task ``DONE``, ``CANCELLED`` (archived because of a cancellation) or ``STALE`` (the lease was renewed or
+            settled meanwhile, or another scheduler has reclaimed it).
         """
-        answers = await self._server.run_all([Call(self._expire, queue, (LIMIT,)) for queue in queues])
-        return [answer if isinstance(answer, StoreError) else (answer[0], bool(answer[1])) for answer in answers]
+        return await settle_items(self._server, [_reclaim_item(each) for each in reclaims], calls.reclaim)
+
+    async def expire(self, queues: Sequence[str]) -> list[Result[tuple[int, bool]]]:
+        """Delete ended tasks whose retention has ended.
+
+        Returns:
+            Per queue the number of deleted tasks, and whether more have expired.
+        """
+        results = await self._server.run_all([calls.expire_tasks(queue, limit=LIMIT) for queue in queues])
+        return [map_result(result, _read_expiry) for result in results]
 
 
-def _read_promotion(answer: Any) -> Promotion | StoreError:
-    if isinstance(answer, StoreError):
-        return answer
-    now_us, next_due, orphans, late_ms = answer
+def _read_promotion(reply: Any) -> Promotion:
+    now_us, next_due, orphans, late_ms = reply
     return Promotion(now_us, None if next_due < 0 else next_due, late_ms, orphans)
 
 
-def _read_lapses(queue: str, answer: Any) -> Lapses | StoreError:
-    if isinstance(answer, StoreError):
-        return answer
-    now_ms, next_lapse, orphans, flat = answer
-    lapsed, newer = [], 0
+def _read_expiry(reply: Any) -> tuple[int, bool]:
+    deleted, more = reply
+    return deleted, bool(more)
+
+
+def _read_lapses(queue: str, reply: Any) -> Lapses:
+    now_ms, next_expiry, orphans, flat = reply
+    leases, newer = [], 0
     for raw_id, data, token, number, excused, opened, losses, cancel in rows(flat, 8):
         task_id = raw_id.decode()
         try:
@@ -163,8 +179,8 @@ def _read_lapses(queue: str, answer: Any) -> Lapses | StoreError:
         except EnvelopeError:
             task = None
         attempt = _opened(number, opened, now_ms)
-        lapsed.append(LapsedLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
-    return Lapses(now_ms, None if next_lapse < 0 else next_lapse, lapsed, orphans, newer)
+        leases.append(LapsedLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
+    return Lapses(now_ms, None if next_expiry < 0 else next_expiry, leases, orphans, newer)
 
 
 def _opened(number: int, data: bytes, now_ms: int) -> Attempt:
@@ -174,24 +190,21 @@ def _opened(number: int, data: bytes, now_ms: int) -> Attempt:
         return Attempt(number=number, worker="", pod="", started_at_ms=now_ms)
 
 
-def _reclaim_item(reclaim: Reclaim) -> Item:
-    lapsed, opened = reclaim.lapsed, reclaim.lapsed.attempt
-    closed = attempt_wire.encode_closed(
-        opened.worker, opened.pod, opened.started_at_ms, reclaim.now_ms, Outcome.LOST, reclaim.error
-    )
-    return Item(
-        lapsed.queue,
-        (
-            lapsed.task_id,
-            lapsed.token,
-            opened.number,
-            closed,
-            reclaim.error,
-            -1 if reclaim.retry_in_ms is None else reclaim.retry_in_ms,
-            int(reclaim.excused),
-            reclaim.reason or "",
-            ARCHIVE_RETENTION_MS,
-            lapsed.task.lock_digest if lapsed.task else "",
-            lapsed.task.type if lapsed.task else "unreadable",
+def _reclaim_item(reclaim: Reclaim) -> ReclaimItem:
+    lease, attempt = reclaim.lapsed, reclaim.lapsed.attempt
+    return ReclaimItem(
+        queue=lease.queue,
+        task_id=lease.task_id,
+        token=lease.token,
+        attempt=AttemptNumber(attempt.number),
+        closed=attempt_wire.encode_closed(
+            attempt.worker, attempt.pod, attempt.started_at_ms, reclaim.now_ms, Outcome.LOST, reclaim.error
         ),
+        error=reclaim.error,
+        delay_ms=NO_RETRY if reclaim.retry_in_ms is None else reclaim.retry_in_ms,
+        excused=reclaim.excused,
+        reason=reclaim.reason or "",
+        retention_ms=ARCHIVE_RETENTION_MS,
+        lock=lease.task.lock_digest if lease.task else "",
+        label=lease.task.type if lease.task else "unreadable",
     )

@@ -1,4 +1,4 @@
-"""Waiting for something to happen in the store, without asking again and again."""
+"""Notifications of the store: wake-ups of idle workers, earlier due times, cancellations of running tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from queuecore.store.client.server import Server
 from queuecore.store.scripts.keys import CANCEL_CHANNEL, DUE_CHANNEL, queue_keys
 
 ANSWER_GRACE_S = 2.0
-"""How much later than asked a blocking command may answer before its connection counts as dead."""
+"""How long after its timeout a blocking command may be answered before its connection counts as lost."""
 
 
 class CancelRequest(NamedTuple):
-    """Somebody asked for the cancel of a running task."""
+    """A request to cancel a running task."""
 
     queue: str
     task_id: str
@@ -29,10 +29,10 @@ class Notifications:
         self._server = server
 
     async def wait_for_work(self, queues: Sequence[str], timeout_s: float) -> bool:
-        """Sleep until a task becomes pending in one of ``queues``. One enqueue wakes one sleeper.
+        """Block until a task becomes pending in one of ``queues``. One enqueue wakes one waiter.
 
         Returns:
-            Whether it was woken; ``False`` after ``timeout_s``.
+            Whether a wake-up arrived; ``False`` after ``timeout_s``.
 
         Raises:
             StoreUnavailable: the connection was lost.
@@ -42,19 +42,19 @@ class Notifications:
             return await self._first_of(wakes, timeout_s)
         return await self._pop(wakes, timeout_s)
 
-    async def sleep_until_pending(self, queues: Sequence[str], look_s: float) -> None:
-        """Sleep until a task becomes pending in one of ``queues``, or a look every ``look_s`` seconds finds one.
+    async def sleep_until_pending(self, queues: Sequence[str], poll_s: float) -> None:
+        """Block until a task becomes pending in one of ``queues``, or a poll every ``poll_s`` seconds finds one.
 
-        The look is the safety net: who was woken for a task may have died of it.
+        The poll covers lost wake-ups: a worker that received one may have died before it leased the task.
 
         Raises:
             StoreError: see :mod:`queuecore.errors`.
         """
-        while not (await self.wait_for_work(queues, look_s) or await self.any_pending(queues)):
+        while not (await self.wait_for_work(queues, poll_s) or await self.any_pending(queues)):
             pass
 
     async def any_pending(self, queues: Sequence[str]) -> bool:
-        """Whether one of ``queues`` has pending tasks, at the cost of one command for all (on a Cluster, one for each).
+        """Whether one of ``queues`` has pending tasks. Costs one command, on a Cluster one per queue.
 
         Raises:
             StoreError: see :mod:`queuecore.errors`.
@@ -73,7 +73,7 @@ class Notifications:
                 raise StoreUnavailable("a blocking read was not answered") from error
 
     async def _first_of(self, wakes: Sequence[str], timeout_s: float) -> bool:
-        """Sleep on queues that may lie on different servers of a Cluster."""
+        """Block on queues that may be on different nodes of a Cluster."""
         waits = [asyncio.ensure_future(self._pop([wake], timeout_s)) for wake in wakes]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -84,19 +84,19 @@ class Notifications:
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def due_queues(self) -> AsyncGenerator[str, None]:
-        """The names of queues whose earliest due time has come nearer, as it happens.
+        """The names of queues whose earliest due time has moved forward, as it happens.
 
         Raises:
-            StoreUnavailable: the subscription was lost; what happened since is unknown.
+            StoreUnavailable: the subscription was lost; messages may be missing.
         """
         async for message in self._messages(DUE_CHANNEL):
             yield message
 
     async def cancels(self) -> AsyncGenerator[CancelRequest, None]:
-        """Cancels of running tasks, of all queues, as they happen.
+        """Requests to cancel running tasks, of all queues, as they happen.
 
         Raises:
-            StoreUnavailable: the subscription was lost; what happened since is unknown.
+            StoreUnavailable: the subscription was lost; messages may be missing.
         """
         async for message in self._messages(CANCEL_CHANNEL):
             queue, _, task_id = message.partition(" ")
@@ -105,7 +105,7 @@ class Notifications:
     async def _messages(self, channel: str) -> AsyncGenerator[str, None]:
         subscribed = False
         with translated():
-            # Before its first command a Cluster's client does not know its nodes, and a subscription does not ask.
+            # A Cluster's client loads the nodes with its first command, and a subscription is none.
             client = await self._server.blocking.initialize()
             subscription = client.pubsub()
             try:
@@ -114,7 +114,7 @@ class Notifications:
                     if message["type"] == "message":
                         yield message["data"].decode()
                     elif subscribed:
-                        # The client has connected again by itself, without a word.
+                        # The client has reconnected by itself without an error.
                         raise StoreUnavailable("the subscription was cut")
                     subscribed = True
             finally:

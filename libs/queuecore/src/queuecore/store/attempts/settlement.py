@@ -1,4 +1,4 @@
-"""Ending attempts: what a worker reports when a handler is done."""
+"""Settlement: the end of an attempt as its worker reports it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import msgspec
 
 from queuecore.domain.task import ARCHIVE_RETENTION_MS, ArchiveReason, Outcome
 from queuecore.store.attempts.leases import Lease, UnreadableLease, WorkerIdentity
-from queuecore.store.client.batch import Item, Settled, settle_items
+from queuecore.store.client.batch import settle_items
 from queuecore.store.client.server import Server
 from queuecore.store.queues.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
-from queuecore.store.scripts.loader import Argument, load_script
+from queuecore.store.result import Result
+from queuecore.store.scripts import calls
+from queuecore.store.scripts.calls import CompleteItem, FailItem
+from queuecore.store.scripts.replies import Reply
 from queuecore.wire.attempt import encode_closed
+
+NO_RETRY = -1
+"""The delay by which scripts know that the task is archived."""
 
 
 class Success(msgspec.Struct, frozen=True):
@@ -23,7 +29,7 @@ class Success(msgspec.Struct, frozen=True):
     run_ms: int
     """How long it ran."""
     result: bytes = b""
-    """What it returned, JSON; empty for nothing."""
+    """Its return value, JSON; empty for none."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -33,13 +39,13 @@ class Failure(msgspec.Struct, frozen=True):
     run_ms: int
     """How long it ran."""
     error: str
-    """What went wrong, for people."""
+    """The error, for people."""
     retry_in_ms: int | None = None
-    """When to try again; ``None``: never, the task is archived."""
+    """The delay before the retry; ``None``: the task is archived."""
     reason: ArchiveReason | None = None
     """Why it is archived."""
     label: str | None = None
-    """The type as metrics name it; ``None``: the task's type."""
+    """The task type in metrics; ``None``: the task's type."""
 
 
 class Settlements:
@@ -48,84 +54,91 @@ class Settlements:
     def __init__(self, server: Server, identity: WorkerIdentity) -> None:
         self._server = server
         self._identity = identity
-        self._complete, self._fail = load_script("complete"), load_script("fail")
 
-    async def complete(self, successes: Sequence[Success]) -> list[Settled]:
+    async def complete(self, successes: Sequence[Success]) -> list[Result[Reply]]:
         """Complete tasks.
 
         Returns:
             Per task ``DONE`` or ``STALE``.
         """
-        return await settle_items(self._server, self._complete, [self._completed(each) for each in successes])
+        return await settle_items(self._server, [self._complete_item(each) for each in successes], calls.complete)
 
-    async def fail(self, failures: Sequence[Failure]) -> list[Settled]:
-        """Send tasks into retry or into the archive.
+    async def fail(self, failures: Sequence[Failure]) -> list[Result[Reply]]:
+        """Schedule retries of failed tasks, or archive them.
 
         Returns:
-            Per task ``DONE``, ``CANCELLED`` (archived, since its cancel was asked for) or ``STALE``.
+            Per task ``DONE``, ``CANCELLED`` (archived because of a cancellation) or ``STALE``.
         """
-        return await settle_items(self._server, self._fail, [self._failed(each) for each in failures])
+        return await settle_items(self._server, [self._fail_item(each) for each in failures], calls.fail)
 
-    async def archive_unreadable(self, leases: Sequence[UnreadableLease]) -> list[Settled]:
+    async def archive_unreadable(self, leases: Sequence[UnreadableLease]) -> list[Result[Reply]]:
         """Archive leased tasks whose envelope is damaged.
 
         Returns:
             Per task ``DONE``, ``CANCELLED`` or ``STALE``.
         """
-        items = [
-            Item(
-                lease.queue,
-                (
-                    lease.task_id,
-                    lease.token,
-                    lease.attempt,
-                    self._closed(lease.started_at_ms, 0, Outcome.ARCHIVED, lease.error),
-                    lease.error,
-                    *_decision(None, ArchiveReason.UNREADABLE),
-                    "",
-                    "unreadable",
-                    *_timings(0, 0),
-                ),
-            )
-            for lease in leases
-        ]
-        return await settle_items(self._server, self._fail, items)
+        return await settle_items(self._server, [self._unreadable_item(each) for each in leases], calls.fail)
 
-    def _completed(self, success: Success) -> Item:
+    def _complete_item(self, success: Success) -> CompleteItem:
         lease = success.lease
         task = lease.task
-        return Item(
-            task.queue,
-            (
-                task.id,
-                lease.token,
-                lease.attempt,
-                self._closed(lease.started_at_ms, success.run_ms, Outcome.COMPLETED, ""),
-                success.result,
-                task.retention_ms,
-                task.lock_digest,
-                task.type,
-                *_timings(success.run_ms, lease.waited_ms),
-            ),
+        wait_ms = lease.waited_ms
+        return CompleteItem(
+            queue=task.queue,
+            task_id=task.id,
+            token=lease.token,
+            attempt=lease.attempt,
+            closed=self._closed(lease.started_at_ms, success.run_ms, Outcome.COMPLETED, ""),
+            result=success.result,
+            retention_ms=task.retention_ms,
+            lock=task.lock_digest,
+            label=task.type,
+            run_ms=success.run_ms,
+            run_bucket=_run_bucket(success.run_ms),
+            wait_ms=wait_ms,
+            wait_bucket=_wait_bucket(wait_ms),
         )
 
-    def _failed(self, failure: Failure) -> Item:
+    def _fail_item(self, failure: Failure) -> FailItem:
         lease = failure.lease
         task = lease.task
+        wait_ms = lease.waited_ms
         outcome = Outcome.ARCHIVED if failure.retry_in_ms is None else Outcome.RETRY
-        return Item(
-            task.queue,
-            (
-                task.id,
-                lease.token,
-                lease.attempt,
-                self._closed(lease.started_at_ms, failure.run_ms, outcome, failure.error),
-                failure.error,
-                *_decision(failure.retry_in_ms, failure.reason),
-                task.lock_digest,
-                failure.label or task.type,
-                *_timings(failure.run_ms, lease.waited_ms),
-            ),
+        return FailItem(
+            queue=task.queue,
+            task_id=task.id,
+            token=lease.token,
+            attempt=lease.attempt,
+            closed=self._closed(lease.started_at_ms, failure.run_ms, outcome, failure.error),
+            error=failure.error,
+            delay_ms=NO_RETRY if failure.retry_in_ms is None else failure.retry_in_ms,
+            reason=failure.reason or "",
+            retention_ms=ARCHIVE_RETENTION_MS,
+            lock=task.lock_digest,
+            label=failure.label or task.type,
+            run_ms=failure.run_ms,
+            run_bucket=_run_bucket(failure.run_ms),
+            wait_ms=wait_ms,
+            wait_bucket=_wait_bucket(wait_ms),
+        )
+
+    def _unreadable_item(self, lease: UnreadableLease) -> FailItem:
+        return FailItem(
+            queue=lease.queue,
+            task_id=lease.task_id,
+            token=lease.token,
+            attempt=lease.attempt,
+            closed=self._closed(lease.started_at_ms, 0, Outcome.ARCHIVED, lease.error),
+            error=lease.error,
+            delay_ms=NO_RETRY,
+            reason=ArchiveReason.UNREADABLE,
+            retention_ms=ARCHIVE_RETENTION_MS,
+            lock="",
+            label="unreadable",
+            run_ms=0,
+            run_bucket=_run_bucket(0),
+            wait_ms=0,
+            wait_bucket=_wait_bucket(0),
         )
 
     def _closed(self, started_at_ms: int, run_ms: int, outcome: Outcome, error: str) -> bytes:
@@ -133,9 +146,9 @@ class Settlements:
         return encode_closed(who.worker, who.pod, started_at_ms, started_at_ms + run_ms, outcome, error)
 
 
-def _decision(retry_in_ms: int | None, reason: ArchiveReason | None) -> tuple[Argument, ...]:
-    return (-1 if retry_in_ms is None else retry_in_ms, reason or "", ARCHIVE_RETENTION_MS)
+def _run_bucket(run_ms: int) -> int:
+    return bisect_left(RUN_BUCKETS_MS, run_ms)
 
 
-def _timings(run_ms: int, wait_ms: int) -> tuple[Argument, ...]:
-    return (run_ms, bisect_left(RUN_BUCKETS_MS, run_ms), wait_ms, bisect_left(WAIT_BUCKETS_MS, wait_ms))
+def _wait_bucket(wait_ms: int) -> int:
+    return bisect_left(WAIT_BUCKETS_MS, wait_ms)

@@ -37,7 +37,7 @@ def connect(settings: RedisSettings) -> Server:
     return Server(
         client=_client(settings, read_timeout_s=settings.timeout_ms / 1000),
         blocking=_client(settings, read_timeout_s=None),
-        most_calls=settings.max_connections,
+        max_calls=settings.max_connections,
         timeout_ms=settings.timeout_ms,
     )
 

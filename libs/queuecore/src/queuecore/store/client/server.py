@@ -1,4 +1,4 @@
-"""Script calls on a Redis or Valkey server, or on a Cluster of them."""
+"""Script calls and commands on a Redis or Valkey server, or on a Cluster of them."""
 
 from __future__ import annotations
 
@@ -17,131 +17,124 @@ from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.client.circuit_breaker import CircuitBreaker
 from queuecore.store.client.errors import translate, translated
 from queuecore.store.client.tracing import call_span
-from queuecore.store.scripts.keys import QueueKeys, queue_keys
-from queuecore.store.scripts.loader import Argument, Script
+from queuecore.store.result import Result
+from queuecore.store.scripts.call import Argument, Call
 
 Client = Redis | RedisCluster
 
 
 NoteCall = Callable[[float, bool], None]
-"""Takes how long a call took, in seconds, and whether the store answered."""
-
-
-class Call(NamedTuple):
-    """One call of a script on one queue. The queue's prefix is sent ahead of ``arguments``."""
-
-    script: Script
-    queue: str
-    arguments: Sequence[Argument] = ()
+"""Takes the duration of a call, in seconds, and whether the store answered."""
 
 
 class BatchReply(NamedTuple):
-    """What :meth:`Server.ask` brought back."""
+    """The replies of :meth:`Server.run_with_infos`."""
 
-    scripts: list[Any]
-    """Per call what its script returned, or the :class:`~queuecore.errors.StoreError` with which it failed."""
+    scripts: list[Result[Any]]
+    """One per script call."""
     commands: list[Any]
-    infos: list[dict[str, Any]] | StoreError
-    """What INFO tells of the server, on a Cluster of each node that takes writes."""
+    """One per command."""
+    infos: Result[list[dict[str, Any]]]
+    """INFO of the server, on a Cluster of each primary."""
 
 
 class Server:
-    """Runs scripts.
+    """Runs scripts and commands.
 
     Args:
-        client: for commands that answer at once.
-        blocking: for commands that wait on the server; it has no read timeout.
-        most_calls: calls that may be under way at once, each on a connection of its own; others wait.
-        timeout_ms: how long ``client`` waits for an answer.
+        client: for commands that are answered at once.
+        blocking: for commands that block on the server; it has no read timeout.
+        max_calls: calls in flight at once, each on its own connection; further calls wait.
+        timeout_ms: the read timeout of ``client``.
     """
 
-    def __init__(self, client: Client, blocking: Client, most_calls: int, timeout_ms: int) -> None:
+    def __init__(self, client: Client, blocking: Client, max_calls: int, timeout_ms: int) -> None:
         self.client = client
         self.blocking = blocking
         self.timeout_ms = timeout_ms
-        self._permits = asyncio.Semaphore(most_calls)
+        self._permits = asyncio.Semaphore(max_calls)
         self._note_call: NoteCall = _note_nothing
         self._breaker: CircuitBreaker | None = None
 
     def watch(self, note_call: NoteCall) -> None:
-        """Have each call noted from now on, but for those that wait for work."""
+        """Report each further call to ``note_call``, except the blocking ones."""
         self._note_call = note_call
 
     def fail_fast(self) -> None:
-        """From now on refuse calls at once while the store is away, see :class:`CircuitBreaker`.
+        """Refuse calls at once during an outage of the store, see :class:`CircuitBreaker`.
 
-        Not on a Cluster: when one of its nodes is away, the others are not.
+        On a Cluster this does nothing: an outage of one node does not affect the others.
         """
         if not self.is_cluster:
             self._breaker = CircuitBreaker()
 
     @property
     def is_cluster(self) -> bool:
-        """Whether keys of different queues may lie on different servers."""
+        """Whether keys of different queues may be on different servers."""
         return isinstance(self.client, RedisCluster)
 
     async def run(self, call: Call) -> Any:
-        """Run one script.
+        """Run one script; its reply.
 
         Raises:
             StoreError: see :mod:`queuecore.errors`.
         """
-        keys = queue_keys(call.queue)
         async with self._permits:
             with call_span("EVALSHA", call.script.name), self._called(), translated():
                 try:
-                    return await self.client.execute_command(*_evalsha(call, keys))
+                    return await self.client.execute_command(*_evalsha(call))
                 except NoScriptError:
-                    return await self.client.execute_command(*_eval(call, keys))
+                    return await self.client.execute_command(*_eval(call))
 
-    async def run_all(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts in one round trip; on a Cluster the queues side by side. Calls on one queue keep their order.
+    async def run_all(self, calls: Sequence[Call]) -> list[Result[Any]]:
+        """Run scripts in one round trip, on a Cluster concurrently per queue. Calls on one queue keep their order.
 
         Returns:
-            Per call what its script returned, or the :class:`~queuecore.errors.StoreError` with which it failed.
+            The reply of each call.
         """
         if len(calls) == 1:
             return [await self._run_or_error(calls[0])]
         if isinstance(self.client, Redis):
             return await self._run_pipelined(self.client, calls)
-        return await self._run_side_by_side(calls)
+        return await self._run_concurrently(calls)
 
-    async def _run_side_by_side(self, calls: Sequence[Call]) -> list[Any]:
-        answers: list[Any] = [None] * len(calls)
+    async def _run_concurrently(self, calls: Sequence[Call]) -> list[Result[Any]]:
+        replies: list[Result[Any]] = [None] * len(calls)
 
-        async def run_in_turn(queue: str) -> None:
+        async def run_in_order(queue: str) -> None:
             for place, call in enumerate(calls):
                 if call.queue == queue:
-                    answers[place] = await self._run_or_error(call)
+                    replies[place] = await self._run_or_error(call)
 
-        await asyncio.gather(*(run_in_turn(queue) for queue in {call.queue for call in calls}))
-        return answers
+        await asyncio.gather(*(run_in_order(queue) for queue in {call.queue for call in calls}))
+        return replies
 
-    async def _run_pipelined(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
+    async def _run_pipelined(self, client: Redis, calls: Sequence[Call]) -> list[Result[Any]]:
         pipeline = client.pipeline(transaction=False)
         for call in calls:
-            pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
+            pipeline.execute_command(*_evalsha(call))
         try:
             async with self._permits:
                 with call_span("EVALSHA", _names(calls), len(calls)), self._called(), translated():
-                    answers = await pipeline.execute(raise_on_error=False)
+                    replies = await pipeline.execute(raise_on_error=False)
         except StoreError as error:
             return [error] * len(calls)
-        return [await self._settled(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        return [await self._completed(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
-    async def _settled(self, call: Call, answer: object) -> object:
-        if isinstance(answer, NoScriptError):
+    async def _completed(self, call: Call, reply: object) -> Result[Any]:
+        """The result of a pipelined call; a script that the server does not know yet is sent."""
+        if isinstance(reply, NoScriptError):
             return await self._run_or_error(call)
-        return translate(answer) if isinstance(answer, RedisError) else answer
+        return translate(reply) if isinstance(reply, RedisError) else reply
 
-    async def _run_or_error(self, call: Call) -> object:
+    async def _run_or_error(self, call: Call) -> Result[Any]:
         try:
             return await self.run(call)
         except StoreError as error:
             return error
 
     async def command(self, *parts: Argument) -> Any:
-        """Run one plain command; what the server answers.
+        """Run one command; its reply.
 
         Raises:
             StoreError: see :mod:`queuecore.errors`.
@@ -151,10 +144,10 @@ class Server:
                 return await self.client.execute_command(*parts)
 
     async def commands(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
-        """Run plain commands in one round trip (on a Cluster, one per server); what the server answers to each.
+        """Run commands in one round trip, on a Cluster in one per server; the reply of each.
 
         Raises:
-            StoreError: one of them failed; the others may have been done.
+            StoreError: one of them failed; the others may have succeeded.
         """
         pipeline = self.client.pipeline(transaction=False)
         for parts in commands:
@@ -163,35 +156,35 @@ class Server:
             with call_span("PIPELINE", commands=len(commands)), self._called(), translated():
                 return await pipeline.execute()
 
-    async def ask(self, calls: Sequence[Call], commands: Sequence[Sequence[Argument]]) -> BatchReply:
-        """Run scripts and plain commands, and read INFO, in one round trip; on a Cluster side by side.
+    async def run_with_infos(self, calls: Sequence[Call], commands: Sequence[Sequence[Argument]]) -> BatchReply:
+        """Run scripts and commands, and read INFO, in one round trip; on a Cluster concurrently.
 
         Raises:
-            StoreError: the store did not answer, or refused a plain command.
+            StoreError: the store did not answer, or refused a command.
         """
         if not isinstance(self.client, Redis):
             scripts, plain, infos = await asyncio.gather(
-                self._run_side_by_side(calls), self.commands(commands), self._infos(self.client)
+                self._run_concurrently(calls), self.commands(commands), self._infos(self.client)
             )
             return BatchReply(scripts, plain, infos)
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
-            pipeline.execute_command(*_evalsha(call, queue_keys(call.queue)))
+            pipeline.execute_command(*_evalsha(call))
         for parts in commands:
             pipeline.execute_command(*parts)
         pipeline.execute_command("INFO")
         async with self._permits:
             with self._called(), translated():
-                *told, info = await pipeline.execute(raise_on_error=False)
-        scripts = [await self._settled(call, answer) for call, answer in zip(calls, told, strict=False)]
-        plain = told[len(calls) :]
-        for answer in plain:
-            if isinstance(answer, RedisError):
-                raise translate(answer)
+                *replies, info = await pipeline.execute(raise_on_error=False)
+        scripts = [await self._completed(call, reply) for call, reply in zip(calls, replies, strict=False)]
+        plain = replies[len(calls) :]
+        for reply in plain:
+            if isinstance(reply, RedisError):
+                raise translate(reply)
         return BatchReply(scripts, plain, translate(info) if isinstance(info, RedisError) else [info])
 
-    async def infos(self) -> list[dict[str, Any]] | StoreError:
-        """What INFO tells, see :class:`BatchReply`; the error where it tells nothing."""
+    async def infos(self) -> Result[list[dict[str, Any]]]:
+        """INFO of the server, on a Cluster of each primary."""
         if isinstance(self.client, Redis):
             try:
                 return [await self.command("INFO")]
@@ -199,20 +192,20 @@ class Server:
                 return error
         return await self._infos(self.client)
 
-    async def _infos(self, cluster: RedisCluster) -> list[dict[str, Any]] | StoreError:
+    async def _infos(self, cluster: RedisCluster) -> Result[list[dict[str, Any]]]:
         try:
             async with self._permits:
                 with self._called(), translated():
-                    answers = await cluster.info(target_nodes="primaries")
+                    replies = await cluster.info(target_nodes="primaries")
         except StoreError as error:
             return error
-        return list(answers.values())
+        return list(replies.values())
 
     def _called(self) -> _Called:
         return _Called(self._note_call, self._breaker)
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         for client in (self.client, self.blocking):
             await client.aclose()
             if isinstance(client, Redis) and isinstance(client.connection_pool, SentinelConnectionPool):
@@ -221,7 +214,7 @@ class Server:
 
 
 class _Called:
-    """Notes a call that is made inside, if it may be made."""
+    """Around one call: asks the circuit breaker, and notes duration and outcome."""
 
     __slots__ = ("_begun_s", "_breaker", "_note")
 
@@ -237,7 +230,7 @@ class _Called:
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         if self._breaker is not None:
             self._breaker.note(error)
-        # Cancelled: whoever called has waited long enough.
+        # A cancelled call counts as unanswered: its caller has stopped waiting.
         answered = not isinstance(error, (StoreUnavailable, asyncio.CancelledError))
         self._note(perf_counter() - self._begun_s, answered)
 
@@ -250,15 +243,9 @@ def _note_nothing(_seconds: float, _answered: bool) -> None:
     pass
 
 
-def _evalsha(call: Call, keys: QueueKeys) -> list[Argument]:
-    call.script.check((keys.prefix, *call.arguments))
-    return ["EVALSHA", call.script.sha, *_tail(call, keys)]
+def _evalsha(call: Call) -> tuple[Argument, ...]:
+    return ("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.arguments)
 
 
-def _eval(call: Call, keys: QueueKeys) -> list[Argument]:
-    return ["EVAL", call.script.source, *_tail(call, keys)]
-
-
-def _tail(call: Call, keys: QueueKeys) -> list[Argument]:
-    names = call.script.keys_of(keys)
-    return [len(names), *names, keys.prefix, *call.arguments]
+def _eval(call: Call) -> tuple[Argument, ...]:
+    return ("EVAL", call.script.source, len(call.keys), *call.keys, *call.arguments)

@@ -1,18 +1,17 @@
--- Cancel a task: one that waits is archived at once; one that runs is marked, and its worker told.
+-- Cancel a task: archive a waiting one, mark a running one and notify its worker.
 -- Guarantee: a cancelled task is never retried.
 -- KEYS
---   1 active      sorted set of ids
---   2 pending     sorted set of ids
---   3 scheduled   sorted set of ids
---   4 retry       sorted set of ids
---   5 archived    sorted set of ids
---   6 completed   sorted set of ids
---   7 totals      hash
+--   active        sorted set of ids
+--   pending       sorted set of ids
+--   scheduled     sorted set of ids
+--   retry         sorted set of ids
+--   archived      sorted set of ids
+--   completed     sorted set of ids
+--   totals        hash
 -- ARGV
---   1 prefix      text
---   2 id          text
---   3 retention   integer ms
---   4 lock        text ('' none)
+--   task_id       text
+--   retention_ms  integer
+--   lock          text, digest of the unique lock; empty: none
 -- Returns a reply: DONE (archived), ACTIVE (marked), FINAL (it has ended) or NOT_FOUND.
 -- #include "reply"
 -- #include "now"
@@ -20,20 +19,18 @@
 -- #include "full"
 -- #include "lock"
 -- #include "archive"
-local active, archived, completed = KEYS[1], KEYS[5], KEYS[6]
-local id, retention, lock = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
-if redis.call('EXISTS', envelope_key(id)) == 0 then return NOT_FOUND end
-if redis.call('ZSCORE', active, id) then
-  redis.call('HSET', record_key(id), 'cancel', 1)
-  redis.call('PUBLISH', 'taskyard:cancel', string.match(prefix, '{(.+)}') .. ' ' .. id)
+if redis.call('EXISTS', envelope_key(task_id)) == 0 then return NOT_FOUND end
+if redis.call('ZSCORE', active, task_id) then
+  redis.call('HSET', record_key(task_id), 'cancel', 1)
+  redis.call('PUBLISH', 'taskyard:cancel', string.match(prefix, '{(.+)}') .. ' ' .. task_id)
   return ACTIVE
 end
-if redis.call('ZSCORE', archived, id) or redis.call('ZSCORE', completed, id) then return FINAL end
-for waiting = 2, 4 do
-  if redis.call('ZREM', KEYS[waiting], id) == 1 then
-    archive(archived, id, 'cancelled', retention, lock)
-    count_archived(KEYS[7])
+if redis.call('ZSCORE', archived, task_id) or redis.call('ZSCORE', completed, task_id) then return FINAL end
+for _, waiting in ipairs({ pending, scheduled, retry }) do
+  if redis.call('ZREM', waiting, task_id) == 1 then
+    archive(archived, task_id, 'cancelled', retention_ms, lock)
+    count_archived(totals)
     return DONE
   end
 end

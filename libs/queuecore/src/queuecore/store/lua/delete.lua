@@ -1,28 +1,26 @@
--- Delete a task that is not running, with all that is kept of it.
--- Guarantee: after DONE nothing of the task is left, its unique lock included.
+-- Delete a task that is not running.
+-- Guarantee: after DONE the store holds nothing of the task, its unique lock included.
 -- KEYS
---   1 active      sorted set of ids
---   2 pending     sorted set of ids
---   3 scheduled   sorted set of ids
---   4 retry       sorted set of ids
---   5 archived    sorted set of ids
---   6 completed   sorted set of ids
---   7 bytes       integer
+--   active        sorted set of ids
+--   pending       sorted set of ids
+--   scheduled     sorted set of ids
+--   retry         sorted set of ids
+--   archived      sorted set of ids
+--   completed     sorted set of ids
+--   bytes         integer
 -- ARGV
---   1 prefix      text
---   2 id          text
---   3 lock        text ('' none)
+--   task_id       text
+--   lock          text, digest of the unique lock; empty: none
 -- Returns a reply: DONE, ACTIVE (nothing was changed) or NOT_FOUND.
 -- #include "reply"
 -- #include "task"
 -- #include "forget"
 -- #include "lock"
-local id, lock = ARGV[2], ARGV[3]
 
-if redis.call('ZSCORE', KEYS[1], id) then return ACTIVE end
-local found = redis.call('EXISTS', envelope_key(id)) == 1
-for state = 2, 6 do redis.call('ZREM', KEYS[state], id) end
-forget(id)
-write_freed(KEYS[7])
-unlock(lock, id)
+if redis.call('ZSCORE', active, task_id) then return ACTIVE end
+local found = redis.call('EXISTS', envelope_key(task_id)) == 1
+for _, state in ipairs({ pending, scheduled, retry, archived, completed }) do redis.call('ZREM', state, task_id) end
+forget(task_id)
+write_freed(bytes)
+unlock(lock, task_id)
 return found and DONE or NOT_FOUND

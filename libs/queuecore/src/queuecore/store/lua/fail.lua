@@ -1,49 +1,58 @@
--- End attempts that did not succeed: the task is tried again later, or archived.
--- Guarantee: only the current lease of an active task counts; a task whose cancel was asked for is archived whatever the
--- caller decided.
+-- End attempts that did not succeed: each task is retried later, or archived.
+-- Guarantee: only the current lease of an active task counts. A task whose cancellation was requested is archived,
+-- whatever the caller decided.
 -- KEYS
---   1 active      sorted set of ids
---   2 retry       sorted set of ids
---   3 archived    sorted set of ids
---   4 totals      hash
--- ARGV
---   1 prefix      text
---   then per task: id text, token integer, attempt integer, closed bytes, error text, delay integer ms (-1 archive), reason text, retention integer ms, lock text ('' none), label text, run integer ms, run_bucket integer, wait integer ms, wait_bucket integer
--- Returns a reply per task: DONE, CANCELLED (archived because of a cancel) or STALE.
+--   active        sorted set of ids
+--   retry         sorted set of ids
+--   archived      sorted set of ids
+--   totals        hash
+-- ARGV per task
+--   task_id       text
+--   token         token
+--   attempt       attempt
+--   closed        bytes, the attempt's entry in the history
+--   error         text
+--   delay_ms      integer, before the retry; -1: archive the task
+--   reason        text, for an archived task
+--   retention_ms  integer, of an archived task
+--   lock          text, digest of the unique lock; empty: none
+--   label         text, the task type in metrics
+--   run_ms        integer
+--   run_bucket    integer, bucket of run_ms in its histogram
+--   wait_ms       integer
+--   wait_bucket   integer, bucket of wait_ms in its histogram
+-- Returns a reply per task: DONE, CANCELLED (archived because of a cancellation) or STALE.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
 -- #include "due"
 -- #include "lock"
 -- #include "archive"
--- #include "settled"
-local active, retry, archived, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local WIDTH = 14
+-- #include "settlement_totals"
 
 local replies = {}
-for first = 2, #ARGV, WIDTH do
-  local id, attempt, closed, message = ARGV[first], ARGV[first + 2], ARGV[first + 3], ARGV[first + 4]
-  local delay, reason, retention, lock = tonumber(ARGV[first + 5]), ARGV[first + 6], tonumber(ARGV[first + 7]), ARGV[first + 8]
-  local record = record_key(id)
+for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
+  -- #item
+  local record = record_key(task_id)
   local run = redis.call('HMGET', record, 'token', 'cancel')
   local reply = STALE
-  if run[1] == ARGV[first + 1] and redis.call('ZREM', active, id) == 1 then
+  if run[1] == token and redis.call('ZREM', active, task_id) == 1 then
     reply = DONE
-    if run[2] then delay, reason, reply = -1, 'cancelled', CANCELLED end
-    redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', message)
+    if run[2] then delay_ms, reason, reply = -1, 'cancelled', CANCELLED end
+    redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', error)
     redis.call('HDEL', record, 'lost')
     local outcome = 'archived'
-    if delay >= 0 then
+    if delay_ms >= 0 then
       outcome = 'retry'
       redis.call('HINCRBY', record, 'retried', 1)
-      wait_until(retry, id, now + delay)
+      wait_until(retry, task_id, now + delay_ms)
     else
-      archive(archived, id, reason, retention, lock)
+      archive(archived, task_id, reason, retention_ms, lock)
     end
-    tally(outcome, ARGV[first + 9], tonumber(ARGV[first + 10]), ARGV[first + 11], tonumber(ARGV[first + 12]), ARGV[first + 13])
+    add_settlement(outcome, label, run_ms, run_bucket, wait_ms, wait_bucket)
   end
   replies[#replies + 1] = reply
 end
-write_tally(totals)
+write_settlements(totals)
 count_archived(totals)
 return replies

@@ -1,41 +1,37 @@
 -- Lease pending tasks to a worker, highest priority and oldest first.
--- Guarantee: a task has one lease at a time. Each lease carries a token that only grows, so what an earlier holder
--- still sends is known to be stale, also when the task was deleted and its id is in use again. Ids without an envelope
--- are dropped and counted; envelopes of a newer version stay.
--- A paused queue gives nothing.
--- A call that comes too late does nothing: whoever made it waits for its answer no more, and would not know of its leases.
+-- Guarantee: a task has one lease at a time. Each lease carries a fencing token that increases with every lease of the
+-- task, also when the task was deleted and its id is in use again; a call with an older token is stale. Ids without an
+-- envelope are dropped and counted; envelopes of a newer version stay pending. A paused queue leases no task. A call that
+-- runs after `valid_until_ms` leases no task, because its caller has stopped waiting for the reply.
 -- KEYS
---   1 pending     sorted set of ids
---   2 active      sorted set of ids
---   3 wake        list
---   4 totals      hash
---   5 paused      exists while the queue is paused
+--   pending       sorted set of ids
+--   active        sorted set of ids
+--   wake          list
+--   totals        hash
+--   paused        exists while the queue is paused
 -- ARGV
---   1 prefix      text
---   2 limit       integer, 1 to 1000
---   3 lease_ms    integer
---   4 worker      text
---   5 pod         text
---   6 newest      integer, the newest envelope version that the worker reads
---   7 history     integer, how many attempts a record keeps
---   8 holds_until integer, until when the call holds, ms (0 always)
--- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, excused, entered ms, ...}}, or {now ms} when it
--- came too late.
+--   limit         integer, 1 to 1000
+--   lease_ms      integer
+--   worker        text
+--   pod           text
+--   newest        integer, the newest envelope version that the worker reads
+--   history       integer, how many attempts a record keeps
+--   valid_until_ms integer, Unix time on the server's clock; 0: always
+-- Returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, excused, entered ms, ...}}, or
+-- {now ms} when the call ran too late.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
 -- #include "orphan"
 -- #include "wake"
-local pending, active, wake, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local limit, lease_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
-local newest, history, holds_until = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-if holds_until > 0 and now > holds_until then return { now } end
-if redis.call('EXISTS', KEYS[5]) == 1 then
+
+if valid_until_ms > 0 and now > valid_until_ms then return { now } end
+if redis.call('EXISTS', paused) == 1 then
   redis.call('DEL', wake)
   return { now, 0, 0, {} }
 end
 
-local opened = cmsgpack.pack({ ARGV[4], ARGV[5], now })
+local opened = cmsgpack.pack({ worker, pod, now })
 local ROUNDS = 10
 
 local leased, leases, newer, orphans = {}, {}, {}, 0

@@ -1,18 +1,18 @@
--- Pause a queue, or let it go on.
--- Guarantee: after it was paused no task is leased; when it goes on, an idle worker is woken.
+-- Pause or resume a queue.
+-- Guarantee: no task of a paused queue is leased. A resumed queue wakes an idle worker.
 -- KEYS
---   1 paused      exists while the queue is paused
---   2 pending     sorted set of ids
---   3 wake        list
+--   paused        exists while the queue is paused
+--   pending       sorted set of ids
+--   wake          list
 -- ARGV
---   1 prefix      text
---   2 pause       0 or 1
+--   pause         flag, resume when false
 -- Returns nothing.
 -- #include "task"
 -- #include "wake"
-if ARGV[2] == '1' then
-  redis.call('SET', KEYS[1], '1')
+
+if pause then
+  redis.call('SET', paused, '1')
 else
-  redis.call('DEL', KEYS[1])
-  if redis.call('ZCARD', KEYS[2]) > 0 then wake_one(KEYS[3]) end
+  redis.call('DEL', paused)
+  if redis.call('ZCARD', pending) > 0 then wake_one(wake) end
 end

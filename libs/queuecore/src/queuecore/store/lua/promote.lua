@@ -1,22 +1,20 @@
 -- Make due tasks pending, scheduled ones and retries alike.
--- Guarantee: no task before its time by the server's clock; any number of schedulers may call it at once.
+-- Guarantee: no task becomes pending before its due time on the server's clock. Any number of schedulers may call at once.
 -- KEYS
---   1 scheduled   sorted set of ids
---   2 retry       sorted set of ids
---   3 pending     sorted set of ids
---   4 wake        list
---   5 totals      hash
+--   scheduled     sorted set of ids
+--   retry         sorted set of ids
+--   pending       sorted set of ids
+--   wake          list
+--   totals        hash
 -- ARGV
---   1 prefix      text
---   2 limit       integer, at most 1000
+--   limit         integer, per state, at most 1000
 -- Returns {now us, next due ms (-1 none), orphans, {how late each promoted task is, ms, ...}}.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
 -- #include "orphan"
 -- #include "wake"
-local pending, wake, totals = KEYS[3], KEYS[4], KEYS[5]
-local limit = tonumber(ARGV[2])
+
 local late, entries, orphans, next_due = {}, {}, 0, -1
 
 local function promote_from(waiting)
@@ -40,8 +38,8 @@ local function promote_from(waiting)
   if first and (next_due < 0 or first < next_due) then next_due = first end
 end
 
-promote_from(KEYS[1])
-promote_from(KEYS[2])
+promote_from(scheduled)
+promote_from(retry)
 for first = 1, #entries, 1000 do
   redis.call('ZADD', pending, unpack(entries, first, math.min(first + 999, #entries)))
 end

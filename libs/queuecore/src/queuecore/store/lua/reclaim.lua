@@ -1,25 +1,32 @@
--- End attempts whose lease has lapsed: the worker is dead, cut off or stuck. An excused one does not count.
--- Guarantee: a lease that was renewed, settled or taken over since it was seen lapsed is left alone; a task whose cancel
--- was asked for is archived.
+-- End attempts whose lease has expired: the worker is dead, unreachable or stuck.
+-- Guarantee: a lease that was renewed, settled or replaced after the scheduler found it expired is not touched. A task
+-- whose cancellation was requested is archived. An excused attempt is not charged to the task.
 -- KEYS
---   1 active      sorted set of ids
---   2 retry       sorted set of ids
---   3 archived    sorted set of ids
---   4 totals      hash
--- ARGV
---   1 prefix      text
---   then per task: id text, token integer, attempt integer, closed bytes, error text, delay integer ms (-1 archive), excused 0 or 1, reason text, retention integer ms, lock text ('' none), label text
--- Returns a reply per task: DONE, CANCELLED (archived because of a cancel) or STALE.
+--   active        sorted set of ids
+--   retry         sorted set of ids
+--   archived      sorted set of ids
+--   totals        hash
+-- ARGV per task
+--   task_id       text
+--   token         token
+--   attempt       attempt
+--   closed        bytes, the attempt's entry in the history
+--   error         text
+--   delay_ms      integer, before the retry; -1: archive the task
+--   excused       flag
+--   reason        text, for an archived task
+--   retention_ms  integer, of an archived task
+--   lock          text, digest of the unique lock; empty: none
+--   label         text, the task type in metrics
+-- Returns a reply per task: DONE, CANCELLED (archived because of a cancellation) or STALE.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
 -- #include "due"
 -- #include "lock"
 -- #include "archive"
-local active, retry, archived, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local WIDTH = 11
 
--- Types that nobody registered share one name: callers could make any number of them.
+-- Unregistered types share one label, because callers could create any number of them.
 local function bounded(label)
   local is_known = label == 'unreadable'
     or redis.call('HEXISTS', totals, 'enqueued:' .. label) == 1
@@ -27,31 +34,29 @@ local function bounded(label)
   return is_known and label or 'unregistered'
 end
 
-local function has_lapsed(id)
-  local lapses_at = tonumber(redis.call('ZSCORE', active, id))
-  return lapses_at and lapses_at <= now
+local function has_expired(task_id)
+  local expires_at = tonumber(redis.call('ZSCORE', active, task_id))
+  return expires_at and expires_at <= now
 end
 
 local replies = {}
-for first = 2, #ARGV, WIDTH do
-  local id, attempt, closed, message = ARGV[first], ARGV[first + 2], ARGV[first + 3], ARGV[first + 4]
-  local delay, excused, reason = tonumber(ARGV[first + 5]), ARGV[first + 6] == '1', ARGV[first + 7]
-  local retention, lock, label = tonumber(ARGV[first + 8]), ARGV[first + 9], ARGV[first + 10]
-  local record = record_key(id)
+for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
+  -- #item
+  local record = record_key(task_id)
   local run = redis.call('HMGET', record, 'token', 'cancel')
   local reply = STALE
-  if (run[1] or '0') == ARGV[first + 1] and has_lapsed(id) then
+  if (run[1] or '0') == token and has_expired(task_id) then
     reply = DONE
-    redis.call('ZREM', active, id)
-    if run[2] then delay, reason, reply = -1, 'cancelled', CANCELLED end
-    redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', message)
+    redis.call('ZREM', active, task_id)
+    if run[2] then delay_ms, reason, reply = -1, 'cancelled', CANCELLED end
+    redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', error)
     redis.call('HINCRBY', record, excused and 'excused' or 'lost', 1)
     redis.call('HINCRBY', totals, 'processed:lost:' .. bounded(label), 1)
-    if delay >= 0 then
+    if delay_ms >= 0 then
       if not excused then redis.call('HINCRBY', record, 'retried', 1) end
-      wait_until(retry, id, now + delay)
+      wait_until(retry, task_id, now + delay_ms)
     else
-      archive(archived, id, reason, retention, lock)
+      archive(archived, task_id, reason, retention_ms, lock)
     end
   end
   replies[#replies + 1] = reply

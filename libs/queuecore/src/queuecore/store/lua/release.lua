@@ -1,17 +1,20 @@
--- Give tasks back that were leased and not finished: they are pending again and the attempt does not count.
--- Guarantee: only the current lease counts, and it ends here: whatever its holder still sends changes nothing.
--- Idle workers are told, also when no task is given: a worker that stops may have swallowed a wake-up.
+-- Release leases of unfinished tasks: each task is pending again, and the attempt is not charged to it.
+-- Guarantee: only the current lease counts, and it ends here: later calls with its token are stale.
+-- A call wakes an idle worker when tasks are pending, also when it releases none: a worker that stops may have consumed a
+-- wake-up.
 -- KEYS
---   1 active      sorted set of ids
---   2 pending     sorted set of ids
---   3 archived    sorted set of ids
---   4 wake        list
---   5 totals      hash
---   6 bytes       integer
--- ARGV
---   1 prefix      text
---   then per task: id text, token integer, retention integer ms of an archived task, lock text ('' none)
--- Returns a reply per task: DONE, CANCELLED (archived because of a cancel), NOT_FOUND (no envelope) or STALE.
+--   active        sorted set of ids
+--   pending       sorted set of ids
+--   archived      sorted set of ids
+--   wake          list
+--   totals        hash
+--   bytes         integer
+-- ARGV per task
+--   task_id       text
+--   token         token
+--   retention_ms  integer, of an archived task
+--   lock          text, digest of the unique lock; empty: none
+-- Returns a reply per task: DONE, CANCELLED (archived because of a cancellation), NOT_FOUND (no envelope) or STALE.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
@@ -21,8 +24,6 @@
 -- #include "lock"
 -- #include "archive"
 -- #include "wake"
-local active, pending, archived, wake, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local WIDTH = 4
 
 local function undo_attempt(record, attempt)
   redis.call('HDEL', record, 'a:' .. attempt, 'token')
@@ -30,24 +31,24 @@ local function undo_attempt(record, attempt)
 end
 
 local replies, orphans = {}, 0
-for first = 2, #ARGV, WIDTH do
-  local id, retention, lock = ARGV[first], tonumber(ARGV[first + 2]), ARGV[first + 3]
-  local record = record_key(id)
+for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
+  -- #item
+  local record = record_key(task_id)
   local run = redis.call('HMGET', record, 'token', 'cancel', 'attempt')
   local reply = STALE
-  if run[1] == ARGV[first + 1] and redis.call('ZREM', active, id) == 1 then
-    local priority = priority_of(id)
+  if run[1] == token and redis.call('ZREM', active, task_id) == 1 then
+    local priority = priority_of(task_id)
     if not priority then
       reply, orphans = NOT_FOUND, orphans + 1
-      forget(id)
+      forget(task_id)
     else
       undo_attempt(record, run[3])
       if run[2] then
         reply = CANCELLED
-        archive(archived, id, 'cancelled', retention, lock)
+        archive(archived, task_id, 'cancelled', retention_ms, lock)
       else
         reply = DONE
-        redis.call('ZADD', pending, entry_score(pending, priority), id)
+        redis.call('ZADD', pending, entry_score(pending, priority), task_id)
       end
     end
   end
@@ -55,6 +56,6 @@ for first = 2, #ARGV, WIDTH do
 end
 count_orphans(totals, orphans)
 count_archived(totals)
-write_freed(KEYS[6])
+write_freed(bytes)
 if redis.call('ZCARD', pending) > 0 then wake_one(wake) end
 return replies

@@ -1,36 +1,32 @@
--- Make a task pending at once, whatever it waits for or however it ended.
--- Guarantee: an archived or completed task gets one more attempt, which nothing that is still sent for an earlier one
--- can end; a running one is left alone.
+-- Make a task pending at once, from any state but active.
+-- Guarantee: an archived or completed task gets one more attempt, and late calls of earlier attempts are stale for it. A
+-- running task is not touched.
 -- KEYS
---   1 active      sorted set of ids
---   2 pending     sorted set of ids
---   3 scheduled   sorted set of ids
---   4 retry       sorted set of ids
---   5 archived    sorted set of ids
---   6 completed   sorted set of ids
---   7 wake        list
+--   active        sorted set of ids
+--   pending       sorted set of ids
+--   scheduled     sorted set of ids
+--   retry         sorted set of ids
+--   archived      sorted set of ids
+--   completed     sorted set of ids
+--   wake          list
 -- ARGV
---   1 prefix      text
---   2 id          text
--- Returns a reply: DONE (also when it is pending already), ACTIVE or NOT_FOUND.
+--   task_id       text
+-- Returns a reply: DONE (also when the task is pending already), ACTIVE or NOT_FOUND.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
 -- #include "entry"
 -- #include "wake"
-local active, pending, wake = KEYS[1], KEYS[2], KEYS[7]
-local SCHEDULED, ARCHIVED, COMPLETED = 3, 5, 6
-local id = ARGV[2]
 
-local priority = priority_of(id)
+local priority = priority_of(task_id)
 if not priority then return NOT_FOUND end
-if redis.call('ZSCORE', active, id) then return ACTIVE end
-if redis.call('ZSCORE', pending, id) then return DONE end
-for waiting = SCHEDULED, COMPLETED do
-  if redis.call('ZREM', KEYS[waiting], id) == 1 then
-    if waiting >= ARCHIVED then redis.call('HDEL', record_key(id), 'token') end
-    redis.call('HDEL', record_key(id), 'reason', 'ended_at', 'cancel', 'lost', 'result', 'progress')
-    redis.call('ZADD', pending, entry_score(pending, priority), id)
+if redis.call('ZSCORE', active, task_id) then return ACTIVE end
+if redis.call('ZSCORE', pending, task_id) then return DONE end
+for _, state in ipairs({ scheduled, retry, archived, completed }) do
+  if redis.call('ZREM', state, task_id) == 1 then
+    if state == archived or state == completed then redis.call('HDEL', record_key(task_id), 'token') end
+    redis.call('HDEL', record_key(task_id), 'reason', 'ended_at', 'cancel', 'lost', 'result', 'progress')
+    redis.call('ZADD', pending, entry_score(pending, priority), task_id)
     wake_one(wake)
     return DONE
   end

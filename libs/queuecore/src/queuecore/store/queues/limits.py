@@ -1,4 +1,4 @@
-"""How much a queue takes in before it refuses more."""
+"""Limits of a queue, beyond which it refuses new tasks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import msgspec
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
-    """Limits of a queue; ``None``: none."""
+    """Limits of a queue; ``None``: no limit."""
 
     max_depth: int | None = None
     """Tasks that may wait: pending, scheduled and retry."""
     max_bytes: int | None = None
-    """Bytes that the envelopes of all tasks may take, ended ones that are kept included."""
+    """Total size of the envelopes of all tasks, retained ended tasks included."""
 
     def over(self, defaults: QueueLimits) -> QueueLimits:
-        """These, and where one is missing that of ``defaults``."""
+        """These limits, with ``defaults`` for the missing ones."""
         return QueueLimits(
             defaults.max_depth if self.max_depth is None else self.max_depth,
             defaults.max_bytes if self.max_bytes is None else self.max_bytes,
@@ -22,10 +22,10 @@ class QueueLimits(msgspec.Struct, frozen=True):
 
 
 def write_limit(limit: int | None) -> int:
-    """As the scripts take it."""
+    """A limit as scripts take it: -1 for none."""
     return -1 if limit is None else limit
 
 
 def read_limit(number: int) -> int | None:
-    """As the scripts give it."""
+    """A limit as scripts return it: negative for none."""
     return None if number < 0 else number

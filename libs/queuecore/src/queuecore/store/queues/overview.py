@@ -1,4 +1,4 @@
-"""What there is to tell of the whole store at one moment, read in one round trip."""
+"""Overview of the whole store for metrics and readiness, read in one round trip."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from queuecore.store.client.server import BatchReply, Server
 from queuecore.store.queues.directory import WorkerStatus
 from queuecore.store.queues.reader import QueueStats, read_stats, stats_call
 from queuecore.store.queues.readiness import Readiness, judge_infos
+from queuecore.store.result import Result, partition
 from queuecore.store.scripts.keys import QUEUES, WORKER, WORKERS
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
-    """What the server tells of itself; of a Cluster, its nodes together."""
+    """The status of the server, or of all nodes of a Cluster together."""
 
     memory_bytes: int
-    """What it uses; of a Cluster, what the fullest node uses, since the first full one refuses tasks."""
+    """Memory used; on a Cluster by the fullest node, because a full node refuses tasks."""
     memory_limit_bytes: int
-    """What that server may use; 0: no limit."""
+    """The memory limit of that node; 0: no limit."""
     clients: int
     commands: int
-    """Run so far."""
+    """Commands run so far."""
     evicted_keys: int
-    """So far."""
+    """Keys evicted so far."""
 
 
 class Overview(msgspec.Struct, frozen=True):
     """The store at one moment."""
 
     queues: list[QueueStats]
-    """Those that could be read."""
+    """The queues that could be read."""
     workers: list[WorkerStatus]
-    """Those whose registration holds."""
+    """The workers whose registration is valid."""
     server: ServerStatus | None
-    """``None`` where the server does not tell."""
-    readiness: Readiness | StoreError
-    """Whether the store is fit; the error says why not."""
+    """``None`` where the server refuses INFO."""
+    readiness: Result[Readiness]
 
 
 class OverviewReader:
     """Reads overviews.
 
-    It asks for what it knows of from the last time, together with the lists of what there is. What is new costs one
-    more round trip, once.
+    One round trip reads the lists of queues and workers together with every queue and worker of the previous lists. New
+    ones cost one more round trip, once.
 
     Args:
         server: the store.
@@ -58,53 +58,54 @@ class OverviewReader:
         self._workers: list[str] = []
 
     async def read(self) -> Overview:
-        """Look at everything; the cost grows with the number of queues and workers, not with that of tasks.
+        """Read everything. The cost depends on the number of queues and workers, not on the number of tasks.
 
         Raises:
             StoreUnavailable: the store did not answer.
         """
         queues, workers = self._queues, self._workers
         lists = (("SMEMBERS", QUEUES), ("ZRANGE", WORKERS, 0, -1))
-        answers = await self._ask(queues, workers, lists)
-        queue_names, worker_names = answers.commands[: len(lists)]
-        stats = dict(zip(queues, answers.scripts, strict=True))
-        statuses = dict(zip(workers, answers.commands[len(lists) :], strict=True))
+        replies = await self._read(queues, workers, lists)
+        queue_names, worker_names = replies.commands[: len(lists)]
+        stats = dict(zip(queues, replies.scripts, strict=True))
+        statuses = dict(zip(workers, replies.commands[len(lists) :], strict=True))
         self._queues = sorted(name.decode() for name in queue_names)
         self._workers = [name.decode() for name in worker_names]
         new_queues = [name for name in self._queues if name not in stats]
         new_workers = [name for name in self._workers if name not in statuses]
         if new_queues or new_workers:
-            more = await self._ask(new_queues, new_workers, ())
+            more = await self._read(new_queues, new_workers, ())
             stats |= zip(new_queues, more.scripts, strict=True)
             statuses |= zip(new_workers, more.commands, strict=True)
-        told = {name: stats[name] for name in self._queues}
+        readable, unreadable = partition(self._queues, [stats[name] for name in self._queues])
         return Overview(
-            queues=[read_stats(name, each) for name, each in told.items() if not isinstance(each, StoreError)],
+            queues=[read_stats(name, reply) for name, reply in readable],
             workers=_read_workers(statuses[name] for name in self._workers),
-            server=None if isinstance(answers.infos, StoreError) else _sum_up(answers.infos),
-            readiness=_judge(told.values(), answers.infos),
+            server=_read_server(replies.infos),
+            readiness=unreadable[0][1] if unreadable else _judge(replies.infos),
         )
 
-    async def _ask(self, queues: Sequence[str], workers: Sequence[str], lists: Sequence[tuple[Any, ...]]) -> BatchReply:
+    async def _read(
+        self, queues: Sequence[str], workers: Sequence[str], lists: Sequence[tuple[Any, ...]]
+    ) -> BatchReply:
         registrations = [("GET", WORKER + name) for name in workers]
-        return await self._server.ask([stats_call(name) for name in queues], [*lists, *registrations])
+        return await self._server.run_with_infos([stats_call(name) for name in queues], [*lists, *registrations])
 
 
 def _read_workers(stored: Iterable[bytes | None]) -> list[WorkerStatus]:
     return [msgspec.json.decode(each, type=WorkerStatus) for each in stored if each is not None]
 
 
-def _judge(stats: Iterable[Any], infos: Sequence[Mapping[str, Any]] | StoreError) -> Readiness | StoreError:
-    failed = next((each for each in stats if isinstance(each, StoreError)), None)
-    if failed is not None:
-        return failed
+def _judge(infos: Result[list[dict[str, Any]]]) -> Result[Readiness]:
     try:
         return judge_infos(infos)
     except StoreError as error:
         return error
 
 
-def _sum_up(infos: Sequence[Mapping[str, Any]]) -> ServerStatus:
+def _read_server(infos: Result[list[dict[str, Any]]]) -> ServerStatus | None:
+    if isinstance(infos, StoreError):
+        return None
     fullest = max(infos, key=_fill)
     return ServerStatus(
         memory_bytes=int(fullest["used_memory"]),
@@ -116,5 +117,6 @@ def _sum_up(infos: Sequence[Mapping[str, Any]]) -> ServerStatus:
 
 
 def _fill(info: Mapping[str, Any]) -> tuple[float, int]:
+    """The used part of the memory limit, then the memory used."""
     used, limit = int(info["used_memory"]), int(info.get("maxmemory", 0))
     return (used / limit if limit else 0.0, used)

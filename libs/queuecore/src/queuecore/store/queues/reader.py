@@ -1,4 +1,4 @@
-"""Reading queues: counts per state, totals, limits, pause."""
+"""Statistics of queues: counts per state, totals, limits, pause."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 import msgspec
 
 from queuecore.domain.state import TaskState
-from queuecore.errors import StoreError
-from queuecore.store.client.server import Call, Server
+from queuecore.store.client.server import Server
 from queuecore.store.queues.limits import QueueLimits, read_limit
 from queuecore.store.queues.totals import Totals, read_totals
+from queuecore.store.result import unwrap
+from queuecore.store.scripts import calls
+from queuecore.store.scripts.call import Call
 from queuecore.store.scripts.keys import QUEUES
-from queuecore.store.scripts.loader import load_script
 from queuecore.store.scripts.replies import pairs
 
 DUE_WINDOWS_MS = (0, 60_000, 300_000)
-"""How far ahead due tasks are counted."""
+"""The windows from now in which due tasks are counted."""
 
 WAITING_STATES = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
 
@@ -37,19 +38,19 @@ class QueueStats(msgspec.Struct, frozen=True):
     queue: str
     counts: dict[TaskState, int]
     oldest_pending_ms: int
-    """How long the oldest pending task has waited; 0 when none is pending."""
+    """The age of the oldest pending task; 0 when none is pending."""
     due: dict[int, int]
-    """Scheduled and retry tasks that are due within each of :data:`DUE_WINDOWS_MS`."""
+    """Scheduled tasks and retries due within each of :data:`DUE_WINDOWS_MS`."""
     totals: Totals
     limits: QueueLimits
-    """The queue's own."""
+    """The queue's own limits."""
     bytes: int
-    """The sizes of all envelopes of the queue."""
+    """The size of all envelopes of the queue."""
     paused: bool = False
 
     @property
     def waiting(self) -> int:
-        """The tasks that a limit of the depth counts: those that have neither begun nor ended."""
+        """The tasks that ``max_depth`` counts: pending, scheduled and retry."""
         return sum(self.counts[state] for state in WAITING_STATES)
 
 
@@ -65,25 +66,23 @@ class QueueReader:
         return sorted(name.decode() for name in names)
 
     async def stats(self, queues: Sequence[str]) -> list[QueueStats]:
-        """Count the tasks of each queue, in one round trip."""
-        answers = await self._server.run_all([stats_call(queue) for queue in queues])
-        return [read_stats(queue, answer) for queue, answer in zip(queues, answers, strict=True)]
+        """The statistics of each queue, in one round trip.
+
+        Raises:
+            StoreError: a queue could not be read.
+        """
+        results = await self._server.run_all([stats_call(queue) for queue in queues])
+        return [read_stats(queue, unwrap(result)) for queue, result in zip(queues, results, strict=True)]
 
 
 def stats_call(queue: str) -> Call:
     """The call that counts the tasks of a queue."""
-    return Call(load_script("stats"), queue, DUE_WINDOWS_MS)
+    return calls.stats(queue, DUE_WINDOWS_MS)
 
 
-def read_stats(queue: str, answer: Any) -> QueueStats:
-    """What :func:`stats_call` brought back.
-
-    Raises:
-        StoreError: ``answer`` is one.
-    """
-    if isinstance(answer, StoreError):
-        raise answer
-    now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused = answer
+def read_stats(queue: str, reply: Any) -> QueueStats:
+    """The statistics in the reply to :func:`stats_call`."""
+    now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused = reply
     return QueueStats(
         queue=queue,
         counts=dict(zip(_STATES, counts, strict=True)),

@@ -1,4 +1,4 @@
-"""Whether the server is fit to hold tasks."""
+"""Readiness of the store: the server answers, runs scripts, accepts writes and never evicts tasks."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from redis.exceptions import NoPermissionError
 from queuecore.errors import StoreError, StoreNotReady, StoreUnavailable
 from queuecore.store.client.errors import translated
 from queuecore.store.client.server import Server
+from queuecore.store.result import Result
 from queuecore.store.scripts.keys import QUEUES
 
 _PROBE_SCRIPT = "return redis.call('EXISTS', KEYS[1])"
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """What a check found."""
+    """The result of a readiness check that passed."""
 
     policy_known: bool
-    """Whether the server let us read its eviction policy; where not, losing tasks to eviction cannot be ruled out."""
+    """Whether the eviction policy could be read. Where not, tasks may be lost to eviction."""
 
 
 async def check_readiness(server: Server) -> Readiness:
-    """Check that the server answers, runs scripts, takes writes and does not evict keys.
+    """Check that the server answers, runs scripts, accepts writes and does not evict keys.
 
     Raises:
-        StoreUnavailable: it does not answer.
-        StoreNotReady: it answers, but is not set up as it must be; the message says how.
+        StoreUnavailable: the server does not answer.
+        StoreNotReady: the server is misconfigured; the message names the setting.
     """
     with translated():
         try:
@@ -38,15 +39,15 @@ async def check_readiness(server: Server) -> Readiness:
     return judge_infos(await server.infos())
 
 
-def judge_infos(infos: Sequence[Mapping[str, Any]] | StoreError) -> Readiness:
-    """Whether servers of which INFO tells this take writes and evict no keys.
+def judge_infos(infos: Result[Sequence[Mapping[str, Any]]]) -> Readiness:
+    """Check by INFO that servers accept writes and evict no keys.
 
     Args:
-        infos: of each server; the error where INFO is forbidden.
+        infos: INFO of each server.
 
     Raises:
         StoreUnavailable: INFO was not answered.
-        StoreNotReady: a server is not set up as it must be; the message says how.
+        StoreNotReady: a server is misconfigured; the message names the setting.
     """
     if isinstance(infos, StoreUnavailable):
         raise infos

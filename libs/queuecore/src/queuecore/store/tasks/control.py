@@ -1,36 +1,37 @@
-"""What callers may do with a task after its enqueue: cancel, delete, run now."""
+"""Operations on a task after its enqueue: cancel, delete, run now."""
 
 from __future__ import annotations
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ARCHIVE_RETENTION_MS
 from queuecore.errors import EnvelopeError, TaskActive, TaskNotCancellable, TaskNotFound
-from queuecore.store.client.server import Call, Server
+from queuecore.store.client.server import Server
+from queuecore.store.scripts import calls
 from queuecore.store.scripts.keys import envelope_key, queue_keys
-from queuecore.store.scripts.loader import load_script
 from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 
 class TaskControl:
-    """Changes the course of single tasks."""
+    """Cancels, deletes and runs single tasks."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._cancel, self._delete, self._run_now = map(load_script, ("cancel", "delete", "run_now"))
 
     async def cancel(self, queue: str, task_id: str) -> TaskState:
         """Cancel a task for good.
 
         Returns:
-            ``ARCHIVED`` when it is done; ``ACTIVE`` when the task runs and its worker was told to stop it.
+            ``ARCHIVED`` when the task is cancelled; ``ACTIVE`` when it runs and its worker was notified.
 
         Raises:
-            TaskNotFound: there is no such task in the queue.
+            TaskNotFound: the queue has no such task.
             TaskNotCancellable: the task has ended.
         """
         lock = await self._lock_of(queue, task_id)
-        reply = await self._server.run(Call(self._cancel, queue, (task_id, ARCHIVE_RETENTION_MS, lock)))
+        reply = await self._server.run(
+            calls.cancel(queue, task_id=task_id, retention_ms=ARCHIVE_RETENTION_MS, lock=lock)
+        )
         if reply == Reply.FINAL:
             raise TaskNotCancellable(f"task {task_id} has ended")
         _check_found(reply, task_id)
@@ -40,27 +41,27 @@ class TaskControl:
         """Delete a task that is not running, with its record and its unique lock.
 
         Raises:
-            TaskNotFound: there is no such task in the queue.
+            TaskNotFound: the queue has no such task.
             TaskActive: the task is running.
         """
         lock = await self._lock_of(queue, task_id)
-        reply = await self._server.run(Call(self._delete, queue, (task_id, lock)))
+        reply = await self._server.run(calls.delete(queue, task_id=task_id, lock=lock))
         _check_found(reply, task_id)
         _check_idle(reply, task_id)
 
     async def run_now(self, queue: str, task_id: str) -> None:
-        """Make a task pending: one that waits for its time, or one that ended, which gets one more attempt.
+        """Make a waiting or ended task pending at once. An ended one gets one more attempt.
 
         Raises:
-            TaskNotFound: there is no such task in the queue.
+            TaskNotFound: the queue has no such task.
             TaskActive: the task is running.
         """
-        reply = await self._server.run(Call(self._run_now, queue, (task_id,)))
+        reply = await self._server.run(calls.run_now(queue, task_id=task_id))
         _check_found(reply, task_id)
         _check_idle(reply, task_id)
 
     async def _lock_of(self, queue: str, task_id: str) -> str:
-        """The task's unique lock. Reading it ahead of the change is safe: envelopes never change."""
+        """The digest of the task's unique lock. Envelopes are immutable, so reading it before the change is safe."""
         data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
         if data is None:
             raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")

@@ -1,8 +1,9 @@
-"""Putting tasks into the store."""
+"""Enqueuing tasks into the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -10,16 +11,18 @@ import msgspec
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.errors import StoreError
-from queuecore.store.client.batch import Item, run_items
+from queuecore.store.client.batch import run_items
 from queuecore.store.client.server import Server
 from queuecore.store.queues.limits import QueueLimits, write_limit
+from queuecore.store.result import Result
+from queuecore.store.scripts import calls
+from queuecore.store.scripts.calls import EnqueueItem
 from queuecore.store.scripts.keys import QUEUES
-from queuecore.store.scripts.loader import load_script
 from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 IDEMPOTENCY_TTL_MS = 24 * 60 * 60_000
-"""How long the first answer to an ``Idempotency-Key`` is given again."""
+"""How long a repeated ``Idempotency-Key`` gets the first answer."""
 
 NO_LIMITS = QueueLimits()
 
@@ -34,7 +37,7 @@ class Enqueue(msgspec.Struct, frozen=True):
     idempotency_digest: str = ""
     """The digest of the caller's idempotency key; empty when there is none."""
     label: str | None = None
-    """The type as metrics name it; ``None``: the task's type. Unregistered types share one: series stay bounded."""
+    """The task type in metrics; ``None``: the task's type. Unregistered types share one label, which bounds series."""
 
 
 class Enqueued(msgspec.Struct, frozen=True):
@@ -43,16 +46,16 @@ class Enqueued(msgspec.Struct, frozen=True):
     task_id: str
     state: TaskState
     replayed: bool = False
-    """Whether an earlier call had put it there."""
+    """Whether an earlier call had enqueued it."""
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """The task was refused because of another."""
+    """The task was refused because another task has its id or its unique lock."""
 
     task_id: str
-    """The task that is in the way."""
+    """The other task."""
     by_lock: bool
-    """Whether it holds the unique lock; otherwise it has the same id."""
+    """Whether the other task holds the unique lock; otherwise it has the same id."""
 
 
 class QueueFull(msgspec.Struct, frozen=True):
@@ -61,15 +64,15 @@ class QueueFull(msgspec.Struct, frozen=True):
     queue: str
     limit: Literal["max_depth", "max_bytes"]
     maximum: int
-    """What the limit allows."""
+    """The value of the limit."""
     held: int
-    """What the queue holds of it."""
+    """How much of the limit the tasks of the queue use."""
     needed: int
-    """What the task needs of it."""
+    """How much of the limit the refused task needs."""
 
 
 EnqueueResult = Enqueued | Duplicate | QueueFull | StoreError
-"""What became of one task."""
+"""The outcome of one enqueue."""
 
 
 class Enqueuer:
@@ -77,32 +80,36 @@ class Enqueuer:
 
     Args:
         server: the store.
-        limits: for queues that have none of their own.
+        limits: for queues without limits of their own.
     """
 
     def __init__(self, server: Server, limits: QueueLimits = NO_LIMITS) -> None:
         self._server = server
-        self._limits = (write_limit(limits.max_depth), write_limit(limits.max_bytes))
-        self._script = load_script("enqueue")
+        self._call = partial(
+            calls.enqueue,
+            default_max_depth=write_limit(limits.max_depth),
+            default_max_bytes=write_limit(limits.max_bytes),
+        )
         self._known_queues: set[str] = set()
 
     async def enqueue(self, requests: Sequence[Enqueue]) -> list[EnqueueResult]:
-        """Enqueue tasks, each for itself: what is wrong with one harms no other.
+        """Enqueue tasks independently: a refused one does not affect the others.
 
-        Safe to repeat with the same requests when the reply was lost.
+        The same requests may be repeated after a lost reply.
 
         Returns:
-            One answer per request, in order.
+            One result per request, in order.
         """
-        failed = await self._announce_queues({request.task.queue for request in requests})
-        if failed:
-            return [failed] * len(requests)
-        items = [_item(request) for request in requests]
-        answers = await run_items(self._server, self._script, items, self._limits)
-        return [_read(item.queue, answer) for item, answer in zip(items, answers, strict=True)]
+        error = await self._announce_queues({request.task.queue for request in requests})
+        if error:
+            return [error] * len(requests)
+        results: list[Result[Enqueued | Duplicate | QueueFull]] = await run_items(
+            self._server, [_item(request) for request in requests], self._call, _read
+        )
+        return list(results)
 
     async def _announce_queues(self, queues: set[str]) -> StoreError | None:
-        """Make new queues known before they hold a task, so that the schedulers can never miss one."""
+        """Register new queues before they hold a task, because schedulers serve only registered queues."""
         if new := queues - self._known_queues:
             try:
                 await self._server.command("SADD", QUEUES, *new)
@@ -112,32 +119,28 @@ class Enqueuer:
         return None
 
 
-def _item(request: Enqueue) -> Item:
+def _item(request: Enqueue) -> EnqueueItem:
     task = request.task
-    return Item(
-        task.queue,
-        (
-            task.id,
-            envelope.encode(task),
-            task.priority,
-            task.process_at_ms or 0,
-            task.lock_digest,
-            task.unique.window_ms if task.unique else 0,
-            request.idempotency_digest,
-            IDEMPOTENCY_TTL_MS,
-            request.label or task.type,
-        ),
+    return EnqueueItem(
+        queue=task.queue,
+        task_id=task.id,
+        envelope=envelope.encode(task),
+        priority=task.priority,
+        due_at_ms=task.process_at_ms or 0,
+        lock=task.lock_digest,
+        window_ms=task.unique.window_ms if task.unique else 0,
+        answer=request.idempotency_digest,
+        answer_ttl_ms=IDEMPOTENCY_TTL_MS,
+        label=request.label or task.type,
     )
 
 
-def _read(queue: str, answer: Any) -> EnqueueResult:
-    if isinstance(answer, StoreError):
-        return answer
-    code, text = answer
+def _read(item: EnqueueItem, reply: Any) -> Enqueued | Duplicate | QueueFull:
+    code, text = reply
     if code in (Reply.DONE, Reply.REPLAYED):
         task_id, _, state = text.partition(b" ")
         return Enqueued(task_id.decode(), _STATES[state], replayed=code == Reply.REPLAYED)
     if code in _LIMITS:
         held, maximum, needed = map(int, text.split(b" "))
-        return QueueFull(queue, _LIMITS[code], maximum, held, needed)
+        return QueueFull(item.queue, _LIMITS[code], maximum, held, needed)
     return Duplicate(text.decode(), by_lock=code == Reply.LOCKED)

@@ -1,8 +1,7 @@
-"""``Idempotency-Key``: which request was the first with a key.
+"""Idempotency keys: the first request with an ``Idempotency-Key`` claims it.
 
-The answer to the first request is kept by the enqueue script, in the queue's own slot, so that it is exact. What is
-kept here is only the fingerprint of that request, whatever its queue, so that the same key with another request is
-recognised.
+The enqueue script keeps the answer to the first request in the slot of its queue, in the same step as the task. This
+module keeps only the fingerprint of that request, whatever its queue, and so detects another request with the same key.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from queuecore.store.client.server import Server
+from queuecore.store.scripts.call import Argument
 from queuecore.store.scripts.keys import IDEMPOTENCY
-from queuecore.store.scripts.loader import Argument
 from queuecore.store.tasks.enqueue import IDEMPOTENCY_TTL_MS
 
 
 def key_digest(key: str) -> str:
-    """What stands for an idempotency key in the store, whatever its length."""
+    """The digest that names an idempotency key in the store, of fixed length."""
     return sha256(key.encode()).hexdigest()
 
 
@@ -28,13 +27,13 @@ class IdempotencyKeys:
         self._server = server
 
     async def claim(self, fingerprints: Mapping[str, str]) -> set[str]:
-        """Claim each key for the request with its fingerprint, unless an earlier request has it.
+        """Claim each key for the request with its fingerprint, unless an earlier request has claimed it.
 
         Args:
             fingerprints: key digest -> fingerprint of the request.
 
         Returns:
-            The digests of the keys that another request holds.
+            The digests of the keys that another request has claimed.
         """
         digests = list(fingerprints)
         commands: list[Sequence[Argument]] = []
@@ -42,6 +41,6 @@ class IdempotencyKeys:
             key = IDEMPOTENCY + digest
             commands.append(("SET", key, fingerprints[digest], "NX", "PX", IDEMPOTENCY_TTL_MS))
             commands.append(("GET", key))
-        answers = await self._server.commands(commands)
-        held = (None if value is None else value.decode() for value in answers[1::2])
-        return {digest for digest, value in zip(digests, held, strict=True) if value != fingerprints[digest]}
+        replies = await self._server.commands(commands)
+        claimed = (None if value is None else value.decode() for value in replies[1::2])
+        return {digest for digest, value in zip(digests, claimed, strict=True) if value != fingerprints[digest]}

@@ -1,4 +1,4 @@
-"""Reading single tasks."""
+"""Lookup of single tasks."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from typing import Any
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt, TaskSnapshot
-from queuecore.errors import StoreError
-from queuecore.store.client.server import Call, Server
-from queuecore.store.scripts.loader import load_script
+from queuecore.store.client.server import Server
+from queuecore.store.result import unwrap
+from queuecore.store.scripts import calls
 from queuecore.store.scripts.replies import pairs
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
-
-_STATES = (
-    TaskState.ACTIVE,
-    TaskState.PENDING,
-    TaskState.SCHEDULED,
-    TaskState.RETRY,
-    TaskState.ARCHIVED,
-    TaskState.COMPLETED,
-)
 
 
 class TaskReader:
@@ -29,26 +20,29 @@ class TaskReader:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._find = load_script("find")
 
     async def find(self, task_id: str, queues: Sequence[str]) -> TaskSnapshot | None:
-        """The task with this id in the first of ``queues`` that has it; ``None`` when none has."""
-        answers = await self._server.run_all([Call(self._find, queue, (task_id,)) for queue in queues])
-        for queue, answer in zip(queues, answers, strict=True):
-            if isinstance(answer, StoreError):
-                raise answer
-            if answer is not None:
-                return _read_snapshot(task_id, queue, answer)
+        """The task with this id in the first of ``queues`` that has it; ``None`` when none has.
+
+        Raises:
+            StoreError: a queue before it could not be read.
+            EnvelopeError: its envelope is damaged.
+        """
+        results = await self._server.run_all([calls.find(queue, task_id=task_id) for queue in queues])
+        for queue, result in zip(queues, results, strict=True):
+            reply = unwrap(result)
+            if reply is not None:
+                return _read_snapshot(task_id, queue, reply)
         return None
 
 
-def _read_snapshot(task_id: str, queue: str, answer: list[Any]) -> TaskSnapshot:
-    place, state_at_ms, data, flat = answer
+def _read_snapshot(task_id: str, queue: str, reply: list[Any]) -> TaskSnapshot:
+    state, state_at_ms, data, flat = reply
     record = {field.decode(): value for field, value in pairs(flat).items()}
     reason, ended_at = record.get("reason"), record.get("ended_at")
     return TaskSnapshot(
         task=envelope.decode(task_id, queue, data),
-        state=_STATES[place - 1],
+        state=TaskState(state.decode()),
         state_at_ms=state_at_ms,
         attempt=int(record.get("attempt", 0)),
         excused=int(record.get("excused", 0)),

@@ -1,4 +1,4 @@
--- Put a task among those that wait for a time, and tell the schedulers when it is now the earliest of them.
+-- Add a task to a state that waits for a due time, and notify the schedulers when the task is the earliest of it.
 -- Needs task.lua.
 local function wait_until(key, id, due)
   redis.call('ZADD', key, due, id)

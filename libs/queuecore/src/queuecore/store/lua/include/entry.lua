@@ -1,12 +1,12 @@
--- The score of a pending task: ten bands, the highest priority in the lowest, and within a band the time of entry
--- in units of 8 us. All of it stays below 2^53, so a double holds it exactly until the year 2112.
+-- The score of a pending task: one band per priority, the highest priority in the lowest band, and within a band the
+-- time of entry in units of 8 us. Scores stay below 2^53, so a double holds them exactly until the year 2112.
 -- Needs now.lua.
 local BAND = 2 ^ 49
 local ENTRY_UNIT_US = 8
 local newest_of_band = {}
 
--- The score of a task that enters now: behind all of its priority, also when many enter at once or the clock was set
--- back.
+-- The score of a task that enters now: behind every task of its priority, also when many enter at once or the clock was
+-- set back.
 local function entry_score(pending, priority)
   local band = (9 - priority) * BAND
   local newest = newest_of_band[priority]
@@ -19,7 +19,7 @@ local function entry_score(pending, priority)
   return score
 end
 
--- When the task entered, Unix ms, from its score.
+-- The time of entry, Unix ms, from a score.
 local function entered_at(score)
   return math.floor((score % BAND) * ENTRY_UNIT_US / 1000)
 end

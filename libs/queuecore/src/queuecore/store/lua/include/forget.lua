@@ -1,4 +1,4 @@
--- Forget tasks, and take their envelopes off the queue's sum of bytes. Needs task.lua.
+-- Delete tasks, and subtract their envelopes from the bytes of the queue. Needs task.lua.
 local freed = 0
 
 local function forget(id)
@@ -6,7 +6,7 @@ local function forget(id)
   redis.call('DEL', envelope_key(id), record_key(id))
 end
 
--- To be called once, when all is forgotten.
+-- Call it once, after the last task.
 local function write_freed(bytes)
   if freed > 0 and redis.call('DECRBY', bytes, freed) <= 0 then redis.call('DEL', bytes) end
 end

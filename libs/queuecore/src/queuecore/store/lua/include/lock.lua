@@ -1,4 +1,5 @@
--- Free a unique lock, if this task still holds it: the window may have ended and another task taken it. Needs task.lua.
+-- Free a unique lock if this task still holds it: its window may have ended and another task may hold it now.
+-- Needs task.lua.
 local function unlock(digest, id)
   if digest == '' then return end
   local key = prefix .. 'u:' .. digest

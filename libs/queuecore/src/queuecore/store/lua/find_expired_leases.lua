@@ -1,19 +1,18 @@
--- Find tasks whose lease has lapsed, for the scheduler to decide what becomes of each (reclaim.lua does it).
--- Guarantee: it changes nothing, but that ids without an envelope are dropped and counted.
+-- Find tasks whose lease has expired; the scheduler decides about each, and reclaim.lua does it.
+-- Guarantee: nothing changes, except that ids without an envelope are dropped and counted.
 -- KEYS
---   1 active      sorted set of ids
---   2 totals      hash
+--   active        sorted set of ids
+--   totals        hash
 -- ARGV
---   1 prefix      text
---   2 limit       integer, at most 1000
--- Returns {now ms, next lapse ms (-1 none), orphans, {id, envelope, token, attempt, excused, attempt record, losses, cancel 0 or 1, ...}}.
+--   limit         integer, at most 1000
+-- Returns {now ms, when the next lease expires ms (-1 none), orphans, {id, envelope, token, attempt, excused,
+-- attempt record, losses, cancel 0 or 1, ...}}.
 -- #include "now"
 -- #include "task"
 -- #include "orphan"
-local active, totals = KEYS[1], KEYS[2]
 
 local found, orphans = {}, 0
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, limit)) do
   local envelope = redis.call('GET', envelope_key(id))
   if envelope then
     local run = redis.call('HMGET', record_key(id), 'token', 'attempt', 'excused', 'lost', 'cancel')
@@ -29,5 +28,5 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0,
   end
 end
 count_orphans(totals, orphans)
-local first = tonumber(redis.call('ZRANGEBYSCORE', active, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
-return { now, first or -1, orphans, found }
+local next_expiry = tonumber(redis.call('ZRANGEBYSCORE', active, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+return { now, next_expiry or -1, orphans, found }

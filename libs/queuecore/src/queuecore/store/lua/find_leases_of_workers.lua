@@ -1,0 +1,27 @@
+-- Find the leases of certain workers among the leases of a queue that expire next.
+-- A worker that has stopped renewing holds the leases that expire first, so a short range of them is enough.
+-- KEYS
+--   active        sorted set of ids
+-- ARGV
+--   limit         integer, how many leases to examine, at most 1000
+-- ARGV per worker
+--   worker        text
+-- Returns {worker, id, losses, ...}.
+-- #include "task"
+
+local wanted, leases = {}, {}
+for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
+  -- #item
+  wanted[worker] = true
+end
+
+for _, id in ipairs(redis.call('ZRANGE', active, 0, limit - 1)) do
+  local run = redis.call('HMGET', record_key(id), 'attempt', 'lost')
+  local opened = run[1] and redis.call('HGET', record_key(id), 'a:' .. run[1])
+  local worker = opened and cmsgpack.unpack(opened)[1]
+  if worker and wanted[worker] then
+    local at = #leases
+    leases[at + 1], leases[at + 2], leases[at + 3] = worker, id, tonumber(run[2]) or 0
+  end
+end
+return leases
