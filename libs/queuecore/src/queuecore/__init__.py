@@ -1,1 +1,1 @@
-"""What every Taskyard service is built on: the domain, the wire form, the store and telemetry."""
+"""The core of every Taskyard service: domain, wire format, store, settings and telemetry."""

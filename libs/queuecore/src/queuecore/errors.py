@@ -1,21 +1,21 @@
-"""Every error that Taskyard raises on purpose.
+"""The errors of Taskyard.
 
 ::
 
     TaskyardError
-    ├── ConfigError                an environment variable has a value it cannot take
-    ├── InvalidField               a value of a task breaks a rule of its field
+    ├── ConfigError                an environment variable has an invalid value
+    ├── InvalidField               a field of a task has an invalid value
     │   └── InvalidDuration, InvalidTimestamp, ...
     ├── EnvelopeError              stored bytes are not a task
-    │   └── UnknownEnvelopeVersion     they were written by a newer release
-    └── StoreError                 the store did not do what it was asked
-        ├── StoreUnavailable           it cannot be reached, or has not answered in time
-        │   └── StoreRefusesLogin          it does not take our user name and password
-        ├── StoreNotReady              it answers, but must not be used as it is set up
+    │   └── UnknownEnvelopeVersion     a newer release wrote them
+    └── StoreError                 a call of the store failed
+        ├── StoreUnavailable           it is unreachable, or did not answer in time
+        │   └── StoreRefusesLogin          it refuses the user name and password
+        ├── StoreNotReady              it answers, but is misconfigured
         ├── StoreFull                  it has reached its memory limit
         ├── TaskNotFound               no task has this id
-        ├── TaskActive                 the task is running, which forbids what was asked
-        └── TaskNotCancellable         the task has already ended
+        ├── TaskActive                 the operation is refused while the task runs
+        └── TaskNotCancellable         the task has ended
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The life of a service's process: its roles, and the signals that end it."""
+"""Lifecycle of a service's process: settings, logs, background roles, signals, exit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ S = TypeVar("S", bound=ProcessSettings)
 
 CANCEL_INTERVAL_S = 0.1
 EXIT_GRACE_S = 2.0
-"""How long threads that are left behind may hold up the end of the process."""
+"""How long remaining threads may delay the end of the process."""
 
 
 class StopSignals:
-    """SIGTERM and SIGINT: the first asks to stop, the second to hurry.
+    """SIGTERM and SIGINT: the first requests a graceful stop, the second an immediate one.
 
     Args:
         on_hurry: called at the second signal.
@@ -45,11 +45,11 @@ class StopSignals:
 
     @property
     def asked(self) -> bool:
-        """Whether the process is to stop."""
+        """Whether a stop was requested."""
         return self._asked.is_set()
 
     async def wait(self) -> None:
-        """Wait until the process is to stop."""
+        """Wait until a stop is requested."""
         await self._asked.wait()
 
     def _receive(self) -> None:
@@ -59,16 +59,16 @@ class StopSignals:
 
 
 class Roles:
-    """What a process does in the background, each role a coroutine that never ends by itself."""
+    """The background roles of a process, each a coroutine that never ends by itself."""
 
     def __init__(self, roles: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks = [asyncio.create_task(role, name=name) for name, role in roles.items()]
 
     async def run_until(self, stop: StopSignals) -> bool:
-        """Wait until the process is to stop, or a role has failed.
+        """Wait until a stop is requested or a role has failed.
 
         Returns:
-            Whether all roles were well.
+            Whether no role has failed.
         """
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -79,23 +79,23 @@ class Roles:
         return not failed
 
     async def cancel(self) -> None:
-        """End all roles."""
+        """Cancel all roles and wait for their end."""
         running = set(self._tasks)
         while running:
             for task in running:
                 task.cancel()
-            # Again after a while: in Python 3.11 asyncio.wait_for, with which the store's client sends each command,
-            # forgets a cancel that comes at the moment when the command has been sent.
+            # Cancel again after an interval: in Python 3.11 asyncio.wait_for, with which the store's client sends each
+            # command, loses a cancellation that arrives just as the command has been sent.
             _, running = await asyncio.wait(running, timeout=CANCEL_INTERVAL_S)
 
 
 def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Coroutine[Any, Any, int]]) -> NoReturn:
-    """The whole life of a service: read its settings, set up its logs, run it in a fresh event loop, exit.
+    """Run a service: read its settings, set up its logs, run it in a new event loop, exit.
 
     Args:
-        name: what logs call it.
-        kind: its settings; the field ``log`` is a :class:`~queuecore.settings.shared.LogSettings`.
-        prefix: of its environment variables.
+        name: its name in logs.
+        kind: the class of its settings; the field ``log`` is a :class:`~queuecore.settings.shared.LogSettings`.
+        prefix: the prefix of its environment variables.
         run: the service; returns the exit code. A :class:`~queuecore.errors.ConfigError` ends it with code 2.
     """
     settings = load_or_exit(kind, prefix)
@@ -107,9 +107,9 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
 
 
 def relax_garbage_collection() -> None:
-    """Let the collector look less often, and never again at what was made until now: it took a tenth of the time.
+    """Run the garbage collector less often, and never for existing objects: it took a tenth of the processor time.
 
-    For processes that handle many small things, each of which is freed as it ends, without the collector.
+    For processes with many short-lived objects, which reference counting frees without the collector.
     """
     gc.collect()
     gc.freeze()
@@ -117,8 +117,8 @@ def relax_garbage_collection() -> None:
 
 
 def _exit(code: int) -> NoReturn:
-    # Python waits for its threads when it ends, and some never do: a handler that hangs, or what a library started.
-    impatience = threading.Timer(EXIT_GRACE_S, os._exit, [code])
-    impatience.daemon = True
-    impatience.start()
+    # Python waits for its threads at exit, and some never end: a handler that hangs, or a library's thread.
+    forced_exit = threading.Timer(EXIT_GRACE_S, os._exit, [code])
+    forced_exit.daemon = True
+    forced_exit.start()
     sys.exit(code)

@@ -1,1 +1,1 @@
-"""The domain: tasks, their states and their rules. Pure: no input, no output, no clock."""
+"""The domain: tasks, their states and rules. Pure: no I/O, no clock."""

@@ -1,4 +1,4 @@
-"""How long to leave a store alone that does not answer."""
+"""Exponential backoff for calls to an unreachable store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_S = 2.0
 
 
 class Backoff:
-    """Waiting times that double, with jitter: many workers must not come back in step.
+    """Delays that double, with jitter: many workers must not retry in step.
 
     Args:
         random: returns values from 0 (included) to 1 (excluded).
@@ -20,14 +20,14 @@ class Backoff:
         self._next_s = FIRST_S
 
     def fail(self) -> float:
-        """How many seconds to wait after one more failure."""
+        """The delay after one more failure, in seconds."""
         longest, self._next_s = self._next_s, min(self._next_s * 2, LONGEST_S)
         return longest * (0.5 + self._random() / 2)
 
     def succeed(self) -> None:
-        """Start from the shortest time again."""
+        """Reset to the shortest delay."""
         self._next_s = FIRST_S
 
     def another(self) -> Backoff:
-        """A fresh one of the same kind."""
+        """A new backoff with the same source of randomness."""
         return Backoff(self._random)

@@ -1,4 +1,4 @@
-"""Durations as Go writes them: ``30s``, ``5m``, ``1h30m``, ``500ms``, ``1.5h``."""
+"""Durations in the notation of Go: ``30s``, ``5m``, ``1h30m``, ``500ms``, ``1.5h``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from queuecore.errors import InvalidDuration
 
 MAX_DURATION_MS = 100 * 365 * 24 * 3_600_000
-"""100 years. Every moment that the system computes then has a year of four digits."""
+"""100 years. The year of every computed time then has four digits."""
 
 _UNIT_MS = {
     "ns": Decimal("1e-6"),
@@ -22,21 +22,21 @@ _UNIT_MS = {
 }
 _PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(_UNIT_MS)})")
 DURATION_PATTERN = rf"(0|({_PART.pattern})+)"
-"""A regular expression for the form of a duration, without anchors; for schemas."""
+"""A regular expression for durations, without anchors; for schemas."""
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 _MAX_LENGTH = 64
 _EXAMPLES = "such as 30s, 5m, 1h30m or 500ms"
 
 
 def parse_duration(text: str, field: str = "duration") -> int:
-    """Read a duration, in ms, rounded to the nearest.
+    """Parse a duration into ms, rounded to the nearest.
 
-    Takes what Go's ``time.ParseDuration`` takes, but no sign: one or more numbers, each with one of the units ns, us,
-    µs, ms, s, m, h; or a plain ``0``.
+    Accepts what Go's ``time.ParseDuration`` accepts, without a sign: one or more numbers, each with one of the units
+    ns, us, µs, ms, s, m, h; or a plain ``0``.
 
     Args:
         text: the duration.
-        field: what the error calls it.
+        field: the name of the field in the error.
 
     Raises:
         InvalidDuration: ``text`` is no duration, is negative, is longer than :data:`MAX_DURATION_MS`, or is not zero
@@ -57,7 +57,7 @@ def parse_duration(text: str, field: str = "duration") -> int:
 
 
 def parse_positive_duration(text: str, field: str = "duration") -> int:
-    """Read a duration that is not zero; otherwise as :func:`parse_duration`.
+    """Parse a duration that is not zero; otherwise as :func:`parse_duration`.
 
     Raises:
         InvalidDuration: also for zero.
@@ -69,7 +69,7 @@ def parse_positive_duration(text: str, field: str = "duration") -> int:
 
 
 def format_duration(duration_ms: int) -> str:
-    """Write a duration as Go's ``Duration.String`` does: ``1h30m0s``, ``1.5s``, ``500ms``, ``0s``.
+    """Format a duration as Go's ``Duration.String`` does: ``1h30m0s``, ``1.5s``, ``500ms``, ``0s``.
 
     Args:
         duration_ms: 0 or more.

@@ -1,6 +1,6 @@
-"""The names that users may give to queues, task types and tasks.
+"""Valid names of queues, task types and tasks.
 
-They stand in keys, URLs, metric labels and log lines, so they hold no blanks, braces, quotes or control characters.
+Names are part of keys, URLs, metric labels and log lines, so they have no blanks, braces, quotes or control characters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def check_queue_name(name: str, field: str = "queue") -> str:
     """The name itself.
 
     Raises:
-        InvalidField: a queue cannot have this name.
+        InvalidField: the name is not valid for a queue.
     """
     return _check(_QUEUE_NAME, "_ . -", name, field)
 
@@ -31,7 +31,7 @@ def check_task_type(name: str, field: str = "type") -> str:
     """The name itself.
 
     Raises:
-        InvalidField: a task type cannot have this name.
+        InvalidField: the name is not valid for a task type.
     """
     return _check(_TASK_TYPE, "_ . : / -", name, field)
 
@@ -40,13 +40,13 @@ def check_task_id(name: str, field: str = "task_id") -> str:
     """The name itself.
 
     Raises:
-        InvalidField: a task cannot have this id.
+        InvalidField: the id is not valid for a task.
     """
     return _check(_TASK_ID, "_ . : -", name, field)
 
 
 def _check(pattern: re.Pattern[str], signs: str, name: str, field: str) -> str:
-    # fullmatch, because "$" would let a line break at the end through.
+    # fullmatch, because "$" would accept a trailing line break.
     if pattern.fullmatch(name) is None:
         raise InvalidField(field, name, f"1 to 128 of the characters A-Z a-z 0-9 {signs}, a letter or digit first")
     return name

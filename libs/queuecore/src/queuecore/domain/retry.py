@@ -1,4 +1,4 @@
-"""How long to wait before a retry."""
+"""Retry policy: the delay before each retry."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Curve = Literal["exponential", "linear", "constant"]
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """The delay before each retry: a curve, bounded, with jitter so that failures in step do not return in step."""
+    """The delay before each retry: a bounded curve with jitter, so tasks that fail together do not retry together."""
 
     curve: Curve = "exponential"
     base_ms: int = 1_000
     """The delay before the first retry."""
     factor: float = 2.0
-    """Exponential: each delay is this many times the one before."""
+    """Exponential: the ratio of consecutive delays."""
     max_ms: int = 900_000
-    """No delay is longer."""
+    """The longest delay."""
     jitter: float = 0.2
     """0 to 1: a delay is scaled by a random factor from ``1 - jitter`` to ``1 + jitter``, then bounded."""
 

@@ -1,4 +1,4 @@
-"""Sizes in bytes as people write them: ``1MiB``, ``512Ki``, ``2MB``, ``1048576``."""
+"""Sizes in bytes in the notation of people: ``1MiB``, ``512Ki``, ``2MB``, ``1048576``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _DECIMAL_UNITS = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 
 
 
 def parse_size(text: str, field: str = "size") -> int:
-    """Read a size, in bytes.
+    """Parse a size into bytes.
 
-    Takes a whole number, with a binary unit (``Ki``, ``MiB``, ...) or a decimal one (``kB``, ``MB``, ...) if wanted.
+    Accepts a whole number with an optional binary unit (``Ki``, ``MiB``, ...) or decimal unit (``kB``, ``MB``, ...).
 
     Raises:
-        InvalidField: ``text`` has another form.
+        InvalidField: ``text`` has another format.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -27,7 +27,7 @@ def parse_size(text: str, field: str = "size") -> int:
 
 
 def format_size(size: int) -> str:
-    """Write a size with the largest binary unit that leaves a whole number: ``1MiB``, ``1500B``.
+    """Format a size with the largest binary unit that leaves a whole number: ``1MiB``, ``1500B``.
 
     Args:
         size: bytes, 0 or more.

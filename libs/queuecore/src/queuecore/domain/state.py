@@ -1,4 +1,4 @@
-"""The six states of a task and the only moves between them (drawn in ``docs/state-machine.md``)."""
+"""The state machine of tasks (drawn in ``docs/state-machine.md``)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from types import MappingProxyType
 
 
 class TaskState(StrEnum):
-    """Where a task is. The same words stand in Lua, JSON, metrics and CRD status."""
+    """The state of a task. Lua, JSON, metrics and CRD status use the same words."""
 
     PENDING = "pending"
     """Waiting for a free worker slot."""
     ACTIVE = "active"
-    """Leased by a worker, which runs it."""
+    """Leased by a worker that runs it."""
     SCHEDULED = "scheduled"
     """Waiting for its ``process_at``."""
     RETRY = "retry"
-    """An attempt failed; waiting for the next one."""
+    """Waiting for the next attempt after a failed one."""
     ARCHIVED = "archived"
-    """Given up or cancelled; kept for inspection until its retention is over."""
+    """Dead letter or cancelled; kept for inspection until its retention ends."""
     COMPLETED = "completed"
-    """Succeeded; kept with its result until its retention is over."""
+    """Succeeded; kept with its result until its retention ends."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the task runs again only when someone asks for it."""
+        """Whether the task has ended; it runs again only on request."""
         return self in (TaskState.ARCHIVED, TaskState.COMPLETED)
 
 
 class Event(StrEnum):
-    """What moves a task from one state to the next."""
+    """An event that moves a task to its next state."""
 
     ENQUEUE = "enqueue"
     SCHEDULE = "schedule"
@@ -57,7 +57,7 @@ TRANSITIONS: Mapping[tuple[TaskState | None, Event], TaskState | None] = Mapping
         (_S.RETRY, Event.DUE): _S.PENDING,
         (_S.PENDING, Event.LEASE): _S.ACTIVE,
         (_S.ACTIVE, Event.SUCCEED): _S.COMPLETED,
-        # A success whose lease had lapsed is kept as long as nobody leased the task again.
+        # A success after the lease expired counts as long as no worker has leased the task again.
         (_S.RETRY, Event.SUCCEED): _S.COMPLETED,
         (_S.PENDING, Event.SUCCEED): _S.COMPLETED,
         (_S.ARCHIVED, Event.SUCCEED): _S.COMPLETED,
@@ -68,7 +68,7 @@ TRANSITIONS: Mapping[tuple[TaskState | None, Event], TaskState | None] = Mapping
         (_S.PENDING, Event.CANCEL): _S.ARCHIVED,
         (_S.SCHEDULED, Event.CANCEL): _S.ARCHIVED,
         (_S.RETRY, Event.CANCEL): _S.ARCHIVED,
-        # The request is noted; the worker gives the task up.
+        # The request is recorded; the worker stops the task.
         (_S.ACTIVE, Event.CANCEL): _S.ACTIVE,
         (_S.SCHEDULED, Event.RUN_NOW): _S.PENDING,
         (_S.RETRY, Event.RUN_NOW): _S.PENDING,
@@ -83,4 +83,4 @@ TRANSITIONS: Mapping[tuple[TaskState | None, Event], TaskState | None] = Mapping
         (_S.COMPLETED, Event.EXPIRE): None,
     }
 )
-"""``{(state, event): next state}``; ``None`` is "no task". A pair that is not here is refused."""
+"""``{(state, event): next state}``; ``None`` is "no task". Every other pair is refused."""

@@ -1,4 +1,4 @@
-"""A task as its caller asked for it, and what became of each attempt to run it."""
+"""Tasks as their callers enqueue them, and the attempts to run them."""
 
 from __future__ import annotations
 
@@ -27,51 +27,51 @@ FencingToken = NewType("FencingToken", int)
 
 
 class UniqueLock(msgspec.Struct, frozen=True):
-    """The promise that no equal task is enqueued while this one waits or runs."""
+    """A lock against enqueuing an equal task while this one waits or runs."""
 
     digest: str
-    """Names the lock within the queue; see :func:`queuecore.domain.identity.unique_digest`."""
+    """The name of the lock within the queue; see :func:`queuecore.domain.identity.unique_digest`."""
     window_ms: int
-    """How long the lock holds at most, counted from the enqueue."""
+    """The longest lifetime of the lock, from the enqueue."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller asked for. Written once at enqueue, never changed."""
+    """A task as enqueued. It is immutable."""
 
     id: str
     """UUIDv7, or the caller's ``task_id``."""
     queue: str
     type: str
-    """Chooses the handler."""
+    """Selects the handler."""
     payload: bytes
     """One JSON object, UTF-8."""
     enqueued_at_ms: int
-    """When the api accepted it, by the api's clock; only for people to read."""
+    """When the api accepted it, on the api's clock; for people only."""
     process_at_ms: int | None = None
-    """The first attempt is not made earlier. ``None``: at once."""
+    """The first attempt starts no earlier. ``None``: at once."""
     priority: int = DEFAULT_PRIORITY
     """0 to 9; of the pending tasks of a queue, the highest runs first."""
     max_retries: int = DEFAULT_MAX_RETRIES
-    """How many further attempts may follow a failed first one."""
+    """The number of attempts that may follow a failed first one."""
     timeout_ms: int = DEFAULT_TIMEOUT_MS
-    """How long one attempt may take."""
+    """The time limit of one attempt."""
     deadline_at_ms: int | None = None
-    """No attempt goes on after this moment."""
+    """No attempt runs after this time."""
     retry_policy: RetryPolicy = RetryPolicy()
-    """How long to wait before each retry."""
+    """The delay before each retry."""
     unique: UniqueLock | None = None
     metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """The caller's own notes; handed to the handler as they are."""
+    """The caller's own data, passed to the handler unchanged."""
     retention_ms: int = DEFAULT_RETENTION_MS
-    """How long the completed task and its result are kept; 0 forgets it at once."""
+    """How long the completed task and its result are kept; 0: not at all."""
     traceparent: str | None = None
     """W3C trace context of the enqueue."""
     tracestate: str | None = None
-    """What tracing systems of the caller add to it; only beside ``traceparent``."""
+    """W3C vendor data of the trace; only together with ``traceparent``."""
 
     @property
     def lock_digest(self) -> str:
-        """The unique lock's name, or the empty string when there is none."""
+        """The digest of the unique lock; empty without a lock."""
         return self.unique.digest if self.unique else ""
 
     def allows_retry_after(self, attempt: int) -> bool:
@@ -84,22 +84,22 @@ class Outcome(StrEnum):
 
     COMPLETED = "completed"
     RETRY = "retry"
-    """It failed and is to be tried again."""
+    """It failed, and the task is retried."""
     ARCHIVED = "archived"
-    """It failed and will not be tried again."""
+    """It failed, and the task is not retried."""
     LOST = "lost"
-    """Its lease lapsed: the worker died or was cut off."""
+    """Its lease expired: the worker died or was unreachable."""
 
 
 class ArchiveReason(StrEnum):
-    """Why a task was given up."""
+    """Why a task was archived."""
 
     RETRIES_EXHAUSTED = "retries_exhausted"
     DO_NOT_RETRY = "do_not_retry"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     CANCELLED = "cancelled"
     POISON = "poison"
-    """Its worker died too many times in a row while running it."""
+    """Its workers died too many times in a row while they ran it."""
     UNREADABLE = "unreadable"
     """Its envelope is damaged."""
 
@@ -123,20 +123,21 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     state: TaskState
     state_at_ms: int
-    """The state's own time: entry (pending), lease expiry (active), due time (scheduled, retry), expiry (the rest)."""
+    """The state's own time: entry (pending), lease expiry (active), due time (scheduled, retry), end of retention
+    (archived, completed)."""
     attempt: int = 0
-    """Attempts begun so far, but for those that were given back."""
+    """Attempts begun so far, without released ones."""
     excused: int = 0
-    """How many of them do not count, since another task was to blame for the loss of the worker."""
+    """Attempts not charged to the task, because another task caused the loss of the worker."""
     retried: int = 0
-    """Retries decided so far."""
+    """Retries scheduled so far."""
     last_error: str = ""
     reason: ArchiveReason | None = None
     cancel_requested: bool = False
     ended_at_ms: int | None = None
     progress: bytes | None = None
-    """What the handler last reported, JSON."""
+    """The last progress report of the handler, JSON."""
     result: bytes | None = None
-    """What the handler returned, JSON."""
+    """The return value of the handler, JSON."""
     attempts: tuple[Attempt, ...] = ()
     """The last :data:`HISTORY_LENGTH`, oldest first."""

@@ -1,4 +1,4 @@
-"""Moments as RFC 3339 writes them: ``2024-01-15T10:00:00Z``."""
+"""Timestamps in the format of RFC 3339: ``2024-01-15T10:00:00Z``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def parse_rfc3339(text: str, field: str = "time") -> int:
-    """Read a moment, in Unix ms; digits beyond the millisecond are cut off.
+    """Parse a timestamp into Unix ms, truncated to the millisecond.
 
-    A leap second (``23:59:60`` in UTC) is read as the second after it, as Unix time has no other name for it.
+    A leap second (``23:59:60`` in UTC) is read as the second after it, because Unix time cannot represent it.
 
     Args:
         text: date, time with seconds, and zone: ``Z`` or an offset such as ``+01:00``.
-        field: what the error calls it.
+        field: the name of the field in the error.
 
     Raises:
-        InvalidTimestamp: ``text`` has another form, or is a moment that does not exist or has, in UTC, no year from
-            0001 to 9999.
+        InvalidTimestamp: ``text`` has another format, does not exist, or is in UTC outside the years 0001 to 9999.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -42,10 +41,10 @@ def parse_rfc3339(text: str, field: str = "time") -> int:
 
 
 def format_rfc3339(unix_ms: int) -> str:
-    """Write a moment in UTC, with milliseconds only where they are not zero.
+    """Format a timestamp in UTC, with milliseconds only where they are not zero.
 
     Raises:
-        OverflowError: its year is not one from 0001 to 9999.
+        OverflowError: it is outside the years 0001 to 9999.
     """
     moment = _EPOCH.replace(tzinfo=None) + timedelta(milliseconds=unix_ms)
     return moment.isoformat(timespec="milliseconds" if unix_ms % 1_000 else "seconds") + "Z"
@@ -54,7 +53,7 @@ def format_rfc3339(unix_ms: int) -> str:
 def _read(text: str, *, is_leap: bool) -> datetime:
     if not is_leap:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    # Of all that the form allows, only the seconds can be 60.
+    # In the accepted format only the seconds can be 60.
     moment = _read(text.replace(":60", ":59"), is_leap=False) + timedelta(seconds=1)
     if moment.time().replace(microsecond=0) != time():
         raise ValueError("a leap second comes only after 23:59:59 in UTC")

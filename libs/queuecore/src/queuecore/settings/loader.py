@@ -1,6 +1,6 @@
-"""Reading a service's settings from environment variables.
+"""Settings of a service from environment variables.
 
-Settings are a msgspec Struct, whose fields say everything: name, type, default, bounds and meaning::
+Settings are a msgspec Struct, whose fields define everything: name, type, default, bounds and meaning::
 
     class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
         port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on.")] = 8080
@@ -9,11 +9,10 @@ Settings are a msgspec Struct, whose fields say everything: name, type, default,
 
     settings = load_or_exit(ApiSettings, "TASKYARD_API_")
 
-A field's variable is the prefix and its name in capitals, less the unit at the end, as the text brings its own:
+A field's variable is the prefix and its name in capitals, without the unit at the end, because the text has its own:
 ``TASKYARD_API_PORT=80``, ``TASKYARD_API_DRAIN=10s``; see :mod:`queuecore.settings.variable`. A field whose type is
 a Struct is a group that all services share, with the prefix ``TASKYARD_`` and its name: ``TASKYARD_REDIS_URL``. An
-empty variable counts as one that is not set. Rules across fields stand in the Struct's
-``__post_init__``, as ValueErrors.
+empty variable counts as unset. The ``__post_init__`` of the Struct checks rules across fields and raises ValueError.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ _SERVICE_LINK = re.compile(
     r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?)=.*|\w+_PORT(_\d+_(TCP|UDP|SCTP))?=\w+://.*"
     r"|\w+_PORT_\d+_(TCP|UDP|SCTP)_(ADDR|PORT|PROTO)=.*"
 )
-"""What Kubernetes sets for the Services of a namespace; with our prefix when one is called "taskyard-api"."""
+"""Variables that Kubernetes sets for Services; they have our prefix for a Service named "taskyard-api"."""
 
 
 class VariableRow(NamedTuple):
-    """A variable as the documentation shows it."""
+    """A variable as documented."""
 
     name: str
     takes: str
@@ -55,13 +54,13 @@ def load(kind: type[S], environ: Mapping[str, str], prefix: str) -> S:
     """Read settings.
 
     Args:
-        kind: the settings' Struct.
+        kind: the Struct of the settings.
         environ: the environment.
-        prefix: what the names of the service's own variables begin with, such as ``TASKYARD_API_``.
+        prefix: the prefix of the service's own variables, such as ``TASKYARD_API_``.
 
     Raises:
-        ConfigError: variables have values that they do not take, are missing, or do not exist though their prefix is
-            one of this service; the message has a line for each.
+        ConfigError: variables are invalid, missing, or unknown with a prefix of this service; the message has a line
+            for each.
     """
     problems = _find_unknown(kind, environ, prefix)
     settings = _build(kind, environ, prefix, problems)
@@ -71,7 +70,7 @@ def load(kind: type[S], environ: Mapping[str, str], prefix: str) -> S:
 
 
 def load_or_exit(kind: type[S], prefix: str, environ: Mapping[str, str] = os.environ) -> S:
-    """Read settings, or tell on stderr what is wrong with them and end the process with code 2."""
+    """Read settings, or report their problems on stderr and exit with code 2."""
     try:
         return load(kind, environ, prefix)
     except ConfigError as error:
@@ -79,13 +78,13 @@ def load_or_exit(kind: type[S], prefix: str, environ: Mapping[str, str] = os.env
 
 
 def exit_with(error: ConfigError) -> NoReturn:
-    """Tell on stderr what is wrong with the configuration and end the process with code 2."""
+    """Report a configuration error on stderr and exit with code 2."""
     sys.stderr.write(f"The configuration cannot be used.\n{error}\n")
     sys.exit(EXIT_CODE)
 
 
 def describe(kind: type[msgspec.Struct], prefix: str) -> Iterator[VariableRow]:
-    """All variables that :func:`load` reads, the service's own first."""
+    """All variables of :func:`load`, the service's own first."""
     for group, group_prefix in _groups(kind, prefix):
         for variable in _variables(group, group_prefix):
             default = "(required)" if variable.required else variable.default

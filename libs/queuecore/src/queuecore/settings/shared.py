@@ -12,7 +12,7 @@ from queuecore.settings.variable import DurationMs, Secret, named
 
 
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the store is. Variables: ``TASKYARD_REDIS_*``."""
+    """Connection to the store. Variables: ``TASKYARD_REDIS_*``."""
 
     url: Annotated[
         str,
@@ -26,22 +26,22 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
             ],
         ),
     ] = "redis://127.0.0.1:6379/0"
-    username: Annotated[str | None, Meta(description="ACL user; goes before the one in the URL.")] = None
-    password: Annotated[Secret | None, Meta(description="Password; goes before the one in the URL.")] = None
-    tls_ca_file: Annotated[Path | None, Meta(description="CA certificates (PEM) that vouch for the server.")] = None
-    timeout_ms: Annotated[DurationMs, Meta(ge=1, description="How long the server may take to answer.")] = 1_500
-    connect_timeout_ms: Annotated[DurationMs, Meta(ge=1, description="How long a connection may take to open.")] = 1_000
+    username: Annotated[str | None, Meta(description="ACL user; overrides the one in the URL.")] = None
+    password: Annotated[Secret | None, Meta(description="Password; overrides the one in the URL.")] = None
+    tls_ca_file: Annotated[Path | None, Meta(description="CA certificates (PEM) to verify the server.")] = None
+    timeout_ms: Annotated[DurationMs, Meta(ge=1, description="Timeout of one call.")] = 1_500
+    connect_timeout_ms: Annotated[DurationMs, Meta(ge=1, description="Timeout for opening a connection.")] = 1_000
     max_connections: Annotated[
-        int, Meta(ge=1, description="Calls that one process makes at once, each on a connection.")
+        int, Meta(ge=1, description="Maximum of concurrent calls of one process, each on its own connection.")
     ] = 64
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is logged and how. Variables: ``TASKYARD_LOG_*``."""
+    """Log output. Variables: ``TASKYARD_LOG_*``."""
 
     level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],
-        Meta(description="The least level that is logged."),
+        Meta(description="The lowest level that is logged."),
     ] = "info"
     format: Annotated[
         Literal["auto", "json", "human"],
@@ -53,12 +53,12 @@ _HttpUrl = Annotated[str, Meta(pattern="^https?://")]
 
 
 class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where traces go and which. The variables are OpenTelemetry's own, the same for every program of a cluster."""
+    """Export and sampling of traces. The variables are the standard ones of OpenTelemetry."""
 
     endpoint: Annotated[
         _HttpUrl | None,
         Meta(
-            description="The collector that takes traces by OTLP. Nothing is traced while it is unset.",
+            description="The OTLP collector. Unset: no tracing.",
             examples=["http://otel-collector:4318"],
             extra=named("OTEL_EXPORTER_OTLP_ENDPOINT"),
         ),
@@ -66,14 +66,14 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
     traces_endpoint: Annotated[
         _HttpUrl | None,
         Meta(
-            description="The whole URL for traces, where it is not the one above with `/v1/traces`.",
+            description="The URL for traces, if it is not the one above with `/v1/traces`.",
             examples=["http://otel-collector:4318/v1/traces"],
             extra=named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
         ),
     ] = None
     protocol: Annotated[
         Literal["http/protobuf", "grpc"],
-        Meta(description="How the collector is spoken to.", extra=named("OTEL_EXPORTER_OTLP_PROTOCOL")),
+        Meta(description="Protocol of the collector.", extra=named("OTEL_EXPORTER_OTLP_PROTOCOL")),
     ] = "http/protobuf"
     headers: Annotated[
         Secret | None,
@@ -92,7 +92,7 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
             "parentbased_traceidratio",
         ],
         Meta(
-            description="Which traces are kept. The `parentbased` ones obey the caller, where there is one.",
+            description="Sampler. The `parentbased` ones follow the caller's decision, if there is a caller.",
             extra=named("OTEL_TRACES_SAMPLER"),
         ),
     ] = "parentbased_always_on"
@@ -101,14 +101,14 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=1,
-            description="The share of traces that the `traceidratio` samplers keep.",
+            description="Ratio of traces that the `traceidratio` samplers keep.",
             extra=named("OTEL_TRACES_SAMPLER_ARG"),
         ),
     ] = 1.0
     service_name: Annotated[
         str | None,
         Meta(
-            description="What traces call the service; unset, it is `taskyard-` and the service.",
+            description="Service name in traces; unset: `taskyard-` and the service.",
             extra=named("OTEL_SERVICE_NAME"),
         ),
     ] = None
@@ -128,19 +128,19 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def on(self) -> bool:
-        """Whether anything is traced."""
+        """Whether tracing is on."""
         has_endpoint = self.endpoint is not None or self.traces_endpoint is not None
         return has_endpoint and self.exporter == "otlp" and not self.disabled
 
 
 class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings of every process have."""
+    """Settings of every process."""
 
     log: LogSettings = LogSettings()
     trace: TraceSettings = TraceSettings()
 
 
 class ServiceSettings(ProcessSettings, frozen=True, kw_only=True):
-    """What the settings of every service that uses the store have."""
+    """Settings of every service that uses the store."""
 
     redis: RedisSettings = RedisSettings()

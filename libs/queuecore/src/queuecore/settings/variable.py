@@ -1,4 +1,4 @@
-"""One environment variable of a service: its name, what it takes, and how its text becomes a value."""
+"""Environment variables of settings: name, accepted values, parsing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from queuecore.domain.size import format_size, parse_size
 from queuecore.errors import InvalidField
 
 DurationMs = Annotated[int, Meta(extra={"written_as": "duration"})]
-"""A number of ms, written as ``30s``. The field's name ends in ``_ms``, the variable's does not."""
+"""A duration in ms, written as ``30s``. The field's name ends in ``_ms``, the variable's does not."""
 
 SizeBytes = Annotated[int, Meta(extra={"written_as": "size"})]
-"""A number of bytes, written as ``1MiB``. The field's name ends in ``_bytes``, the variable's does not."""
+"""A size in bytes, written as ``1MiB``. The field's name ends in ``_bytes``, the variable's does not."""
 
 
 class Secret(str):
-    """A text that messages, logs and ``repr`` do not show.
+    """A text that messages, logs and ``repr`` hide.
 
-    A variable that takes one may be left out for one with ``_FILE`` behind its name, which names a file to read.
+    A variable with the suffix ``_FILE`` may name a file with the value instead.
     """
 
     __slots__ = ()
@@ -36,16 +36,16 @@ class Secret(str):
 
 
 def named(variable: str) -> dict[str, str]:
-    """For ``Meta(extra=named("TASKYARD_DATA_DIR"))``: the field is read from this variable, whatever the prefix."""
+    """For ``Meta(extra=named("TASKYARD_DATA_DIR"))``: the field is read from this variable, without the prefix."""
     return {"variable": variable}
 
 
 class _Notation(NamedTuple):
-    """How people write a number that has a unit."""
+    """The notation of a number with a unit."""
 
     noun: str
     unit: str
-    """What the field's name ends in."""
+    """The suffix of the field's name."""
     read: Callable[[str, str], int]
     write: Callable[[Any], str]
 
@@ -61,7 +61,7 @@ class Variable:
 
     Args:
         field: the field of a settings Struct; its type may be a union only with ``None``.
-        prefix: what the variable's name begins with.
+        prefix: the prefix of the variable's name.
     """
 
     def __init__(self, field: msgspec.structs.FieldInfo, prefix: str) -> None:
@@ -76,12 +76,12 @@ class Variable:
 
     @property
     def file_name(self) -> str | None:
-        """The variable that names a file with the value, for a secret."""
+        """The variable that names a file with the value; only for a secret."""
         return f"{self.name}_FILE" if self._is_secret else None
 
     @property
     def default(self) -> str:
-        """The default as one would write it; empty when there is none or it is unset."""
+        """The default in the variable's notation; empty without one."""
         value = self._info.default
         if self._info.default_factory is not msgspec.NODEFAULT:
             value = self._info.default_factory()
@@ -98,15 +98,15 @@ class Variable:
 
     @property
     def takes(self) -> str:
-        """What the variable takes, in words."""
+        """The accepted values, in words."""
         examples = self._notes.get("examples")
         return self._noun() + (f", such as {' or '.join(map(str, examples))}" if examples else "")
 
     def read(self, environ: Mapping[str, str]) -> object:
-        """The value, or :data:`msgspec.UNSET` where neither the variable nor its file is set.
+        """The value, or :data:`msgspec.UNSET` when neither the variable nor its file is set.
 
         Raises:
-            InvalidField: the text is not what the variable takes.
+            InvalidField: the text is not an accepted value.
         """
         text = environ.get(self.name, "")
         path = environ.get(self.file_name, "") if self.file_name else ""
@@ -122,7 +122,7 @@ class Variable:
         try:
             return msgspec.convert(self._parse(text), self._info.type, strict=False, dec_hook=_construct)
         except msgspec.ValidationError:
-            # Kubernetes does this in the pods of a namespace that has a Service such as "taskyard-api".
+            # Kubernetes sets such a value in pods of a namespace with a Service such as "taskyard-api".
             hint = ", or enableServiceLinks: false in the pod" if text.startswith("tcp://") else ""
             raise InvalidField(self.name, self._printable(text), self.takes + hint) from None
 
@@ -175,7 +175,7 @@ class Variable:
 
 
 def _unwrap(info: form.Type) -> tuple[form.Type, dict[str, Any]]:
-    """The type less its annotations and ``None``, and what the annotations note."""
+    """The type without its annotations and ``None``, and the data of the annotations."""
     match info:
         case form.Metadata():
             inner, notes = _unwrap(info.type)

@@ -1,1 +1,1 @@
-"""What crosses a process boundary: the bytes of envelopes and attempts."""
+"""Wire format: the bytes of envelopes and attempts."""

@@ -1,7 +1,7 @@
 """The bytes of one attempt in a task's run record.
 
-An attempt is opened by the lease script, which writes ``[worker, pod, started_at_ms]``, and closed by a settle,
-which overwrites it with ``[worker, pod, started_at_ms, ended_at_ms, outcome, error]``.
+The lease script opens an attempt with ``[worker, pod, started_at_ms]``. Its settlement overwrites it with
+``[worker, pod, started_at_ms, ended_at_ms, outcome, error]``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 from queuecore.domain.task import Attempt, Outcome
 
 ERROR_LENGTH = 2_000
-"""Characters of an error that are kept."""
+"""The number of characters of an error that are kept."""
 
 
 class _Attempt(msgspec.Struct, array_like=True, frozen=True):
@@ -33,7 +33,7 @@ def encode_closed(worker: str, pod: str, started_at_ms: int, ended_at_ms: int, o
 
 
 def decode(number: int, data: bytes) -> Attempt:
-    """Read one attempt, open or closed.
+    """Decode one attempt, open or closed.
 
     Raises:
         msgspec.MsgspecError: the bytes are damaged.

@@ -1,8 +1,8 @@
 """The task envelope: the immutable bytes of one task in the store.
 
-Layout: one byte of version, one byte of priority as an ASCII digit, then MessagePack. The two leading bytes are what
-scripts need to know of a task; they read them without unpacking the rest, whose size the caller chose. The id and
-the queue are part of the key and not repeated.
+Layout: one byte of version, one byte of priority as an ASCII digit, then MessagePack. Scripts read the two leading
+bytes without unpacking the rest, whose size depends on the caller. The id and the queue are part of the key and not
+repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
-    """Version 1. Fields may be added at the end, with a default; none may move or go."""
+    """Version 1. Fields may be added at the end, with a default; none may be moved or removed."""
 
     type: str
     payload: bytes
@@ -38,11 +38,11 @@ class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
 _encoder = msgspec.msgpack.Encoder()
 _decoder_v1 = msgspec.msgpack.Decoder(_EnvelopeV1)
 _V1_POLICY = RetryPolicy(curve="exponential", base_ms=1_000, factor=2.0, max_ms=900_000, jitter=0.2)
-"""What a missing policy means in version 1, whatever the default of later releases is."""
+"""The meaning of a missing policy in version 1, independent of the default of later releases."""
 
 
 def encode(task: Task) -> bytes:
-    """The bytes under which ``task`` is stored."""
+    """The stored bytes of ``task``."""
     body = _EnvelopeV1(
         task.type,
         task.payload,
@@ -62,7 +62,7 @@ def encode(task: Task) -> bytes:
 
 
 def decode(task_id: str, queue: str, data: bytes) -> Task:
-    """Read back what :func:`encode` wrote.
+    """Decode the bytes of :func:`encode`.
 
     Raises:
         UnknownEnvelopeVersion: a newer release wrote it.

@@ -177,7 +177,11 @@ class Leases:
     def _read(self, queue: str, reply: Any) -> Result[Leased]:
         now_ms, *rest = reply
         self._clock_offsets_ms[queue] = now_ms - _monotonic_ms()
-        return _read(queue, now_ms, *rest) if rest else StoreUnavailable("the call to lease tasks came too late")
+        return (
+            _read(queue, now_ms, *rest)
+            if rest
+            else StoreUnavailable("the call to lease tasks reached the store too late")
+        )
 
 
 def _monotonic_ms() -> float:

@@ -1,7 +1,7 @@
-"""Leaving a store alone that is away.
+"""Circuit breaker for an unreachable store.
 
-Without it, every caller waits in vain for as long as a call may take, one after the other, and knocks at a closed
-door as often as callers come.
+Without it, each call during an outage waits for the full timeout, and the rate of connection attempts grows with the
+number of callers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from redis.exceptions import ResponseError
 from queuecore.errors import StoreUnavailable
 
 PAUSE_S = 0.2
-"""How long nobody calls after a call has failed."""
+"""How long calls are refused after a failed one."""
 
 
 class CircuitBreaker:
-    """Lets calls through as long as the store answers.
+    """Admits calls while the store answers.
 
-    After a call in vain all others are refused at once for a moment. Then one is let through to see whether the store
-    is back: with its answer all are again, else the next moment begins.
+    A call without an answer opens the breaker: further calls are refused at once for :data:`PAUSE_S`. Then one call is
+    admitted as a probe. Its answer closes the breaker; without an answer the next pause begins.
 
     Args:
         clock: the monotonic clock, in seconds.
@@ -34,22 +34,22 @@ class CircuitBreaker:
         self._is_probed = False
 
     def admit(self) -> None:
-        """Take a call in; :meth:`note` is to be told how it ended.
+        """Admit a call, whose outcome the caller reports to :meth:`note`.
 
         Raises:
-            StoreUnavailable: not now.
+            StoreUnavailable: the breaker is open.
         """
         if self._open_until_s is None:
             return
         if self._is_probed or self._clock() < self._open_until_s:
-            raise StoreUnavailable("the store was away a moment ago")
+            raise StoreUnavailable("the store did not answer a moment ago")
         self._is_probed = True
 
     def note(self, error: BaseException | None) -> None:
-        """Hear how a call has ended.
+        """Record the outcome of a call.
 
         Args:
-            error: what it ended in; ``None`` for an answer. An error that the server itself has told is an answer too.
+            error: its error; ``None`` for an answer. An error reply of the server is an answer, too.
         """
         probed, self._is_probed = self._is_probed, False
         if (isinstance(error, StoreUnavailable) and not isinstance(error.__cause__, ResponseError)) or (

@@ -1,4 +1,4 @@
-"""The client of a Cluster, mended where many calls share it."""
+"""A client of a Redis Cluster for many concurrent calls."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from redis.asyncio.cluster import RedisCluster
 
 
 class ClusterClient(RedisCluster):
-    """redis-py's client, without three of its habits.
+    """redis-py's client without three of its problems.
 
-    - Before it knows the nodes, it takes a script or a blocking read for a command without keys and sends it to any of
-      them.
-    - With every fifth key that turns out to lie elsewhere it reads the nodes again, and cuts all connections, those on
-      which others wait for their answers too. Moved slots are noted one by one instead.
-    - After an error it takes its connections for closed, and leaves them open when it is closed itself.
+    - Before it knows the nodes, it treats a script or a blocking read as a command without keys and sends it to any
+      node.
+    - With every fifth redirection it reads the nodes again and closes all connections, also those with calls in flight.
+      This client updates moved slots one by one.
+    - After an error it considers its connections closed, and leaves them open when it is closed itself.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Connecting to the server that the settings name: a single one, one behind Sentinels, or a Cluster."""
+"""Connections to the store of the settings: a single server, Sentinels or a Cluster."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ DEFAULT_SENTINEL_PORT = 26379
 
 
 def connect(settings: RedisSettings) -> Server:
-    """A server as the settings say. Nothing is sent before its first use.
+    """The store of the settings. It connects with its first call.
 
     Raises:
-        ConfigError: the URL is not one of the forms that ``TASKYARD_REDIS_URL`` takes.
+        ConfigError: the URL has none of the forms of ``TASKYARD_REDIS_URL``.
     """
     return Server(
         client=_client(settings, read_timeout_s=settings.timeout_ms / 1000),
@@ -79,8 +79,8 @@ def _options(settings: RedisSettings, url: SplitResult, read_timeout_s: float | 
         "socket_connect_timeout": settings.connect_timeout_ms / 1000,
         "socket_keepalive": True,
         "protocol": 2,
-        # One more try at once, and only when the connection broke: a pooled one may be from before a restart. A call
-        # that timed out may have been done and is left to the caller, who knows whether it can be repeated.
+        # One retry, at once, and only after a lost connection: a pooled one may date from before a restart. A call that
+        # timed out may have succeeded; only the caller knows whether it can be repeated.
         "retry": Retry(NoBackoff(), retries=1, supported_errors=(RedisConnectionError,)),
     }
     if url.scheme.startswith("rediss"):

@@ -1,14 +1,14 @@
-"""Connections that pack commands in C, and say so when they were cut.
+"""Connections that pack commands in C, send them without a task, and report lost connections as such.
 
-redis-py's asyncio connections write the wire form of a command in Python, argument by argument. A script call for a
-hundred tasks has a thousand arguments, and that became the largest share of a worker's time; hiredis does it in a
-third of the time. ``pack_command`` is the method that redis-py's connections offer for it.
+redis-py's asyncio connections encode a command in Python, argument by argument. A script call for a hundred tasks has a
+thousand arguments, and encoding them was the largest share of a worker's processor time; hiredis takes a third of it.
+``pack_command`` is the hook of redis-py's connections for this.
 
-Nearly always a command fits into what the transport takes without waiting. Then nothing is waited for, and no time
-limit is needed, which costs the client library an asyncio task and two turns of the event loop per command.
+A command nearly always fits into the write buffer of the transport. It is then written without waiting and without a
+timeout, for which the client library would need an asyncio task and two turns of the event loop per command.
 
-A connection that was cut while nobody looked may still seem to be there, and writing to it fails in words of the event
-loop's. Told in those of the client library, it makes the client connect again at once, as for any other cut.
+A connection that was lost while idle may still look open, and writing to it fails with an error of the event loop. It
+is raised as the client library's ConnectionError, so the client reconnects at once, as after any other lost connection.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from queuecore.store.client.errors import was_cut
 
 class _PackedInC(AbstractConnection):
     def pack_command(self, *args: Any) -> list[bytes]:
-        """The command on the wire. Its name may have several words, as in ``CONFIG GET``."""
+        """The encoded command. Its name may have several words, as in ``CONFIG GET``."""
         return [hiredis.pack_command((*args[0].split(), *args[1:]))]
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send what was packed."""
+        """Send an encoded command."""
         try:
-            # With a health check there would be something to do ahead of the writing.
+            # A health check would have to run before the command is written.
             if (writer := self._writer) is not None and self.is_connected and not self.health_check_interval:
                 writer.writelines(command)
                 command = ()
@@ -47,7 +47,7 @@ class _PackedInC(AbstractConnection):
 
 
 def _is_full(transport: WriteTransport) -> bool:
-    """Whether the transport wants no more before it has sent what it has."""
+    """Whether the write buffer of the transport is above its high-water mark."""
     return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
 
@@ -64,4 +64,4 @@ class PackedSentinelConnection(_PackedInC, SentinelManagedConnection):
 
 
 class PackedSentinelSSLConnection(_PackedInC, SentinelManagedSSLConnection):
-    """The same over TLS."""
+    """A connection over TLS to the master that the Sentinels name."""

@@ -1,7 +1,6 @@
-"""The client library's errors, told in the store's own words.
+"""Translation of the client library's errors into :class:`~queuecore.errors.StoreError`.
 
-Callers must be able to act on an error without knowing the library: whether to try again later, to refuse more work,
-or to report a fault.
+Callers decide by the class of the error, without knowing the library: retry later, refuse more work, or report a fault.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from redis import exceptions as redis_errors
 
 from queuecore.errors import StoreError, StoreFull, StoreRefusesLogin, StoreUnavailable
 
-_AWAY = (
+_TEMPORARY = (
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
     redis_errors.ClusterError,
@@ -25,19 +24,19 @@ _AWAY = (
     OSError,
     TimeoutError,
 )
-"""The server cannot be reached, is starting, or a failover is under way: it will pass."""
+"""Errors of an unreachable or starting server, or of a failover: they are temporary."""
 
-_AWAY_PREFIXES = ("MISCONF", "NOREPLICAS", "READONLY", "BUSY", "UNBLOCKED")
+_TEMPORARY_PREFIXES = ("MISCONF", "NOREPLICAS", "READONLY", "BUSY", "UNBLOCKED")
 
-_TOLD_BY_SCRIPT = re.compile(r"^Error running script .*?: -(?P<told>[A-Z]+ .*)$")
-"""Before Redis 7 the error of a command in a script comes wrapped."""
+_WRAPPED = re.compile(r"^Error running script .*?: -(?P<error>[A-Z]+ .*)$")
+"""Before Redis 7 the error of a command in a script is wrapped in another."""
 
 _SLOT_MOVES = ("non local key", "during rehashing of the slot")
-"""In what a Cluster's node says to a script while the slot of its keys moves to another node."""
+"""Parts of the error of a script while the slot of its keys migrates to another node."""
 
-_CUT_A_MOMENT_AGO = ("the handler is closed", "'NoneType' object has no attribute 'writelines'")
-"""In the RuntimeError of uvloop and the AttributeError of the client when it writes to a connection that was cut, or
-that another call has closed since a Cluster's nodes have changed."""
+_LOST_CONNECTION = ("the handler is closed", "'NoneType' object has no attribute 'writelines'")
+"""Parts of uvloop's RuntimeError and the client's AttributeError for a write to a lost connection, or to one that
+another call has closed since the nodes of a Cluster have changed."""
 
 
 @contextmanager
@@ -54,23 +53,27 @@ def translated() -> Iterator[None]:
 
 
 def was_cut(error: RuntimeError | AttributeError) -> bool:
-    """Whether this is what writing to a connection that was cut ends in."""
-    return any(sign in str(error) for sign in _CUT_A_MOMENT_AGO)
+    """Whether this is the error of a write to a lost connection."""
+    return any(sign in str(error) for sign in _LOST_CONNECTION)
 
 
 def translate(error: BaseException) -> StoreError:
-    """The store's word for an error of the client library."""
+    """The store's error for an error of the client library."""
     text = f"{type(error).__name__}: {error}"
-    told = _told(error)
-    if isinstance(error, redis_errors.OutOfMemoryError) or told.startswith("OOM"):
+    message = _message(error)
+    if isinstance(error, redis_errors.OutOfMemoryError) or message.startswith("OOM"):
         return StoreFull(text)
     if isinstance(error, redis_errors.AuthenticationError):
         return StoreRefusesLogin(f"{StoreRefusesLogin.__doc__} {text}")
-    if isinstance(error, _AWAY) or told.startswith(_AWAY_PREFIXES) or any(sign in told for sign in _SLOT_MOVES):
+    if (
+        isinstance(error, _TEMPORARY)
+        or message.startswith(_TEMPORARY_PREFIXES)
+        or any(sign in message for sign in _SLOT_MOVES)
+    ):
         return StoreUnavailable(text)
     return StoreError(text)
 
 
-def _told(error: BaseException) -> str:
-    wrapped = _TOLD_BY_SCRIPT.match(str(error))
-    return wrapped["told"] if wrapped else str(error)
+def _message(error: BaseException) -> str:
+    wrapped = _WRAPPED.match(str(error))
+    return wrapped["error"] if wrapped else str(error)

@@ -1,8 +1,8 @@
-"""The client library's client of a single server, without what it keeps count of.
+"""The client library's client of a single server, without its own metrics.
 
-For every command redis-py notes its time, tells listeners that a connection was given back, and counts connections by
-state; nobody reads that here, and calls of the store have metrics of their own. It is a quarter of a
-script call's processor time. What a call does on the wire stays the same.
+For every command redis-py records its duration, notifies listeners of returned connections and counts connections by
+state. Nothing reads this here, because the store has its own metrics, and it takes a quarter of the processor time of a
+script call. The bytes on the wire are the same.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 
 class SingleServerPool(ConnectionPool):
-    """A pool that lends connections, and nothing else.
-
-    The library's holds a lock meanwhile, which single steps of one event loop need not.
-    """
+    """A pool without locks: each of its steps runs in one turn of the event loop."""
 
     async def get_connection(self, *_command: Any, **_options: Any) -> AbstractConnection:
-        """A connection that is ready.
+        """A connected connection.
 
         Raises:
-            redis.exceptions.RedisError: there is none.
+            redis.exceptions.RedisError: connecting failed.
         """
         connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
         try:
@@ -35,7 +32,7 @@ class SingleServerPool(ConnectionPool):
         return connection
 
     async def release(self, connection: AbstractConnection) -> None:
-        """Take a connection back."""
+        """Return a connection to the pool."""
         self._in_use_connections.remove(connection)
         if connection.should_reconnect():
             await connection.disconnect()
@@ -43,29 +40,29 @@ class SingleServerPool(ConnectionPool):
 
 
 _LEAN = frozenset({"EVALSHA", "BLPOP"})
-"""Whose answers are taken as they come."""
+"""Commands whose replies need no conversion."""
 
 
 class SingleServerClient(Redis):
-    """A client that calls scripts and waits in the shortest way."""
+    """A client with a short path for script calls and blocking reads."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Run one command; what the server answers."""
+        """Run one command; its reply."""
         if args[0] not in _LEAN:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         pool = self.connection_pool
         connection = await pool.get_connection()
         try:
             try:
-                return await _ask(connection, args)
+                return await _exchange(connection, args)
             except RedisConnectionError:
-                # The connection may be from before a restart. It is made anew by the next command.
+                # The connection may date from before a restart. The next command reconnects.
                 await connection.disconnect()
-                return await _ask(connection, args)
+                return await _exchange(connection, args)
         finally:
             await pool.release(connection)
 
 
-async def _ask(connection: AbstractConnection, command: tuple[Any, ...]) -> Any:
+async def _exchange(connection: AbstractConnection, command: tuple[Any, ...]) -> Any:
     await connection.send_command(*command)
     return await connection.read_response()

@@ -1,4 +1,4 @@
-"""What the parts of the system tell each other of themselves: task types, queues, workers."""
+"""Directory of live workers, registered task types and known queues."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from queuecore.store.scripts.keys import QUEUES, TYPES, WORKER, WORKERS
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
-    """What a worker tells of itself with each heartbeat."""
+    """The status that a worker reports with each heartbeat."""
 
     worker: str
     pod: str
     queues: list[str]
     types: list[str]
     slots: int
-    """Tasks that it runs at once."""
+    """Tasks that it can run at once."""
     busy: int
-    """Tasks that it runs now."""
+    """Tasks in flight."""
     started_at_ms: int
     draining: bool = False
 
 
 class Directory:
-    """Keeps the registrations."""
+    """Registers and lists task types, queues and workers."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     async def register_types(self, schemas: Mapping[str, bytes]) -> None:
-        """Make task types known; they stay known when their workers are gone.
+        """Register task types. They stay registered after their workers have gone.
 
         Args:
-            schemas: task type -> JSON Schema of its payload as JSON, ``b"null"`` where it has none.
+            schemas: task type -> JSON Schema of its payload as JSON, ``b"null"`` for none.
         """
         if schemas:
             await self._server.command("HSET", TYPES, *(part for item in schemas.items() for part in item))
 
     async def types(self) -> dict[str, bytes]:
-        """All known task types with their schemas, as in :meth:`register_types`."""
+        """All registered task types with their schemas, as in :meth:`register_types`."""
         stored = await self._server.command("HGETALL", TYPES)
         return {name.decode(): schema for name, schema in stored.items()}
 
     async def register_queues(self, queues: Sequence[str]) -> None:
-        """Make queues known before they hold a task."""
+        """Register queues before they hold a task."""
         await self._server.command("SADD", QUEUES, *queues)
 
     async def beat(self, status: WorkerStatus, ttl_ms: int) -> None:
-        """Renew a worker's registration; it lapses after ``ttl_ms``."""
+        """Heartbeat: renew the registration of a worker, which expires after ``ttl_ms``."""
         now_ms = round(time.time() * 1000)
         await self._server.commands(
             [
@@ -62,11 +62,11 @@ class Directory:
         )
 
     async def forget_worker(self, worker: str) -> None:
-        """Take a worker's registration back."""
+        """Remove the registration of a worker."""
         await self._server.commands([("DEL", WORKER + worker), ("ZREM", WORKERS, worker)])
 
     async def workers(self) -> list[WorkerStatus]:
-        """The workers whose registration holds."""
+        """The workers whose registration is valid."""
         names = await self._server.command("ZRANGE", WORKERS, 0, -1)
         stored = await self._server.commands([("GET", WORKER + name.decode()) for name in names])
         return [msgspec.json.decode(each, type=WorkerStatus) for each in stored if each is not None]

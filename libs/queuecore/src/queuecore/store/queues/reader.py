@@ -61,7 +61,7 @@ class QueueReader:
         self._server = server
 
     async def names(self) -> list[str]:
-        """The names of all queues that were ever used, sorted."""
+        """The names of all queues ever used, sorted."""
         names = await self._server.command("SMEMBERS", QUEUES)
         return sorted(name.decode() for name in names)
 

@@ -1,18 +1,18 @@
-"""The counters that the scripts keep of each queue, and how they are read.
+"""Totals: the counters that the scripts keep for each queue.
 
-They live in the store so that they outlive every process and read the same from every replica. Fields of the hash:
+They are in the store, so they survive every process and read the same from every replica. Fields of the hash:
 
 ========================  =====================================================
 ``enqueued:<label>``      tasks enqueued
 ``processed:<outcome>:<label>``  attempts ended, by :class:`~queuecore.domain.task.Outcome`
 ``run_ms:<label>``        sum of the run times of settled attempts
 ``run:<bucket>:<label>``  settled attempts per bucket of run time (not cumulative)
-``wait_ms:<label>``, ``wait:<bucket>:<label>``  the same for the time that they were pending before
-``archived:<reason>``     tasks given up or cancelled, by :class:`~queuecore.domain.task.ArchiveReason`
+``wait_ms:<label>``, ``wait:<bucket>:<label>``  the same for their pending time
+``archived:<reason>``     archived tasks, by :class:`~queuecore.domain.task.ArchiveReason`
 ``orphans``               ids without an envelope that were dropped
 ========================  =====================================================
 
-``label`` is the task type, or one shared word for types that nobody registered.
+``label`` is the task type, or one shared label for unregistered types.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RUN_BUCKETS_MS = (
     300_000,
     900_000,
 )
-"""Upper bounds of the histogram of run times; a last bucket without bound follows."""
+"""Upper bounds of the histogram of run times; an unbounded bucket follows."""
 WAIT_BUCKETS_MS = (
     1,
     2,
@@ -61,11 +61,11 @@ WAIT_BUCKETS_MS = (
     900_000,
     3_600_000,
 )
-"""Upper bounds of the histogram of waiting times; a last bucket without bound follows."""
+"""Upper bounds of the histogram of waiting times; an unbounded bucket follows."""
 
 
 class Histogram:
-    """How often a duration fell into each bucket, and the sum of all."""
+    """Number of durations per bucket, and their sum."""
 
     def __init__(self, bounds_ms: tuple[int, ...]) -> None:
         self.bounds_ms = bounds_ms
@@ -74,7 +74,7 @@ class Histogram:
 
 
 class Totals(msgspec.Struct):
-    """All that was ever counted of one queue; keys are labels."""
+    """The totals of one queue; keys are labels."""
 
     enqueued: dict[str, int]
     processed: dict[tuple[str, str], int]
@@ -87,7 +87,7 @@ class Totals(msgspec.Struct):
 
 
 def read_totals(fields: Mapping[str, int]) -> Totals:
-    """Sort out the fields of a queue's totals. Fields of a newer release are passed over."""
+    """Parse the totals hash of a queue. Unknown fields, of a newer release, are ignored."""
     totals = Totals(
         {},
         {},

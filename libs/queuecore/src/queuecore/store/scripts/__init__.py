@@ -1,1 +1,1 @@
-"""The Lua scripts as Python sees them: loader, keys and reply codes."""
+"""The Lua scripts in Python: headers, loader, generated calls, keys and reply codes."""

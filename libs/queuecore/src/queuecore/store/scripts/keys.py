@@ -1,7 +1,7 @@
-"""Every key that Taskyard keeps in the store.
+"""Every key and channel of the store.
 
-All keys of a queue carry its name as a hash tag, so that a queue lives in one slot of a Redis Cluster and a script
-can move a task between its states in one step.
+The name of a queue is the hash tag of its keys: a queue occupies one slot of a Redis Cluster, and one script can move a
+task between its states.
 """
 
 from __future__ import annotations
@@ -12,50 +12,50 @@ from typing import NamedTuple
 ROOT = "taskyard:"
 
 QUEUES = f"{ROOT}queues"
-"""Set: the names of all queues that were ever used."""
+"""Set: the names of all queues ever used."""
 TYPES = f"{ROOT}types"
-"""Hash: task type -> JSON Schema of its payload, or ``null`` where it has none."""
+"""Hash: task type -> JSON Schema of its payload, or ``null`` for none."""
 WORKERS = f"{ROOT}workers"
-"""Sorted set: worker id -> when its registration lapses, Unix ms."""
+"""Sorted set: worker id -> when its registration expires, Unix ms."""
 WORKER = f"{ROOT}worker:"
 """Prefix of a string key per worker: its registration, JSON, with a time to live."""
 IDEMPOTENCY = f"{ROOT}idempotency:"
 """Prefix of a string key per ``Idempotency-Key``: the fingerprint of the first request, with a time to live."""
 
 DUE_CHANNEL = f"{ROOT}due"
-"""Channel: the name of a queue whose earliest due time has come nearer."""
+"""Channel: the name of a queue whose earliest due time has moved forward."""
 CANCEL_CHANNEL = f"{ROOT}cancel"
-"""Channel: ``<queue> <task id>`` of a running task whose cancel was asked for."""
+"""Channel: ``<queue> <task id>`` of a running task whose cancellation was requested."""
 
 
 class QueueKeys(NamedTuple):
-    """The keys of one queue. Scripts name in their headers which of them they take."""
+    """The keys of one queue. Each script names the keys that it takes in its header."""
 
     queue: str
     prefix: str
-    """``taskyard:{<queue>}:``; followed by ``t:<id>`` it is a task's envelope (string), by ``r:<id>`` its run record
-    (hash), by ``u:<digest>`` a unique lock (string: the holder's id), by ``i:<digest>`` the answer to an idempotent
-    enqueue (string)."""
+    """``taskyard:{<queue>}:``, the prefix of the keys of single tasks: ``t:<id>`` is an envelope (string), ``r:<id>`` a
+    run record (hash), ``u:<digest>`` a unique lock (string: the holder's id), ``i:<digest>`` the answer to an
+    idempotent enqueue (string)."""
     pending: str
     """Sorted set of ids: entry score, see ``lua/include/entry.lua``."""
     active: str
-    """Sorted set of ids: when the lease lapses, Unix ms."""
+    """Sorted set of ids: when the lease expires, Unix ms."""
     scheduled: str
     """Sorted set of ids: when due, Unix ms."""
     retry: str
     """Sorted set of ids: when due, Unix ms."""
     archived: str
-    """Sorted set of ids: when forgotten, Unix ms."""
+    """Sorted set of ids: when the retention ends, Unix ms."""
     completed: str
-    """Sorted set of ids: when forgotten, Unix ms."""
+    """Sorted set of ids: when the retention ends, Unix ms."""
     wake: str
-    """List of at most one token; idle workers sleep on it."""
+    """List of at most one wake-up; idle workers block on it."""
     totals: str
-    """Hash of counters that only grow, see :mod:`queuecore.store.queues.totals`."""
+    """Hash of counters that only increase, see :mod:`queuecore.store.queues.totals`."""
     limits: str
-    """Hash of ``max_depth`` and ``max_bytes``, as far as the queue has limits of its own."""
+    """Hash of ``max_depth`` and ``max_bytes``, where the queue has limits of its own."""
     bytes: str
-    """Integer: the sizes of all envelopes of the queue, whatever the state of their task."""
+    """Integer: the size of all envelopes of the queue, in all states."""
     paused: str
     """String: exists while the queue is paused."""
 

@@ -1,4 +1,4 @@
-"""The numbers by which scripts tell what they did; the same names stand in ``lua/include/reply.lua``."""
+"""Reply codes of the scripts; ``lua/include/reply.lua`` has the same names and numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class Reply(IntEnum):
-    """What became of one task in a script call."""
+    """The outcome of a script for one task."""
 
     DONE = 0
-    """It was done."""
+    """The script did what it was asked."""
     NOT_FOUND = 1
-    """There is no such task."""
+    """The task does not exist."""
     ACTIVE = 2
     """The task is running."""
     FINAL = 3
@@ -21,25 +21,25 @@ class Reply(IntEnum):
     STALE = 4
     """The caller's lease is not the current one; nothing was changed."""
     CANCELLED = 5
-    """Done, and the task's cancel was asked for."""
+    """Done, and the cancellation of the task was requested."""
     DUPLICATE_ID = 6
     """A task with this id exists."""
     LOCKED = 7
     """Another task holds the unique lock."""
     REPLAYED = 8
-    """This enqueue was done before; the first answer is given again."""
+    """The enqueue was repeated; the reply has the first answer."""
     TOO_DEEP = 9
-    """The queue holds as many waiting tasks as it may."""
+    """The queue has reached its ``max_depth``."""
     TOO_LARGE = 10
-    """The queue's tasks would take more bytes than they may."""
+    """The task would exceed the ``max_bytes`` of the queue."""
 
 
 def pairs(flat: list[bytes]) -> dict[bytes, bytes]:
-    """A flat reply of alternating fields and values, such as that of HGETALL, as a dict."""
+    """A flat reply of alternating fields and values, such as the reply to HGETALL, as a dict."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def rows(flat: list[Any], width: int) -> Iterator[tuple[Any, ...]]:
-    """A script's flat reply, ``width`` cells at a time."""
+    """The rows of a flat reply, each of ``width`` cells."""
     cells = iter(flat)
     return zip(*[cells] * width, strict=True)
