@@ -119,7 +119,9 @@ async def _costs_of_running(ground: Ground, size: int) -> dict[str, float]:
     return {
         "renew": await clock.least_of(lambda: worker.leases.renew(leases), size),
         "complete, 100 at once": await clock.of(lambda: worker.settlements.complete(some), len(some)),
-        "look for lapsed leases": await clock.least_of(lambda: ground.store.upkeep.find_lapsed(["default"]), 1),
+        "look for lapsed leases": await clock.least_of(
+            lambda: ground.store.maintenance.find_expired_leases(["default"]), 1
+        ),
     }
 
 
@@ -188,7 +190,7 @@ async def _sleep_and_lease(store: TestStore, name: str, begun: asyncio.Queue[int
             begun.put_nowait(time.monotonic_ns())
             await worker.settlements.complete([Success(lease, 1) for lease in leases])
         else:
-            await store.signals.sleep_until_pending(["default"], 5)
+            await store.notifications.sleep_until_pending(["default"], 5)
 
 
 async def archived(sizes: Sizes) -> list[Curve]:

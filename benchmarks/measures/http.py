@@ -59,8 +59,8 @@ class HttpEnqueue:
         """Tasks per second, once all of them were found in the store."""
         store = TestStore(self._url)
         await store.server.command("FLUSHDB")
-        await store.registry.register_types({"noop": b"null"})
-        await store.registry.register_queues(["default"])
+        await store.directory.register_types({"noop": b"null"})
+        await store.directory.register_queues(["default"])
         answered, took_s = await post_for(self._api, path, body, connections=CONNECTIONS, seconds=self._plan.http_s)
         pending = int(await store.server.command("ZCARD", "taskyard:{default}:pending"))
         await store.server.command("FLUSHDB")

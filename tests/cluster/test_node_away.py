@@ -50,7 +50,7 @@ async def test_leases_on_other_nodes_are_reclaimed_when_the_node_that_lists_the_
         await store.worker().lease_one(task)
     known = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
     reclaimer = Reclaimer(
-        maintenance=store.upkeep,
+        maintenance=store.maintenance,
         queues=known,
         poison_losses=2,
         metrics=SchedulerMetrics(CollectorRegistry()),

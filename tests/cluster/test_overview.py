@@ -11,7 +11,7 @@ QUEUES = ["a", "b", "c", "d", "e", "f"]
 
 async def test_overview_has_the_queues_and_servers_of_all_nodes(store: TestStore) -> None:
     await store.enqueue(*(make_task(queue=queue) for queue in QUEUES))
-    await store.registry.beat(WorkerStatus("one", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
+    await store.directory.beat(WorkerStatus("one", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
     reader = OverviewReader(store.server)
 
     first, second = await reader.read(), await reader.read()

@@ -74,10 +74,10 @@ async def test_idempotency_keys_are_claimed_together_when_they_lie_on_several_no
 async def test_workers_are_listed_when_their_registrations_lie_on_several_nodes(store: TestStore) -> None:
     for number in range(10):
         status = WorkerStatus(f"worker-{number}", "pod", ["default"], ["demo"], 10, 0, 1)
-        await store.registry.beat(status, ttl_ms=60_000)
-    assert {each.worker for each in await store.registry.workers()} == {f"worker-{number}" for number in range(10)}
-    await store.registry.forget_worker("worker-3")
-    assert len(await store.registry.workers()) == 9
+        await store.directory.beat(status, ttl_ms=60_000)
+    assert {each.worker for each in await store.directory.workers()} == {f"worker-{number}" for number in range(10)}
+    await store.directory.forget_worker("worker-3")
+    assert len(await store.directory.workers()) == 9
 
 
 async def test_readiness_is_given_when_all_nodes_are_fit(store: TestStore) -> None:

@@ -32,7 +32,7 @@ async def test_sleeper_on_queues_of_all_nodes_wakes_when_one_of_them_gets_a_task
     cluster: ValkeyCluster, store: TestStore, place: int
 ) -> None:
     queues = await cluster.queues_apart()
-    sleeper = asyncio.create_task(store.signals.wait_for_work(queues, LONG_S))
+    sleeper = asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S))
     await until_blocked(cluster, 3)
     await store.enqueue(make_task(queue=queues[place]))
     assert await asyncio.wait_for(sleeper, 5)
@@ -43,7 +43,7 @@ async def test_no_wakeup_is_swallowed_when_all_nodes_get_a_task_at_once(
     cluster: ValkeyCluster, store: TestStore
 ) -> None:
     queues = await cluster.queues_apart()
-    sleepers = [asyncio.create_task(store.signals.wait_for_work(queues, LONG_S)) for _ in range(3)]
+    sleepers = [asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S)) for _ in range(3)]
     await until_blocked(cluster, 9)
     await store.enqueue(*(make_task(queue=queue) for queue in queues))
     await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
@@ -55,18 +55,18 @@ async def test_no_wakeup_is_swallowed_when_all_nodes_get_a_task_at_once(
 
 
 async def test_sleeper_wakes_by_itself_when_nothing_comes(cluster: ValkeyCluster, store: TestStore) -> None:
-    assert not await store.signals.wait_for_work(await cluster.queues_apart(), 0.05)
+    assert not await store.notifications.wait_for_work(await cluster.queues_apart(), 0.05)
 
 
 async def test_pending_tasks_are_seen_on_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
     queues = await cluster.queues_apart()
-    assert not await store.signals.any_pending(queues)
+    assert not await store.notifications.any_pending(queues)
     for queue in queues:
         task = make_task(queue=queue)
         await store.enqueue(task)
-        assert await store.signals.any_pending(queues)
+        assert await store.notifications.any_pending(queues)
         await store.control.delete(queue, task.id)
-        assert not await store.signals.any_pending(queues)
+        assert not await store.notifications.any_pending(queues)
 
 
 async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing_done(
@@ -76,7 +76,7 @@ async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing
     listener = TestStore(cluster.url)
     heard: list[str] = []
     earlier_ms = count(0, 1_000)
-    listening = asyncio.create_task(_collect(listener.signals.due_queues(), heard))
+    listening = asyncio.create_task(_collect(listener.notifications.due_queues(), heard))
     for queue in queues:
 
         async def is_heard(queue: str = queue) -> bool:
@@ -92,7 +92,7 @@ async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing
 
 async def test_cancel_signal_comes_from_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
     heard: list[CancelRequest] = []
-    listening = asyncio.create_task(_collect(store.signals.cancels(), heard))
+    listening = asyncio.create_task(_collect(store.notifications.cancels(), heard))
     for queue in await cluster.queues_apart():
         task = make_task(queue=queue)
         await store.enqueue(task)

@@ -129,9 +129,9 @@ class User:
 
     async def _upkeep(self) -> None:
         for answer in (
-            *await self.store.upkeep.promote([self.queue]),
-            *await self.store.upkeep.find_lapsed([self.queue]),
-            *await self.store.upkeep.expire([self.queue]),
+            *await self.store.maintenance.promote([self.queue]),
+            *await self.store.maintenance.find_expired_leases([self.queue]),
+            *await self.store.maintenance.expire([self.queue]),
         ):
             assert not isinstance(answer, StoreError) or isinstance(answer, StoreUnavailable), repr(answer)
 

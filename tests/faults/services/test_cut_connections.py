@@ -38,5 +38,5 @@ async def _call_again_and_again() -> list[object]:
 
 
 async def _first_error(store: TestStore) -> object:
-    promotion, _ = await store.upkeep.promote(["default", "other"])
+    promotion, _ = await store.maintenance.promote(["default", "other"])
     return promotion

@@ -43,8 +43,8 @@ async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(
     await store.enqueue(*tasks)
     worker = store.worker()
     leases = await worker.lease(limit=10)
-    sleeper = asyncio.create_task(store.signals.wait_for_work(["empty"], LONG_S))
-    listener = asyncio.ensure_future(anext(store.signals.cancels()))
+    sleeper = asyncio.create_task(store.notifications.wait_for_work(["empty"], LONG_S))
+    listener = asyncio.ensure_future(anext(store.notifications.cancels()))
     await pair.until_replicated()
     pair.master.kill()
     said = await eventually(lambda: _until_taken(store), within_s=30)
@@ -54,7 +54,7 @@ async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(
         await sleeper
     with pytest.raises(StoreUnavailable):
         await listener
-    assert await store.signals.wait_for_work(["default"], LONG_S)
+    assert await store.notifications.wait_for_work(["default"], LONG_S)
     assert (await check_readiness(store.server)).policy_known
     # Leases from before hold: their tokens came along.
     assert await worker.leases.renew(leases) == [Reply.DONE] * 10

@@ -45,7 +45,7 @@ async def test_running_tasks_can_be_ended_when_memory_is_full(store: TestStore) 
     await store.enqueue(*tasks)
     worker = store.worker()
     leases = await worker.lease()
-    await store.lapse(tasks[4])
+    await store.expire_lease(tasks[4])
     await fill(store)
     assert await worker.leases.renew([leases[5]]) == [Reply.DONE]
     assert await worker.leases.report_progress([(leases[5], b"1")]) == [Reply.DONE]
@@ -69,7 +69,7 @@ async def test_tasks_can_be_leased_cancelled_and_deleted_when_memory_is_full(sto
     await make_room(store)
     await store.server.command("ZADD", "taskyard:{default}:archived", "XX", 1, tasks[0].id)
     await fill(store)
-    assert await store.upkeep.expire(["default"]) == [(1, False)]
+    assert await store.maintenance.expire(["default"]) == [(1, False)]
     await make_room(store)
 
 

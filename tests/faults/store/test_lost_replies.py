@@ -60,12 +60,12 @@ async def test_leased_tasks_come_back_after_their_lease_when_the_reply_was_lost(
     proxy.cut_replies_to(b"EVALSHA", times=EVERY_TRY)
     (answer,) = await far_store.worker("deaf").leases.lease([("default", 10)])
     assert isinstance(answer, StoreUnavailable)
-    (lapses,) = await store.upkeep.find_lapsed(["default"])
+    (lapses,) = await store.maintenance.find_expired_leases(["default"])
     assert not isinstance(lapses, StoreUnavailable)
-    assert 0 < (lapses.next_lapse_at_ms or 0) - lapses.now_ms <= LEASE_MS  # type: ignore[union-attr]
-    await store.lapse(task)
+    assert 0 < (lapses.next_expiry_at_ms or 0) - lapses.now_ms <= LEASE_MS  # type: ignore[union-attr]
+    await store.expire_lease(task)
     assert await store.reclaim() == [Reply.DONE]
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     assert (await store.worker().lease_one(task)).attempt == 2
 
 

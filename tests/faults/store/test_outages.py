@@ -40,7 +40,7 @@ async def test_calls_fail_in_time_and_recover_when_the_server_is_frozen(
         store.enqueuer.enqueue([Enqueue(make_task())]),
         store.worker().leases.lease([("default", 5), ("other", 5)]),
         store.worker().leases.renew([lease]),
-        store.upkeep.promote(["default"]),
+        store.maintenance.promote(["default"]),
         check_readiness(store.server),
         return_exceptions=True,
     )
@@ -147,7 +147,7 @@ async def test_all_calls_are_refused_when_password_is_wrong(server: EmbeddedValk
     with pytest.raises(StoreError, match=r"(?i)auth"):
         await check_readiness(stranger.server)
     with pytest.raises(StoreError):
-        await stranger.signals.wait_for_work(["default"], 1)
+        await stranger.notifications.wait_for_work(["default"], 1)
     await stranger.close()
     guest = TestStore(f"redis://:secret@127.0.0.1:{server.port}")
     assert (await check_readiness(guest.server)).policy_known

@@ -20,7 +20,7 @@ def api(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 async def types(store: TestStore) -> None:
-    await store.registry.register_types({"demo": DEMO_SCHEMA, "free": b"null"})
+    await store.directory.register_types({"demo": DEMO_SCHEMA, "free": b"null"})
 
 
 @pytest.fixture

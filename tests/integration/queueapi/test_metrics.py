@@ -107,9 +107,9 @@ async def test_metrics_tell_of_the_process_and_the_runtime(client: httpx.AsyncCl
 async def test_metrics_count_the_workers_of_a_queue_and_their_slots(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await store.registry.register_queues(["a", "b", "idle"])
+    await store.directory.register_queues(["a", "b", "idle"])
     for name, queues in (("one", ["a", "b"]), ("two", ["b"])):
-        await store.registry.beat(WorkerStatus(name, "pod", queues, ["demo"], 10, 3, 1), 60_000)
+        await store.directory.beat(WorkerStatus(name, "pod", queues, ["demo"], 10, 3, 1), 60_000)
 
     families = await scrape(client)
 
@@ -121,7 +121,7 @@ async def test_metrics_count_the_workers_of_a_queue_and_their_slots(
         for queue in ("a", "b", "idle")
     }
     assert found == {"a": (1, 10), "b": (2, 20), "idle": (0, 0)}
-    await store.registry.forget_worker("two")
+    await store.directory.forget_worker("two")
     assert value((await scrape(client))["taskyard_queue_workers"], queue="b") == 1
 
 
@@ -147,7 +147,7 @@ async def test_metrics_count_archived_tasks_by_reason(client: httpx.AsyncClient,
     await worker.settlements.fail([Failure(lease, 1, "no", reason=ArchiveReason.DO_NOT_RETRY)])
     await store.enqueue(lost)
     await worker.lease_one(lost)
-    await store.lapse(lost)
+    await store.expire_lease(lost)
     await store.reclaim()
 
     archived = (await scrape(client))["taskyard_tasks_archived"]

@@ -59,14 +59,14 @@ async def test_scrape_costs_one_round_trip_and_another_for_what_is_new(
     client: httpx.AsyncClient, proxy: CountingProxy, store: TestStore
 ) -> None:
     await store.enqueue(*(make_task(queue=queue) for queue in QUEUES))
-    await store.registry.beat(WorkerStatus("one", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
+    await store.directory.beat(WorkerStatus("one", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
     await client.get("/metrics")  # opens the connection, and sends the script
 
     assert await trips_of_scrape(client, proxy) == 1
     await store.enqueue(make_task(queue="new"))
     assert await trips_of_scrape(client, proxy) == 2
     assert await trips_of_scrape(client, proxy) == 1
-    await store.registry.beat(WorkerStatus("two", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
+    await store.directory.beat(WorkerStatus("two", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
     assert await trips_of_scrape(client, proxy) == 2
     assert await trips_of_scrape(client, proxy) == 1
 

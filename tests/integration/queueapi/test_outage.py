@@ -39,7 +39,7 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 @pytest.fixture
 async def own_client(own_valkey: EmbeddedValkey, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     store = TestStore(own_valkey.url)
-    await store.registry.register_types({"demo": DEMO_SCHEMA})
+    await store.directory.register_types({"demo": DEMO_SCHEMA})
     await store.close()
     with running("queueapi", own_valkey.url, tmp_path / "api.log") as api:
         async with httpx.AsyncClient(base_url=api.url, timeout=10) as client:

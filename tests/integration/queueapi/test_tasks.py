@@ -221,6 +221,6 @@ async def test_types_are_listed_with_their_schemas(client: httpx.AsyncClient) ->
 
 async def test_a_type_is_taken_at_once_when_it_was_just_registered(client: httpx.AsyncClient, store: TestStore) -> None:
     assert (await client.post("/api/v1/tasks", json={"type": "late", "payload": {}})).status_code == 400
-    await store.registry.register_types({"late": b"null"})
+    await store.directory.register_types({"late": b"null"})
 
     assert (await client.post("/api/v1/tasks", json={"type": "late", "payload": {}})).status_code == 201

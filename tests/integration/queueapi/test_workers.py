@@ -13,7 +13,7 @@ STATUS = WorkerStatus(
 async def test_workers_are_listed_with_what_they_run_when_registered(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await store.registry.beat(STATUS, ttl_ms=60_000)
+    await store.directory.beat(STATUS, ttl_ms=60_000)
 
     answer = await client.get("/api/v1/workers")
 
@@ -35,7 +35,7 @@ async def test_workers_are_listed_with_what_they_run_when_registered(
 async def test_workers_are_none_when_their_registrations_were_taken_back(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
-    await store.registry.beat(STATUS, ttl_ms=60_000)
-    await store.registry.forget_worker(STATUS.worker)
+    await store.directory.beat(STATUS, ttl_ms=60_000)
+    await store.directory.forget_worker(STATUS.worker)
 
     assert (await client.get("/api/v1/workers")).json() == []

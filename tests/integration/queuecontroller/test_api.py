@@ -30,7 +30,7 @@ async def test_pool_scales_from_the_metrics_of_the_real_api(
         assert (await reconciled.status())["pending"] == 25
 
         for number, pod in enumerate(pods):
-            await store.registry.beat(worker_status(pod, busy=int(number == 0)), ttl_ms=60_000)
+            await store.directory.beat(worker_status(pod, busy=int(number == 0)), ttl_ms=60_000)
         for number in range(25):
             await store.control.delete("default", f"task-{number}")
 

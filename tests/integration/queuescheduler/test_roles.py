@@ -46,14 +46,14 @@ class Roles:
         metrics = SchedulerMetrics(self.registry)
         self.queues = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
         self.promoter = Promoter(
-            maintenance=store.upkeep,
-            notifications=store.signals,
+            maintenance=store.maintenance,
+            notifications=store.notifications,
             queues=self.queues,
             metrics=metrics,
             backoff=Backoff(lambda: 0.0),
         )
         self.reclaimer = Reclaimer(
-            maintenance=store.upkeep,
+            maintenance=store.maintenance,
             queues=self.queues,
             poison_losses=2,
             metrics=metrics,
@@ -61,7 +61,7 @@ class Roles:
             clock=lambda: self.now_s,
         )
         self.expirer = Expirer(
-            maintenance=store.upkeep, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0)
+            maintenance=store.maintenance, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0)
         )
 
     def count(self, name: str) -> float:
@@ -180,7 +180,7 @@ async def test_reclaimer_retries_lost_tasks_and_leaves_renewed_ones(store: TestS
     lost, kept = make_task(), make_task()
     await store.enqueue(lost, kept)
     await store.worker().lease()
-    await store.lapse(lost)
+    await store.expire_lease(lost)
     roles = Roles(store)
     await roles.know_queues()
     assert await roles.reclaimer.tick() == MIN_PAUSE_S
@@ -196,7 +196,7 @@ async def test_reclaimer_grants_time_to_renew_when_the_store_was_unreachable(sto
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
-    await store.lapse(task)
+    await store.expire_lease(task)
     roles = Roles(store)
     await roles.know_queues()
     roles.queues.last_error = StoreUnavailable()
@@ -226,7 +226,7 @@ async def test_each_task_is_reclaimed_once_when_several_schedulers_do_it(store: 
     await store.enqueue(*tasks)
     await store.worker().lease(limit=60)
     for task in tasks:
-        await store.lapse(task)
+        await store.expire_lease(task)
     several = [Roles(store) for _ in range(3)]
     for roles in several:
         await roles.know_queues()

@@ -39,7 +39,7 @@ async def test_drain_finishes_what_runs_and_leases_no_more(
         assert outcomes(await until_state(store, task, TaskState.COMPLETED)) == [Outcome.COMPLETED]
     assert await store.state(later) is TaskState.PENDING
     # The worker that tests share may be registered.
-    assert [each for each in await store.registry.workers() if each.queues != [SHARED]] == []
+    assert [each for each in await store.directory.workers() if each.queues != [SHARED]] == []
     assert "Traceback" not in worker.log
 
 

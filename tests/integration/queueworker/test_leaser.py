@@ -42,7 +42,7 @@ class Bench:
         self.full: asyncio.Future[None] | None = None
         self.leaser = Leaser(
             leases=worker.leases,
-            notifications=store.signals,
+            notifications=store.notifications,
             order=order,
             slots=self.slots,
             start=self._start,
@@ -146,7 +146,7 @@ async def test_leaser_makes_one_poll_per_interval_when_nothing_is_pending(store:
 @pytest.mark.parametrize("queue", ["default", "other"])
 async def test_leaser_leases_a_task_when_another_was_woken_for_it_and_died(store: TestStore, queue: str) -> None:
     bench = Bench(store, 5, StrictOrder(["default", "other"]), safety_poll_s=0.05)
-    dying = asyncio.create_task(store.signals.wait_for_work(["default", "other"], NEVER_S))
+    dying = asyncio.create_task(store.notifications.wait_for_work(["default", "other"], NEVER_S))
     await until_asleep(store)
     async with bench.leasing():
         await until_asleep(store, 2)

@@ -29,8 +29,8 @@ async def test_worker_registers_when_the_store_becomes_reachable(tmp_path: Path,
     with server:
         await eventually(lambda: is_ready(worker))
         store = TestStore(server.url)
-        assert set(await store.registry.types()) >= {"async", "demo"}
-        assert b'"properties"' in (await store.registry.types())["async"]
+        assert set(await store.directory.types()) >= {"async", "demo"}
+        assert b'"properties"' in (await store.directory.types())["async"]
         assert await store.queues.names() == ["default"]
         task = order("async")
         await store.enqueue(task)

@@ -58,7 +58,7 @@ async def test_run_is_stopped_and_not_in_flight_when_its_lease_is_lost(store: Te
     task = make_task()
     await store.enqueue(task)
     run = scene.hold(await scene.worker.lease_one(task))
-    await store.lapse(task)
+    await store.expire_lease(task)
     await store.reclaim()
     assert await scene.renewer.tick()
     assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (1, StopReason.LEASE_LOST, 0)

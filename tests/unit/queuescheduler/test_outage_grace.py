@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from queuecore.domain.backoff import Backoff
 from queuecore.domain.task import Attempt, FencingToken
 from queuecore.errors import StoreError, StoreUnavailable
-from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.result import Result
 from queuecore.store.scripts.replies import Reply
@@ -29,26 +29,26 @@ class _Maintenance(Maintenance):
         self.unreachable: set[str] = set()
         self.reclaimed: list[str] = []
 
-    async def find_lapsed(self, queues: Sequence[str]) -> list[Lapses | StoreError]:
+    async def find_expired_leases(self, queues: Sequence[str]) -> list[ExpiredLeases | StoreError]:
         return [UNREACHABLE if queue in self.unreachable else _expired(queue) for queue in queues]
 
-    async def find_held(
+    async def find_leases_of(
         self,
         queues: Sequence[str],  # noqa: ARG002 - as the base class
         workers: Sequence[str],  # noqa: ARG002 - as the base class
-    ) -> list[HeldTask | StoreError]:
+    ) -> list[LeasedTask | StoreError]:
         return []
 
     async def reclaim(self, reclaims: Sequence[Reclaim]) -> list[Result[Reply]]:
-        self.reclaimed += [reclaim.lapsed.queue for reclaim in reclaims]
+        self.reclaimed += [reclaim.lease.queue for reclaim in reclaims]
         return [Reply.DONE] * len(reclaims)
 
 
-def _expired(queue: str) -> Lapses:
+def _expired(queue: str) -> ExpiredLeases:
     task = make_task(queue=queue)
     attempt = Attempt(number=1, worker="w-1", pod="pod", started_at_ms=0)
-    return Lapses(
-        1, None, [LapsedLease(queue, task.id, task, FencingToken(1), attempt, 0, cancel_requested=False)], 0, 0
+    return ExpiredLeases(
+        1, None, [ExpiredLease(queue, task.id, task, FencingToken(1), attempt, 0, cancel_requested=False)], 0, 0
     )
 
 

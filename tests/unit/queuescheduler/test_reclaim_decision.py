@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from queuecore.domain.task import ArchiveReason, Attempt, FencingToken, Task
-from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLease, LeasedTask, Reclaim
 from queuecore.testing.builders import make_task, now_ms
 from queuescheduler.reclaim_decision import (
     EXTRA_LOSSES,
@@ -28,9 +28,9 @@ def make_lease(
     cancel_requested: bool = False,
     worker: str = "w-1",
     excused: int = 0,
-) -> LapsedLease:
+) -> ExpiredLease:
     opened = Attempt(number=attempt, worker=worker, pod="pod", started_at_ms=NOW_MS - 1_000)
-    return LapsedLease("default", "id", task, FencingToken(1), opened, losses, cancel_requested, excused)
+    return ExpiredLease("default", "id", task, FencingToken(1), opened, losses, cancel_requested, excused)
 
 
 def decide(task: Task | None, rank: SuspectRank = NO_OTHERS, **changes: Any) -> Reclaim:
@@ -99,10 +99,10 @@ def test_task_that_must_not_run_again_is_archived_when_another_task_is_a_suspect
 
 def test_suspects_are_the_tasks_of_one_worker_that_lost_a_worker_before() -> None:
     held = [
-        HeldTask("w-1", "default", "id", 1),
-        HeldTask("w-1", "other", "id", 1),
-        HeldTask("w-1", "default", "fresh", 0),
-        HeldTask("w-2", "default", "elsewhere", 1),
+        LeasedTask("w-1", "default", "id", 1),
+        LeasedTask("w-1", "other", "id", 1),
+        LeasedTask("w-1", "default", "fresh", 0),
+        LeasedTask("w-2", "default", "elsewhere", 1),
     ]
     suspects = PoisonSuspects(held, poison_losses=2)
     assert suspects.rank(make_lease(make_task(), losses=1)) == SuspectRank(others=1, position=0)

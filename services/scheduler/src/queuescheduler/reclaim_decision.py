@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from queuecore.domain.task import ArchiveReason
-from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLease, LeasedTask, Reclaim
 
 EXTRA_LOSSES = 3
 """Workers beyond ``poison_losses`` that a suspect may lose while its worker ran other suspects."""
@@ -39,13 +39,13 @@ class PoisonSuspects:
         poison_losses: see :func:`decide_reclaim`.
     """
 
-    def __init__(self, held: Iterable[HeldTask], poison_losses: int) -> None:
+    def __init__(self, held: Iterable[LeasedTask], poison_losses: int) -> None:
         self._by_worker: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for each in sorted(held):
             if each.losses + 1 >= poison_losses:
                 self._by_worker[each.worker].append((each.queue, each.task_id))
 
-    def rank(self, lease: LapsedLease) -> SuspectRank:
+    def rank(self, lease: ExpiredLease) -> SuspectRank:
         """The rank of the task of an expired lease."""
         suspects = self._by_worker.get(lease.attempt.worker, [])
         task = (lease.queue, lease.task_id)
@@ -54,7 +54,7 @@ class PoisonSuspects:
         return SuspectRank(len(suspects))
 
 
-def decide_reclaim(lease: LapsedLease, now_ms: int, poison_losses: int, rank: SuspectRank) -> Reclaim:
+def decide_reclaim(lease: ExpiredLease, now_ms: int, poison_losses: int, rank: SuspectRank) -> Reclaim:
     """Decide between a retry and the archive.
 
     A lost worker is not a failure of the task, so the retry has no backoff. A lost attempt is not charged to a task
@@ -71,7 +71,7 @@ def decide_reclaim(lease: LapsedLease, now_ms: int, poison_losses: int, rank: Su
     excused = rank.others > 0 and not is_suspect
     reason = _archive_reason(lease, now_ms, is_poison, excused)
     return Reclaim(
-        lapsed=lease,
+        lease=lease,
         now_ms=now_ms,
         error=f"the lease of worker {lease.attempt.worker or 'unknown'} lapsed: it died, hung or was cut off",
         retry_in_ms=_retry_delay_ms(rank) if reason is None else None,
@@ -80,7 +80,7 @@ def decide_reclaim(lease: LapsedLease, now_ms: int, poison_losses: int, rank: Su
     )
 
 
-def _may_be_innocent(lease: LapsedLease, poison_losses: int, rank: SuspectRank) -> bool:
+def _may_be_innocent(lease: ExpiredLease, poison_losses: int, rank: SuspectRank) -> bool:
     return rank.others > 0 and lease.losses + 1 < poison_losses + EXTRA_LOSSES
 
 
@@ -88,7 +88,7 @@ def _retry_delay_ms(rank: SuspectRank) -> int:
     return min(RETRY_GAP_MS, MAX_RETRY_DELAY_MS // (rank.others + 1)) * rank.position
 
 
-def _archive_reason(lease: LapsedLease, now_ms: int, is_poison: bool, excused: bool) -> ArchiveReason | None:
+def _archive_reason(lease: ExpiredLease, now_ms: int, is_poison: bool, excused: bool) -> ArchiveReason | None:
     task = lease.task
     if task is None:
         return ArchiveReason.UNREADABLE

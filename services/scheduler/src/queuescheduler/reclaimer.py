@@ -11,7 +11,7 @@ import structlog
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.observe.tracing.setup import Tracing
-from queuecore.store.attempts.maintenance import HeldTask, LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.scripts.replies import Reply
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
@@ -82,8 +82,8 @@ class Reclaimer:
             StoreError: no queue could be read, or a task could not be reclaimed.
         """
         names = self._queues.names
-        replies = dict(zip(names, await self._maintenance.find_lapsed(names), strict=True))
-        found = {queue: reply for queue, reply in replies.items() if isinstance(reply, Lapses)}
+        replies = dict(zip(names, await self._maintenance.find_expired_leases(names), strict=True))
+        found = {queue: reply for queue, reply in replies.items() if isinstance(reply, ExpiredLeases)}
         now = self._clock()
         answered = {queue: queue in found for queue in names}
         self._grace.observe(now, answered, directory_reachable=self._queues.last_error is None)
@@ -91,7 +91,7 @@ class Reclaimer:
             (lease, each.now_ms)
             for queue, each in found.items()
             if self._grace.has_ended(queue, now)
-            for lease in each.lapsed
+            for lease in each.leases
         ]
         failed = await self._reclaim(await self._decide(expired))
         unreachable = [reply for reply in replies.values() if isinstance(reply, StoreError)]
@@ -102,11 +102,11 @@ class Reclaimer:
             log.warning("queues_unreachable", queues=len(unreachable), error=str(unreachable[0]))
         return min(INTERVAL_S, max(pause_s, OUTAGE_PAUSE_S if unreachable else 0))
 
-    async def _decide(self, expired: Sequence[tuple[LapsedLease, int]]) -> list[Reclaim]:
+    async def _decide(self, expired: Sequence[tuple[ExpiredLease, int]]) -> list[Reclaim]:
         """Decide on expired leases, each with the server's clock at which it was read."""
         workers = {lease.attempt.worker for lease, _ in expired}
-        held = await self._maintenance.find_held(self._queues.names, sorted(workers)) if workers else []
-        suspects = PoisonSuspects([each for each in held if isinstance(each, HeldTask)], self._poison_losses)
+        held = await self._maintenance.find_leases_of(self._queues.names, sorted(workers)) if workers else []
+        suspects = PoisonSuspects([each for each in held if isinstance(each, LeasedTask)], self._poison_losses)
         return [decide_reclaim(lease, now_ms, self._poison_losses, suspects.rank(lease)) for lease, now_ms in expired]
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
@@ -121,19 +121,19 @@ class Reclaimer:
                     trace_lost_attempt(self._tracing, reclaim)
                 log.warning(
                     "task_reclaimed",
-                    task_id=reclaim.lapsed.task_id,
-                    queue=reclaim.lapsed.queue,
-                    type=reclaim.lapsed.task.type if reclaim.lapsed.task else None,
-                    attempt=reclaim.lapsed.attempt.number,
-                    worker=reclaim.lapsed.attempt.worker,
+                    task_id=reclaim.lease.task_id,
+                    queue=reclaim.lease.queue,
+                    type=reclaim.lease.task.type if reclaim.lease.task else None,
+                    attempt=reclaim.lease.attempt.number,
+                    worker=reclaim.lease.attempt.worker,
                     reason=reclaim.reason,
                 )
         return errors
 
 
-def _pause_s(found: Lapses) -> float:
-    if found.lapsed:
+def _pause_s(found: ExpiredLeases) -> float:
+    if found.leases:
         return MIN_PAUSE_S
-    if found.next_lapse_at_ms is None:
+    if found.next_expiry_at_ms is None:
         return INTERVAL_S
-    return max(MIN_PAUSE_S, (found.next_lapse_at_ms - found.now_ms) / 1000)
+    return max(MIN_PAUSE_S, (found.next_expiry_at_ms - found.now_ms) / 1000)

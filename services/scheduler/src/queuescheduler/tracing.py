@@ -15,7 +15,7 @@ _RECLAIM = "reclaim"
 
 def trace_lost_attempt(tracing: Tracing, reclaim: Reclaim) -> None:
     """Make a span that lasts from the start of the attempt until now, by the store's clock."""
-    lapsed, task = reclaim.lapsed, reclaim.lapsed.task
+    lapsed, task = reclaim.lease, reclaim.lease.task
     if task is None:
         return
     if tracing.passed_over(task.traceparent, task.tracestate) is not None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.store.attempts.leases import Lease
-from queuecore.store.attempts.maintenance import Lapses
+from queuecore.store.attempts.maintenance import ExpiredLeases
 from queuecore.testing.builders import now_ms
 from queuecore.testing.expected import find_differences
 from queuecore.testing.keyspace import empty, find_contradictions, read_keyspace
@@ -50,7 +50,7 @@ class DrivenStore(RuleBasedStateMachine):
         """All that were ever sent."""
         self.leases: list[HeldLease] = []
         """All that were ever given; most of them are stale by now."""
-        self.lapses: list[Lapses] = []
+        self.lapses: list[ExpiredLeases] = []
         """All that were ever seen."""
 
     def known_tasks(self) -> list[Task]:

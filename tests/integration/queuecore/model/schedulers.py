@@ -7,7 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt
-from queuecore.store.attempts.maintenance import HeldTask, Lapses, Promotion, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLeases, LeasedTask, Promotion, Reclaim
 from queuecore.testing.model import Held
 from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, lapses, queues, when_some_are_over
 from tests.integration.queuecore.model.driven_store import DrivenStore
@@ -19,21 +19,21 @@ class Schedulers(DrivenStore):
     @when_some_are_over(TaskState.SCHEDULED, TaskState.RETRY)
     @rule()
     def promote(self) -> None:
-        answers, now = self.timed(self.store.upkeep.promote(QUEUES))
+        answers, now = self.timed(self.store.maintenance.promote(QUEUES))
         for queue, answer in zip(QUEUES, answers, strict=True):
             assert isinstance(answer, Promotion)
             assert (len(answer.late_ms), answer.orphans) == self.model.promote(queue, now)
 
     @when_some_are_over(TaskState.ACTIVE)
     @rule(queue=queues)
-    def find_lapsed(self, queue: str) -> None:
-        (answer,) = self.run(self.store.upkeep.find_lapsed([queue]))
-        assert isinstance(answer, Lapses)
-        lapsed, orphans = self.model.find_lapsed(queue)
+    def find_expired_leases(self, queue: str) -> None:
+        (answer,) = self.run(self.store.maintenance.find_expired_leases([queue]))
+        assert isinstance(answer, ExpiredLeases)
+        lapsed, orphans = self.model.find_expired_leases(queue)
         assert answer.orphans == orphans
         seen = {
             each.task_id: (each.task, each.token, each.losses, each.excused, each.cancel_requested)
-            for each in answer.lapsed
+            for each in answer.leases
         }
         assert seen == {
             held.task.id: (
@@ -50,28 +50,28 @@ class Schedulers(DrivenStore):
 
     @precondition(lambda self: bool(self.in_state(TaskState.ACTIVE)))
     @rule(worker=st.sampled_from(WORKERS))
-    def find_held(self, worker: str) -> None:
-        answers = self.run(self.store.upkeep.find_held(QUEUES, [worker]))
-        found = [answer for answer in answers if isinstance(answer, HeldTask)]
+    def find_leases_of(self, worker: str) -> None:
+        answers = self.run(self.store.maintenance.find_leases_of(QUEUES, [worker]))
+        found = [answer for answer in answers if isinstance(answer, LeasedTask)]
         assert len(found) == len(answers)
         running = [held for held in self.in_state(TaskState.ACTIVE) if _runner_of(held) == worker]
         assert sorted(found) == sorted(
-            HeldTask(worker, held.task.queue, held.task.id, held.record.get("lost", 0)) for held in running
+            LeasedTask(worker, held.task.queue, held.task.id, held.record.get("lost", 0)) for held in running
         )
 
     @precondition(lambda self: bool(self.lapses))
     @rule(seen=lapses, decision=st.sampled_from(((HOUR_MS, False), (HOUR_MS, True), (None, False))))
-    def reclaim(self, seen: Lapses, decision: tuple[int | None, bool]) -> None:
+    def reclaim(self, seen: ExpiredLeases, decision: tuple[int | None, bool]) -> None:
         retry_in_ms, excused = decision
         reason = None if retry_in_ms else ArchiveReason.POISON
-        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason, excused) for each in seen.lapsed]
-        replies, now = self.timed(self.store.upkeep.reclaim(reclaims))
+        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason, excused) for each in seen.leases]
+        replies, now = self.timed(self.store.maintenance.reclaim(reclaims))
         assert replies == [self.model.reclaim(each, now) for each in reclaims]
 
     @when_some_are_over(TaskState.ARCHIVED, TaskState.COMPLETED)
     @rule()
     def expire(self) -> None:
-        answers = self.run(self.store.upkeep.expire(QUEUES))
+        answers = self.run(self.store.maintenance.expire(QUEUES))
         assert answers == [(self.model.expire(queue), False) for queue in QUEUES]
 
 

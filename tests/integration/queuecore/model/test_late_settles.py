@@ -63,7 +63,7 @@ async def test_history_has_no_open_attempt_when_cancelled_task_is_released(
     await store.enqueue(task)
     lease = await worker.lease_one(task)
     await worker.settlements.fail([Failure(lease, 1, "no", retry_in_ms=0)])
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     second = await worker.lease_one(task)
     await store.control.cancel("default", task.id)
     assert await worker.leases.release([second]) == [Reply.CANCELLED]

@@ -85,5 +85,5 @@ class Workers(DrivenStore):
     @rule()
     def wait_for_work(self) -> None:
         queue = next(name for name in QUEUES if self.model.queues[name].wake)
-        assert self.run(self.store.signals.wait_for_work([queue], 5))
+        assert self.run(self.store.notifications.wait_for_work([queue], 5))
         self.model.queues[queue].wake = False

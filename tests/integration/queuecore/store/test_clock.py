@@ -42,7 +42,7 @@ async def test_due_times_follow_the_server(store: TestStore, wrong_clock: int) -
     due, ahead = make_task(process_at_ms=wrong_clock - 1_000), make_task(process_at_ms=wrong_clock + 3_600_000)
     states = [answer.state for answer in await store.enqueue(due, ahead)]
     assert states == [TaskState.PENDING, TaskState.SCHEDULED]
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     assert await store.state(ahead) is TaskState.SCHEDULED
 
 
@@ -51,7 +51,7 @@ async def test_retries_follow_the_server(store: TestStore, wrong_clock: int) -> 
     await store.enqueue(task)
     worker = store.worker()
     await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=3_600_000)])
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     found = await store.reader.find(task.id, ["default"])
     assert found is not None
     assert found.state is TaskState.RETRY

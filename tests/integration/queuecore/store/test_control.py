@@ -52,7 +52,7 @@ async def test_cancelled_task_is_archived_when_its_worker_is_lost(store: TestSto
     await store.enqueue(task)
     await store.worker().lease_one(task)
     await store.control.cancel("default", task.id)
-    await store.lapse(task)
+    await store.expire_lease(task)
     assert await store.reclaim() == [Reply.CANCELLED]
     found = await store.reader.find(task.id, ["default"])
     assert found is not None
@@ -89,7 +89,7 @@ async def test_run_now_gives_archived_task_one_more_attempt_free_of_its_past(sto
     task = make_task(max_retries=0)
     await store.enqueue(task)
     await store.worker().lease_one(task)
-    await store.lapse(task)
+    await store.expire_lease(task)
     await store.reclaim()
     await store.control.run_now("default", task.id)
     lease = await store.worker().lease_one(task)

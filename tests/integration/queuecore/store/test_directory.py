@@ -12,25 +12,25 @@ def status(worker: str) -> WorkerStatus:
 
 
 async def test_types_outlive_their_workers(store: TestStore) -> None:
-    await store.registry.register_types({"demo": b'{"type":"object"}', "plain": b"null"})
-    await store.registry.beat(status("one"), TTL_MS)
-    await store.registry.forget_worker("one")
-    assert await store.registry.types() == {"demo": b'{"type":"object"}', "plain": b"null"}
+    await store.directory.register_types({"demo": b'{"type":"object"}', "plain": b"null"})
+    await store.directory.beat(status("one"), TTL_MS)
+    await store.directory.forget_worker("one")
+    assert await store.directory.types() == {"demo": b'{"type":"object"}', "plain": b"null"}
 
 
 async def test_workers_are_listed_while_their_registration_holds(store: TestStore) -> None:
-    await store.registry.beat(status("one"), TTL_MS)
-    await store.registry.beat(status("two"), TTL_MS)
-    assert {worker.worker for worker in await store.registry.workers()} == {"one", "two"}
+    await store.directory.beat(status("one"), TTL_MS)
+    await store.directory.beat(status("two"), TTL_MS)
+    assert {worker.worker for worker in await store.directory.workers()} == {"one", "two"}
     await store.server.command("DEL", "taskyard:worker:one")
-    assert [worker.worker for worker in await store.registry.workers()] == ["two"]
-    await store.registry.forget_worker("two")
-    assert await store.registry.workers() == []
+    assert [worker.worker for worker in await store.directory.workers()] == ["two"]
+    await store.directory.forget_worker("two")
+    assert await store.directory.workers() == []
 
 
 async def test_lapsed_worker_is_forgotten_with_the_next_heartbeat_of_another(store: TestStore) -> None:
     await store.server.command("ZADD", "taskyard:workers", 1, "old")
-    await store.registry.beat(status("new"), TTL_MS)
+    await store.directory.beat(status("new"), TTL_MS)
     assert await store.server.command("ZRANGE", "taskyard:workers", 0, -1) == [b"new"]
 
 

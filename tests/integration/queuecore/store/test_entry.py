@@ -30,7 +30,7 @@ async def by_due_time(store: TestStore) -> Task:
     task = make_task(process_at_ms=now_ms() + HOUR_MS)
     await store.enqueue(task)
     await store.server.command("ZADD", "taskyard:{default}:scheduled", 1, task.id)
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     return task
 
 
@@ -38,16 +38,16 @@ async def by_retry(store: TestStore) -> Task:
     task = await by_enqueue(store)
     worker = store.worker()
     await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=0)])
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     return task
 
 
 async def by_lapse(store: TestStore) -> Task:
     task = await by_enqueue(store)
     await store.worker().lease_one(task)
-    await store.lapse(task)
+    await store.expire_lease(task)
     await store.reclaim()
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     return task
 
 

@@ -29,4 +29,4 @@ async def _move(store: TestStore, task: Task) -> None:
     for _ in range(_ROUNDS):
         lease = await worker.lease_one(task)
         await worker.settlements.fail([Failure(lease, 1, "", retry_in_ms=0)])
-        await store.upkeep.promote([task.queue])
+        await store.maintenance.promote([task.queue])

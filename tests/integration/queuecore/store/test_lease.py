@@ -112,7 +112,7 @@ async def test_history_keeps_only_the_last_attempts(store: TestStore) -> None:
     for _ in range(HISTORY_LENGTH + 5):
         lease = await worker.lease_one(task)
         await worker.settlements.fail([Failure(lease, 1, "no", retry_in_ms=0)])
-        await store.upkeep.promote(["default"])
+        await store.maintenance.promote(["default"])
     snapshot = await store.reader.find(task.id, ["default"])
     assert snapshot is not None
     assert snapshot.attempt == HISTORY_LENGTH + 5

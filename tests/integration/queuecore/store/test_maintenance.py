@@ -5,7 +5,7 @@ import asyncio
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Outcome, UniqueLock
 from queuecore.errors import StoreError
-from queuecore.store.attempts.maintenance import LIMIT, Lapses, Promotion
+from queuecore.store.attempts.maintenance import LIMIT, ExpiredLeases, Promotion
 from queuecore.store.attempts.settlement import Failure
 from queuecore.store.scripts.keys import queue_keys
 from queuecore.store.scripts.replies import Reply
@@ -18,7 +18,7 @@ KEYS = queue_keys("default")
 
 
 async def promote(store: TestStore) -> Promotion:
-    (promotion,) = await store.upkeep.promote(["default"])
+    (promotion,) = await store.maintenance.promote(["default"])
     assert isinstance(promotion, Promotion)
     return promotion
 
@@ -90,7 +90,7 @@ async def test_reclaim_sends_task_into_retry_and_names_the_lost_worker(store: Te
     task = make_task()
     await store.enqueue(task)
     await store.worker("gone").lease_one(task)
-    await store.lapse(task)
+    await store.expire_lease(task)
     assert await store.reclaim() == [Reply.DONE]
     found = await store.reader.find(task.id, ["default"])
     assert found is not None
@@ -107,16 +107,16 @@ async def test_lapsed_lease_tells_how_many_were_lost_in_a_row(store: TestStore) 
     losses = []
     for _ in range(3):
         await store.worker().lease_one(task)
-        await store.lapse(task)
-        losses.append((await find_lapsed(store)).lapsed[0].losses)
+        await store.expire_lease(task)
+        losses.append((await find_expired_leases(store)).leases[0].losses)
         await store.reclaim()
         await promote(store)
     worker = store.worker()
     await worker.settlements.fail([Failure(await worker.lease_one(task), 1, "no", retry_in_ms=0)])
     await promote(store)
     await store.worker().lease_one(task)
-    await store.lapse(task)
-    losses.append((await find_lapsed(store)).lapsed[0].losses)
+    await store.expire_lease(task)
+    losses.append((await find_expired_leases(store)).leases[0].losses)
     assert losses == [0, 1, 2, 0]
 
 
@@ -125,11 +125,11 @@ async def test_reclaim_leaves_task_alone_when_its_lease_was_renewed_meanwhile(st
     await store.enqueue(task)
     worker = store.worker()
     lease = await worker.lease_one(task)
-    await store.lapse(task)
-    lapses = await find_lapsed(store)
+    await store.expire_lease(task)
+    lapses = await find_expired_leases(store)
     await worker.leases.renew([lease])
     before = await read_keyspace(store.server)
-    assert await store.reclaim_these(lapses) == [Reply.STALE]
+    assert await store.reclaim_found(lapses) == [Reply.STALE]
     assert await read_keyspace(store.server) == before
 
 
@@ -137,29 +137,29 @@ async def test_reclaim_acts_once_when_two_schedulers_saw_the_lapse(store: TestSt
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
-    await store.lapse(task)
-    first, second = await find_lapsed(store), await find_lapsed(store)
-    assert await store.reclaim_these(first) == [Reply.DONE]
-    assert await store.reclaim_these(second) == [Reply.STALE]
+    await store.expire_lease(task)
+    first, second = await find_expired_leases(store), await find_expired_leases(store)
+    assert await store.reclaim_found(first) == [Reply.DONE]
+    assert await store.reclaim_found(second) == [Reply.STALE]
 
 
 async def test_find_lapsed_drops_and_counts_ids_without_envelope(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
-    await store.lapse(task)
+    await store.expire_lease(task)
     await store.server.command("DEL", f"taskyard:{{default}}:t:{task.id}")
-    lapses = await find_lapsed(store)
-    assert (lapses.lapsed, lapses.orphans) == ([], 1)
+    lapses = await find_expired_leases(store)
+    assert (lapses.leases, lapses.orphans) == ([], 1)
 
 
 async def test_find_lapsed_tells_when_the_next_lease_lapses(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     lease = await store.worker(lease_ms=10_000).lease_one(task)
-    lapses = await find_lapsed(store)
-    assert lapses.lapsed == []
-    assert lapses.next_lapse_at_ms == lease.started_at_ms + 10_000
+    lapses = await find_expired_leases(store)
+    assert lapses.leases == []
+    assert lapses.next_expiry_at_ms == lease.started_at_ms + 10_000
 
 
 async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) -> None:
@@ -171,8 +171,8 @@ async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) ->
     kept = make_task()
     await store.enqueue(kept)
     await store.control.cancel("default", kept.id)
-    assert await store.upkeep.expire(["default"]) == [(LIMIT, True)]
-    assert await store.upkeep.expire(["default"]) == [(2, False)]
+    assert await store.maintenance.expire(["default"]) == [(LIMIT, True)]
+    assert await store.maintenance.expire(["default"]) == [(2, False)]
     keyspace = await read_keyspace(store.server)
     assert list(keyspace["taskyard:{default}:archived"]) == [kept.id]
     assert [key for key in keyspace if ":t:" in key or ":r:" in key or ":u:" in key] == [
@@ -180,7 +180,7 @@ async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) ->
     ]
 
 
-async def find_lapsed(store: TestStore) -> Lapses:
-    (lapses,) = await store.upkeep.find_lapsed(["default"])
+async def find_expired_leases(store: TestStore) -> ExpiredLeases:
+    (lapses,) = await store.maintenance.find_expired_leases(["default"])
     assert not isinstance(lapses, StoreError)
     return lapses

@@ -25,7 +25,7 @@ async def until_blocked(store: TestStore, number: int) -> None:
 
 
 async def test_one_enqueue_wakes_one_sleeper(store: TestStore) -> None:
-    sleepers = [asyncio.create_task(store.signals.wait_for_work(["default"], LONG_S)) for _ in range(5)]
+    sleepers = [asyncio.create_task(store.notifications.wait_for_work(["default"], LONG_S)) for _ in range(5)]
     await until_blocked(store, 5)
     await store.enqueue(make_task())
     done, pending = await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
@@ -38,16 +38,16 @@ async def test_one_enqueue_wakes_one_sleeper(store: TestStore) -> None:
 
 async def test_sleeper_is_woken_at_once_when_work_came_before_it_slept(store: TestStore) -> None:
     await store.enqueue(make_task(queue="two"))
-    assert await store.signals.wait_for_work(["one", "two"], LONG_S)
+    assert await store.notifications.wait_for_work(["one", "two"], LONG_S)
 
 
 async def test_sleeper_wakes_by_itself_when_nothing_comes(store: TestStore) -> None:
-    assert not await store.signals.wait_for_work(["default"], 0.05)
+    assert not await store.notifications.wait_for_work(["default"], 0.05)
 
 
 async def test_wakeups_are_passed_on_until_all_tasks_are_leased(store: TestStore) -> None:
     async def lease_when_woken() -> int:
-        await store.signals.wait_for_work(["default"], LONG_S)
+        await store.notifications.wait_for_work(["default"], LONG_S)
         return len(await store.worker().lease(limit=1))
 
     sleepers = [asyncio.create_task(lease_when_woken()) for _ in range(4)]
@@ -57,7 +57,7 @@ async def test_wakeups_are_passed_on_until_all_tasks_are_leased(store: TestStore
 
 
 async def test_due_signal_comes_only_when_a_task_is_the_earliest(store: TestStore) -> None:
-    signals = store.signals.due_queues()
+    signals = store.notifications.due_queues()
     first = await subscribed(store, signals)
     await store.enqueue(make_task(process_at_ms=now_ms() + HOUR_MS))
     await store.enqueue(make_task(process_at_ms=now_ms() + 2 * HOUR_MS))
@@ -68,7 +68,7 @@ async def test_due_signal_comes_only_when_a_task_is_the_earliest(store: TestStor
 
 
 async def test_due_signal_comes_when_a_retry_is_the_earliest(store: TestStore) -> None:
-    signals = store.signals.due_queues()
+    signals = store.notifications.due_queues()
     first = await subscribed(store, signals)
     task = make_task(queue="mail")
     await store.enqueue(task)
@@ -79,7 +79,7 @@ async def test_due_signal_comes_when_a_retry_is_the_earliest(store: TestStore) -
 
 
 async def test_cancel_signal_names_the_running_task(store: TestStore) -> None:
-    signals = store.signals.cancels()
+    signals = store.notifications.cancels()
     first = await subscribed(store, signals)
     running, waiting = make_task(), make_task(queue="other")
     await store.enqueue(running, waiting)

@@ -80,7 +80,7 @@ async def test_calls_say_that_the_store_is_away_when_it_is(tmp_path: Path) -> No
         with pytest.raises(StoreUnavailable):
             await check_readiness(store.server)
         with pytest.raises(StoreUnavailable):
-            await store.signals.wait_for_work(["default"], 1)
+            await store.notifications.wait_for_work(["default"], 1)
         await store.close()
 
 

@@ -76,7 +76,7 @@ async def test_complete_settles_each_task_for_itself_when_many_come_at_once(
 
 async def test_late_success_is_kept_when_nobody_leased_the_task_again(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, unique=LOCK)
-    await store.lapse(lease.task)
+    await store.expire_lease(lease.task)
     await store.reclaim()
     assert await store.state(lease.task) is TaskState.RETRY
     assert await worker.settlements.complete([Success(lease, 3, b"1")]) == [Reply.DONE]
@@ -85,7 +85,7 @@ async def test_late_success_is_kept_when_nobody_leased_the_task_again(store: Tes
 
 async def test_late_success_is_kept_when_task_was_archived_as_lost(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, max_retries=0)
-    await store.lapse(lease.task)
+    await store.expire_lease(lease.task)
     await store.reclaim()
     assert await store.state(lease.task) is TaskState.ARCHIVED
     assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.DONE]
@@ -96,9 +96,9 @@ async def test_late_success_is_kept_when_task_was_archived_as_lost(store: TestSt
 
 async def test_late_success_is_refused_when_task_was_leased_again(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker)
-    await store.lapse(lease.task)
+    await store.expire_lease(lease.task)
     await store.reclaim()
-    await store.upkeep.promote(["default"])
+    await store.maintenance.promote(["default"])
     second = await store.worker("worker-2").lease_one(lease.task)
     assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.STALE]
     assert second.attempt == 2
@@ -107,7 +107,7 @@ async def test_late_success_is_refused_when_task_was_leased_again(store: TestSto
 
 async def test_late_success_is_refused_when_task_was_cancelled_meanwhile(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker)
-    await store.lapse(lease.task)
+    await store.expire_lease(lease.task)
     await store.reclaim()
     await store.control.cancel("default", lease.task.id)
     assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.STALE]
@@ -116,7 +116,7 @@ async def test_late_success_is_refused_when_task_was_cancelled_meanwhile(store: 
 
 async def test_success_is_refused_when_task_is_deleted(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker)
-    await store.lapse(lease.task)
+    await store.expire_lease(lease.task)
     await store.reclaim()
     await store.control.delete("default", lease.task.id)
     assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.STALE]

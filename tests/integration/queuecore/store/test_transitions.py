@@ -54,10 +54,10 @@ class Case:
                 failure = Failure(self.lease, 1, "lost", reason=ArchiveReason.RETRIES_EXHAUSTED)
                 await self.worker.settlements.fail([failure])
             case TaskState.RETRY | TaskState.PENDING:
-                await self.store.lapse(self.task)
+                await self.store.expire_lease(self.task)
                 await self.store.reclaim()
         if state is TaskState.PENDING:
-            await self.store.upkeep.promote(["default"])
+            await self.store.maintenance.promote(["default"])
 
     async def happens(self, event: Event) -> bool:
         """Whether the store took the event."""
@@ -79,7 +79,7 @@ class Case:
     async def on_due(self) -> bool:
         for state in ("scheduled", "retry"):
             await self.store.server.command("ZADD", f"taskyard:{{default}}:{state}", "XX", 1, self.task.id)
-        (promotion,) = await self.store.upkeep.promote(["default"])
+        (promotion,) = await self.store.maintenance.promote(["default"])
         return bool(promotion.late_ms)  # type: ignore[union-attr]
 
     async def on_lease(self) -> bool:
@@ -101,7 +101,7 @@ class Case:
         return await self.worker.leases.release([self.lease]) == [Reply.DONE]
 
     async def on_lapse(self) -> bool:
-        await self.store.lapse(self.task)
+        await self.store.expire_lease(self.task)
         return await self.store.reclaim() == [Reply.DONE]
 
     async def on_cancel(self) -> bool:
@@ -119,5 +119,5 @@ class Case:
     async def on_expire(self) -> bool:
         for state in ("archived", "completed"):
             await self.store.server.command("ZADD", f"taskyard:{{default}}:{state}", "XX", 1, self.task.id)
-        (answer,) = await self.store.upkeep.expire(["default"])
+        (answer,) = await self.store.maintenance.expire(["default"])
         return bool(answer[0])  # type: ignore[index]

@@ -259,7 +259,7 @@ class StoreModel:
         queue.wake |= bool(queue.in_state(TaskState.PENDING))
         return reply
 
-    def find_lapsed(self, queue_name: str) -> tuple[list[Held], int]:
+    def find_expired_leases(self, queue_name: str) -> tuple[list[Held], int]:
         """The tasks whose lease has lapsed, and how many orphans were dropped."""
         queue = self.queues[queue_name]
         lapsed = [held for held in queue.in_state(TaskState.ACTIVE) if held.over]
@@ -270,7 +270,7 @@ class StoreModel:
 
     def reclaim(self, reclaim: Reclaim, now: Between) -> Reply:
         """End an attempt whose lease lapsed, unless it was renewed, settled or taken over since that was seen."""
-        lapsed = reclaim.lapsed
+        lapsed = reclaim.lease
         queue = self.queues[lapsed.queue]
         held = queue.tasks.get(lapsed.task_id)
         stale = held is None or held.state is not TaskState.ACTIVE or not held.over

@@ -6,7 +6,7 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Task
 from queuecore.settings.shared import RedisSettings
 from queuecore.store.attempts.leases import Lease, Leased, Leases, WorkerIdentity
-from queuecore.store.attempts.maintenance import LapsedLease, Lapses, Maintenance, Reclaim
+from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, Maintenance, Reclaim
 from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.attempts.settlement import Settlements
 from queuecore.store.client.connect import connect
@@ -53,9 +53,9 @@ class TestStore:
         self.queue_control = QueueControl(self.server)
         self.reader = TaskReader(self.server)
         self.queues = QueueReader(self.server)
-        self.upkeep = Maintenance(self.server)
-        self.signals = Notifications(self.server)
-        self.registry = Directory(self.server)
+        self.maintenance = Maintenance(self.server)
+        self.notifications = Notifications(self.server)
+        self.directory = Directory(self.server)
         self.idempotency = IdempotencyKeys(self.server)
 
     def worker(self, name: str = "worker-1", lease_ms: int = LEASE_MS) -> TestWorker:
@@ -74,7 +74,7 @@ class TestStore:
         snapshot = await self.reader.find(task.id, [task.queue])
         return snapshot.state if snapshot else None
 
-    async def lapse(self, task: Task) -> None:
+    async def expire_lease(self, task: Task) -> None:
         """Let the lease of an active task lapse, as if its time were over."""
         await self.server.command("ZADD", f"taskyard:{{{task.queue}}}:active", "XX", 1, task.id)
 
@@ -87,13 +87,13 @@ class TestStore:
 
     async def reclaim(self, queue: str = "default") -> list[Result[Reply]]:
         """Take all lapsed tasks of a queue back: a retry at once while one is left, else the archive."""
-        (lapses,) = await self.upkeep.find_lapsed([queue])
-        assert isinstance(lapses, Lapses), lapses
-        return await self.reclaim_these(lapses)
+        (lapses,) = await self.maintenance.find_expired_leases([queue])
+        assert isinstance(lapses, ExpiredLeases), lapses
+        return await self.reclaim_found(lapses)
 
-    async def reclaim_these(self, lapses: Lapses) -> list[Result[Reply]]:
+    async def reclaim_found(self, lapses: ExpiredLeases) -> list[Result[Reply]]:
         """Take back what was seen lapsed."""
-        return await self.upkeep.reclaim([_reclaim(each, lapses.now_ms) for each in lapses.lapsed])
+        return await self.maintenance.reclaim([_reclaim(each, lapses.now_ms) for each in lapses.leases])
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -127,7 +127,7 @@ class TestWorker:
         return lease
 
 
-def _reclaim(lapsed: LapsedLease, now_ms: int) -> Reclaim:
+def _reclaim(lapsed: ExpiredLease, now_ms: int) -> Reclaim:
     again = lapsed.task is not None and lapsed.task.allows_retry_after(lapsed.counted_attempt)
     reason = None if again else ArchiveReason.RETRIES_EXHAUSTED
     return Reclaim(lapsed, now_ms, "the worker was lost", 0 if again else None, reason)

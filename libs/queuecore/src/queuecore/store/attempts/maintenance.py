@@ -44,7 +44,7 @@ class Promotion(msgspec.Struct, frozen=True):
     orphans: int
 
 
-class LapsedLease(msgspec.Struct, frozen=True):
+class ExpiredLease(msgspec.Struct, frozen=True):
     """A task whose lease has expired."""
 
     queue: str
@@ -66,20 +66,20 @@ class LapsedLease(msgspec.Struct, frozen=True):
         return self.attempt.number - self.excused
 
 
-class Lapses(msgspec.Struct, frozen=True):
+class ExpiredLeases(msgspec.Struct, frozen=True):
     """The expired leases of one queue."""
 
     now_ms: int
     """The server's clock, Unix time."""
-    next_lapse_at_ms: int | None
+    next_expiry_at_ms: int | None
     """When the next lease expires unless it is renewed."""
-    lapsed: list[LapsedLease]
+    leases: list[ExpiredLease]
     orphans: int
     newer: int
     """Tasks of a newer envelope version, which are left for a newer scheduler."""
 
 
-class HeldTask(NamedTuple):
+class LeasedTask(NamedTuple):
     """A task that a worker has leased."""
 
     worker: str
@@ -92,7 +92,7 @@ class HeldTask(NamedTuple):
 class Reclaim(msgspec.Struct, frozen=True):
     """The decision about a task whose lease has expired."""
 
-    lapsed: LapsedLease
+    lease: ExpiredLease
     now_ms: int
     """The server's clock when the lease was found expired, Unix time."""
     error: str
@@ -115,12 +115,14 @@ class Maintenance:
         results = await self._server.run_all([calls.promote(queue, limit=LIMIT) for queue in queues])
         return [map_result(result, _read_promotion) for result in results]
 
-    async def find_lapsed(self, queues: Sequence[str]) -> list[Result[Lapses]]:
+    async def find_expired_leases(self, queues: Sequence[str]) -> list[Result[ExpiredLeases]]:
         """Find expired leases, up to :data:`LIMIT` of each queue."""
         results = await self._server.run_all([calls.find_expired_leases(queue, limit=LIMIT) for queue in queues])
-        return [map_result(result, partial(_read_lapses, queue)) for queue, result in zip(queues, results, strict=True)]
+        return [
+            map_result(result, partial(_read_expired, queue)) for queue, result in zip(queues, results, strict=True)
+        ]
 
-    async def find_held(self, queues: Sequence[str], workers: Sequence[str]) -> list[HeldTask | StoreError]:
+    async def find_leases_of(self, queues: Sequence[str], workers: Sequence[str]) -> list[LeasedTask | StoreError]:
         """Find leases of these workers among the :data:`LIMIT` leases of each queue that expire next.
 
         Returns:
@@ -131,7 +133,7 @@ class Maintenance:
         )
         found, errors = partition(queues, results)
         held = [
-            HeldTask(worker.decode(), queue, task_id.decode(), losses)
+            LeasedTask(worker.decode(), queue, task_id.decode(), losses)
             for queue, reply in found
             for worker, task_id, losses in rows(reply, 3)
         ]
@@ -166,7 +168,7 @@ def _read_expiry(reply: Any) -> tuple[int, bool]:
     return deleted, bool(more)
 
 
-def _read_lapses(queue: str, reply: Any) -> Lapses:
+def _read_expired(queue: str, reply: Any) -> ExpiredLeases:
     now_ms, next_expiry, orphans, flat = reply
     leases, newer = [], 0
     for raw_id, data, token, number, excused, opened, losses, cancel in rows(flat, 8):
@@ -179,8 +181,8 @@ def _read_lapses(queue: str, reply: Any) -> Lapses:
         except EnvelopeError:
             task = None
         attempt = _opened(number, opened, now_ms)
-        leases.append(LapsedLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
-    return Lapses(now_ms, None if next_expiry < 0 else next_expiry, leases, orphans, newer)
+        leases.append(ExpiredLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
+    return ExpiredLeases(now_ms, None if next_expiry < 0 else next_expiry, leases, orphans, newer)
 
 
 def _opened(number: int, data: bytes, now_ms: int) -> Attempt:
@@ -191,7 +193,7 @@ def _opened(number: int, data: bytes, now_ms: int) -> Attempt:
 
 
 def _reclaim_item(reclaim: Reclaim) -> ReclaimItem:
-    lease, attempt = reclaim.lapsed, reclaim.lapsed.attempt
+    lease, attempt = reclaim.lease, reclaim.lease.attempt
     return ReclaimItem(
         queue=lease.queue,
         task_id=lease.task_id,
