@@ -30,14 +30,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]
 
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[ValkeyCluster]:
-    """For tests that leave it other than it was."""
+    """A Cluster for tests that change its nodes or slots."""
     with running_cluster(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 async def store(cluster: ValkeyCluster) -> AsyncIterator[TestStore]:
-    """An empty store on three nodes; whatever a test does, it must leave it without contradictions."""
+    """An empty store on three nodes, whose invariants are checked after the test."""
     opened = TestStore(cluster.url, patient=True)
     await empty(opened.server)
     yield opened

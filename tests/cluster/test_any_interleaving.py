@@ -7,5 +7,5 @@ from tests.integration.queuecore.model.machine import compare_with_model
 
 
 @pytest.mark.timeout(600)
-def test_store_is_as_the_model_says_after_any_interleaving_on_three_nodes(cluster: ValkeyCluster) -> None:
+def test_store_matches_the_model_after_any_interleaving_on_three_nodes(cluster: ValkeyCluster) -> None:
     compare_with_model(cluster.url, examples=15)

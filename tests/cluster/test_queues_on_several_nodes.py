@@ -39,7 +39,7 @@ async def test_batch_over_all_nodes_keeps_the_order_within_each_queue(cluster: V
         assert [lease.task.id for lease in leases] == [task.id for task in tasks if task.queue == queue]
 
 
-async def test_no_call_goes_astray_when_many_are_the_first(cluster: ValkeyCluster) -> None:
+async def test_no_call_is_misrouted_when_many_are_the_first(cluster: ValkeyCluster) -> None:
     queues = await cluster.queues_apart()
     before = await redirections(cluster)
     fresh = TestStore(cluster.url, patient=True)
@@ -49,14 +49,12 @@ async def test_no_call_goes_astray_when_many_are_the_first(cluster: ValkeyCluste
 
 
 async def redirections(cluster: ValkeyCluster) -> int:
-    """How often the nodes have told a caller that a key lies on another."""
+    """The number of redirections that the nodes have sent."""
     stats = [await node.command("INFO", "errorstats") for node in cluster.nodes]
     return sum(each.get("errorstat_MOVED", {"count": 0})["count"] for each in stats)
 
 
-async def test_scripts_are_sent_again_when_one_node_has_forgotten_them(
-    cluster: ValkeyCluster, store: TestStore
-) -> None:
+async def test_scripts_are_sent_again_when_one_node_has_lost_them(cluster: ValkeyCluster, store: TestStore) -> None:
     queues = await cluster.queues_apart()
     await store.enqueue(*(make_task(queue=queue) for queue in queues))
     await cluster.nodes[1].command("SCRIPT", "FLUSH")
@@ -80,7 +78,7 @@ async def test_workers_are_listed_when_their_registrations_lie_on_several_nodes(
     assert len(await store.directory.workers()) == 9
 
 
-async def test_readiness_is_given_when_all_nodes_are_fit(store: TestStore) -> None:
+async def test_readiness_check_passes_when_all_nodes_are_fit(store: TestStore) -> None:
     assert (await check_readiness(store.server)).policy_known
 
 

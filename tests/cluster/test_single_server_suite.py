@@ -1,4 +1,4 @@
-"""Whatever holds on a single server holds on a Cluster: the same tests, with this folder's ``store``."""
+"""The tests of the single server on a Cluster, with the ``store`` of this folder."""
 
 from __future__ import annotations
 

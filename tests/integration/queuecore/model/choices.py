@@ -1,7 +1,7 @@
-"""What the machine may do next: how tasks are made, and which of those in the store a step is about.
+"""Strategies of the state machine: new tasks, and the tasks and leases that a step uses.
 
-Left to chance alone, most steps would hit nothing: a stale lease, an empty queue. So each choice is between kinds that
-matter, and a step that would find nothing to do is not offered.
+Uniform choices would mostly pick stale leases and empty queues. Each strategy therefore first chooses between the
+relevant kinds, and preconditions exclude steps without effect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hypothesis.stateful import precondition
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task, UniqueLock
 from queuecore.testing.builders import make_task
-from queuecore.testing.model import Held
+from queuecore.testing.model import StoredTask
 
 if TYPE_CHECKING:
     from tests.integration.queuecore.model.driven_store import DrivenStore
@@ -34,7 +34,7 @@ digests = st.sampled_from(("", "", "x", "y"))
 
 @st.composite
 def made_tasks(draw: st.DrawFn) -> Task:
-    """Few ids, locks and contents, so that they meet often."""
+    """Tasks with few different ids, locks and contents, which collide often."""
     lock = draw(digests)
     return make_task(
         id=draw(st.sampled_from("abcdef")),
@@ -49,7 +49,7 @@ def made_tasks(draw: st.DrawFn) -> Task:
 
 
 def _chosen(*kinds: Callable[[DrivenStore], list[T]]) -> st.SearchStrategy[T]:
-    """One of any of these kinds, each as likely; the last holds all that ever were, and stands in for an empty one."""
+    """A value of one of these kinds, with equal probability; the last kind has all values and replaces an empty one."""
 
     def of_kind(kind: Callable[[DrivenStore], list[T]]) -> st.SearchStrategy[T]:
         return st.runner().flatmap(lambda machine: st.sampled_from(kind(machine) or kinds[-1](machine)))
@@ -63,10 +63,10 @@ leases: st.SearchStrategy[Any] = _chosen(
     lambda machine: machine.superseded_leases(),
     lambda machine: machine.leases,
 )
-lapses: st.SearchStrategy[Any] = _chosen(lambda machine: machine.lapses[-1:], lambda machine: machine.lapses)
-waiting: st.SearchStrategy[Held] = st.runner().flatmap(lambda machine: st.sampled_from(machine.waiting()))
+findings: st.SearchStrategy[Any] = _chosen(lambda machine: machine.findings[-1:], lambda machine: machine.findings)
+waiting: st.SearchStrategy[StoredTask] = st.runner().flatmap(lambda machine: st.sampled_from(machine.waiting()))
 
 
-def when_some_are_over(*states: TaskState) -> Callable[[Rule], Rule]:
-    """While the time of tasks in one of these states has come."""
-    return precondition(lambda machine: any(held.over for held in machine.in_state(*states)))
+def when_some_have_passed(*states: TaskState) -> Callable[[Rule], Rule]:
+    """Precondition: the time of a task in one of these states has passed."""
+    return precondition(lambda machine: any(stored.passed for stored in machine.in_state(*states)))

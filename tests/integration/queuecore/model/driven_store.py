@@ -15,18 +15,18 @@ from queuecore.store.attempts.maintenance import ExpiredLeases
 from queuecore.testing.builders import now_ms
 from queuecore.testing.expected import find_differences
 from queuecore.testing.keyspace import empty, find_contradictions, read_keyspace
-from queuecore.testing.model import Between, Held, StoreModel
+from queuecore.testing.model import Bounds, StoredTask, StoreModel
 from queuecore.testing.store import TestStore, TestWorker
 from tests.integration.queuecore.model.choices import WORKERS
 
 T = TypeVar("T")
 
 SLACK_MS = 2
-"""How far the server's clock, of which only whole milliseconds are kept, may seem to be from ours."""
+"""Tolerance between the server's clock, in whole milliseconds, and the local one."""
 
 
-class HeldLease(NamedTuple):
-    """A lease and who holds it."""
+class WorkerLease(NamedTuple):
+    """A lease and its worker."""
 
     lease: Lease
     worker: str
@@ -36,7 +36,7 @@ class DrivenStore(RuleBasedStateMachine):
     """Drives one store and its model side by side.
 
     Args:
-        url: of a server that nobody else uses.
+        url: the URL of a server that no other test uses.
     """
 
     def __init__(self, url: str) -> None:
@@ -47,32 +47,32 @@ class DrivenStore(RuleBasedStateMachine):
         self.model = StoreModel()
         self.losses = 0
         self.tasks: list[Task] = []
-        """All that were ever sent."""
-        self.leases: list[HeldLease] = []
-        """All that were ever given; most of them are stale by now."""
-        self.lapses: list[ExpiredLeases] = []
-        """All that were ever seen."""
+        """All tasks enqueued so far."""
+        self.leases: list[WorkerLease] = []
+        """All leases so far; most of them are stale."""
+        self.findings: list[ExpiredLeases] = []
+        """All expired leases found so far."""
 
     def known_tasks(self) -> list[Task]:
-        """Those that the store holds now."""
-        return [held.task for queue in self.model.queues.values() for held in queue.tasks.values()]
+        """The tasks in the store."""
+        return [stored.task for queue in self.model.queues.values() for stored in queue.tasks.values()]
 
-    def in_state(self, *states: TaskState) -> list[Held]:
-        """Those that are in one of these states."""
-        return [held for queue in self.model.queues.values() for held in queue.in_state(*states)]
+    def in_state(self, *states: TaskState) -> list[StoredTask]:
+        """The tasks in one of these states."""
+        return [stored for queue in self.model.queues.values() for stored in queue.in_state(*states)]
 
-    def waiting(self, *states: TaskState) -> list[Held]:
-        """Those whose time in one of these states, or in any that has an end, has yet to come."""
+    def waiting(self, *states: TaskState) -> list[StoredTask]:
+        """The tasks in one of these states, by default every state with a time, whose time has not passed."""
         timed = states or tuple(state for state in TaskState if state is not TaskState.PENDING)
-        return [held for held in self.in_state(*timed) if not held.over]
+        return [stored for stored in self.in_state(*timed) if not stored.passed]
 
-    def current_leases(self) -> list[HeldLease]:
-        """Those that still count."""
+    def current_leases(self) -> list[WorkerLease]:
+        """The leases that are current."""
         return [each for each in self.leases if self.model.is_current(each.lease)]
 
-    def superseded_leases(self) -> list[HeldLease]:
-        """Those whose task somebody else runs by now."""
-        running = {(held.task.queue, held.task.id) for held in self.in_state(TaskState.ACTIVE)}
+    def superseded_leases(self) -> list[WorkerLease]:
+        """The leases whose task has a newer current lease."""
+        running = {(stored.task.queue, stored.task.id) for stored in self.in_state(TaskState.ACTIVE)}
         others = [each for each in self.leases if not self.model.is_current(each.lease)]
         return [each for each in others if (each.lease.task.queue, each.lease.task.id) in running]
 
@@ -83,18 +83,18 @@ class DrivenStore(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def timed(self, work: Coroutine[Any, Any, T]) -> tuple[T, Between]:
-        """What the store answers, and between which times by the server's clock."""
+    def timed(self, work: Coroutine[Any, Any, T]) -> tuple[T, Bounds]:
+        """The result of a call, and the bounds of its time on the server's clock."""
         before = now_ms()
         answer = self.run(work)
-        return answer, Between(before - SLACK_MS, now_ms() + SLACK_MS)
+        return answer, Bounds(before - SLACK_MS, now_ms() + SLACK_MS)
 
     @invariant()
-    def store_is_as_the_model_says(self) -> None:
+    def store_matches_the_model(self) -> None:
         keyspace = self.run(read_keyspace(self.store.server))
         differences = find_differences(self.model, keyspace)
         assert not differences, differences
-        # The name of a lost task's lock is lost as well.
+        # The lock of a task with a lost envelope stays, because its name is lost, too.
         assert self.losses or not find_contradictions(keyspace)
 
 

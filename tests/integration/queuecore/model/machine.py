@@ -1,25 +1,25 @@
-"""Any interleaving of everything that can be done to a store."""
+"""The state machine of all steps: callers, workers, schedulers, faults."""
 
 from __future__ import annotations
 
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.queuecore.model.callers import Callers
-from tests.integration.queuecore.model.mishaps import Mishaps
+from tests.integration.queuecore.model.faults import Faults
 from tests.integration.queuecore.model.profile import model_settings
 from tests.integration.queuecore.model.schedulers import Schedulers
 from tests.integration.queuecore.model.workers import Workers
 
 
-class StoreMachine(Callers, Workers, Schedulers, Mishaps):
-    """All who touch a store."""
+class StoreMachine(Callers, Workers, Schedulers, Faults):
+    """All steps on one store."""
 
 
 def compare_with_model(url: str, examples: int) -> None:
-    """Do as much as ``examples`` allow to the store at ``url``, which nobody else uses, and compare.
+    """Run ``examples`` sequences of steps on the store at ``url``, which no other test uses, and on its model.
 
     Raises:
-        AssertionError: the store is not as the model says; the message has the fewest steps that lead there.
+        AssertionError: the store differs from the model; the message has the shortest sequence found.
     """
 
     class Machine(StoreMachine):

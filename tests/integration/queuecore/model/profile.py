@@ -1,4 +1,4 @@
-"""How long the model-based tests look."""
+"""Hypothesis settings of the model-based tests."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 from hypothesis import HealthCheck, settings
 
 EXAMPLES_VARIABLE = "TASKYARD_MODEL_EXAMPLES"
-"""Set it to look longer, and each time at other examples."""
+"""Number of examples; when set, each run uses other ones."""
 
 
 def model_settings(examples: int) -> settings:
-    """The same examples each time, unless more are asked for."""
-    asked = os.environ.get(EXAMPLES_VARIABLE)
+    """The same ``examples`` in each run, unless :data:`EXAMPLES_VARIABLE` is set."""
+    requested = os.environ.get(EXAMPLES_VARIABLE)
     return settings(
-        max_examples=int(asked) if asked else examples,
+        max_examples=int(requested) if requested else examples,
         stateful_step_count=50,
-        derandomize=asked is None,
+        derandomize=requested is None,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -1,4 +1,4 @@
-"""What schedulers do, whenever there is something to do: promote, reclaim what lapsed, expire."""
+"""Steps of schedulers: promote, reclaim expired leases, expire ended tasks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from hypothesis.stateful import precondition, rule
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt
 from queuecore.store.attempts.maintenance import ExpiredLeases, LeasedTask, Promotion, Reclaim
-from queuecore.testing.model import Held
-from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, lapses, queues, when_some_are_over
+from queuecore.testing.model import StoredTask
+from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, findings, queues, when_some_have_passed
 from tests.integration.queuecore.model.driven_store import DrivenStore
 
 
 class Schedulers(DrivenStore):
-    """Several schedulers: one may act on what another, or itself long ago, has seen."""
+    """Several schedulers, which may act on outdated findings."""
 
-    @when_some_are_over(TaskState.SCHEDULED, TaskState.RETRY)
+    @when_some_have_passed(TaskState.SCHEDULED, TaskState.RETRY)
     @rule()
     def promote(self) -> None:
         answers, now = self.timed(self.store.maintenance.promote(QUEUES))
@@ -24,29 +24,29 @@ class Schedulers(DrivenStore):
             assert isinstance(answer, Promotion)
             assert (len(answer.late_ms), answer.orphans) == self.model.promote(queue, now)
 
-    @when_some_are_over(TaskState.ACTIVE)
+    @when_some_have_passed(TaskState.ACTIVE)
     @rule(queue=queues)
     def find_expired_leases(self, queue: str) -> None:
         (answer,) = self.run(self.store.maintenance.find_expired_leases([queue]))
         assert isinstance(answer, ExpiredLeases)
-        lapsed, orphans = self.model.find_expired_leases(queue)
+        expired, orphans = self.model.find_expired_leases(queue)
         assert answer.orphans == orphans
         seen = {
             each.task_id: (each.task, each.token, each.losses, each.excused, each.cancel_requested)
             for each in answer.leases
         }
         assert seen == {
-            held.task.id: (
-                held.task,
-                held.record["token"],
-                held.record.get("lost", 0),
-                held.record.get("excused", 0),
-                "cancel" in held.record,
+            stored.task.id: (
+                stored.task,
+                stored.record["token"],
+                stored.record.get("lost", 0),
+                stored.record.get("excused", 0),
+                "cancel" in stored.record,
             )
-            for held in lapsed
+            for stored in expired
         }
-        if lapsed:
-            self.lapses.append(answer)
+        if expired:
+            self.findings.append(answer)
 
     @precondition(lambda self: bool(self.in_state(TaskState.ACTIVE)))
     @rule(worker=st.sampled_from(WORKERS))
@@ -54,13 +54,13 @@ class Schedulers(DrivenStore):
         answers = self.run(self.store.maintenance.find_leases_of(QUEUES, [worker]))
         found = [answer for answer in answers if isinstance(answer, LeasedTask)]
         assert len(found) == len(answers)
-        running = [held for held in self.in_state(TaskState.ACTIVE) if _runner_of(held) == worker]
+        running = [stored for stored in self.in_state(TaskState.ACTIVE) if _runner_of(stored) == worker]
         assert sorted(found) == sorted(
-            LeasedTask(worker, held.task.queue, held.task.id, held.record.get("lost", 0)) for held in running
+            LeasedTask(worker, stored.task.queue, stored.task.id, stored.record.get("lost", 0)) for stored in running
         )
 
-    @precondition(lambda self: bool(self.lapses))
-    @rule(seen=lapses, decision=st.sampled_from(((HOUR_MS, False), (HOUR_MS, True), (None, False))))
+    @precondition(lambda self: bool(self.findings))
+    @rule(seen=findings, decision=st.sampled_from(((HOUR_MS, False), (HOUR_MS, True), (None, False))))
     def reclaim(self, seen: ExpiredLeases, decision: tuple[int | None, bool]) -> None:
         retry_in_ms, excused = decision
         reason = None if retry_in_ms else ArchiveReason.POISON
@@ -68,14 +68,14 @@ class Schedulers(DrivenStore):
         replies, now = self.timed(self.store.maintenance.reclaim(reclaims))
         assert replies == [self.model.reclaim(each, now) for each in reclaims]
 
-    @when_some_are_over(TaskState.ARCHIVED, TaskState.COMPLETED)
+    @when_some_have_passed(TaskState.ARCHIVED, TaskState.COMPLETED)
     @rule()
     def expire(self) -> None:
         answers = self.run(self.store.maintenance.expire(QUEUES))
         assert answers == [(self.model.expire(queue), False) for queue in QUEUES]
 
 
-def _runner_of(held: Held) -> str:
-    """Whose attempt is under way."""
-    attempt: Attempt = held.record[f"a:{held.record['attempt']}"]
+def _runner_of(stored: StoredTask) -> str:
+    """The worker of the current attempt."""
+    attempt: Attempt = stored.record[f"a:{stored.record['attempt']}"]
     return attempt.worker

@@ -1,4 +1,4 @@
-"""What the model-based test once found, each in a few steps."""
+"""Sequences that the model-based test has found, reduced to a few steps."""
 
 from __future__ import annotations
 

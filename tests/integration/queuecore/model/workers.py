@@ -1,4 +1,4 @@
-"""What workers do: lease, and all that may be reported of a lease, also of one that is long over."""
+"""Steps of workers: lease, and every report on a lease, also on a stale one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
-from queuecore.testing.model import Between, Held
+from queuecore.testing.model import Bounds, StoredTask
 from queuecore.testing.store import LEASE_MS, TestWorker
 from tests.integration.queuecore.model.choices import HOUR_MS, QUEUES, WORKERS, leases, queues
-from tests.integration.queuecore.model.driven_store import DrivenStore, HeldLease
+from tests.integration.queuecore.model.driven_store import DrivenStore, WorkerLease
 
 Decision = tuple[int | None, ArchiveReason | None]
 
@@ -20,7 +20,7 @@ decisions = st.sampled_from(((HOUR_MS, None), (None, ArchiveReason.DO_NOT_RETRY)
 
 
 class Workers(DrivenStore):
-    """Several workers, which do not know of each other."""
+    """Several independent workers."""
 
     @precondition(lambda self: bool(self.in_state(TaskState.PENDING)))
     @rule(wanted=st.lists(st.tuples(queues, st.integers(1, 4)), min_size=2, max_size=3), name=st.sampled_from(WORKERS))
@@ -34,24 +34,24 @@ class Workers(DrivenStore):
             assert [lease.task for lease in answer.leases] == [each.task for each in taken]
             for lease, each in zip(answer.leases, taken, strict=True):
                 self._begin(each, lease, worker, now)
-            self.leases += [HeldLease(lease, name) for lease in answer.leases]
+            self.leases += [WorkerLease(lease, name) for lease in answer.leases]
 
-    def _begin(self, held: Held, lease: Lease, worker: TestWorker, now: Between) -> None:
+    def _begin(self, stored: StoredTask, lease: Lease, worker: TestWorker, now: Bounds) -> None:
         assert now.low <= lease.started_at_ms <= now.high
-        assert held.at.low <= lease.entered_at_ms <= held.at.high
-        assert lease.token > self.model.tokens[held.task.queue, held.task.id]
-        self.model.begin(held, lease, worker.identity, LEASE_MS)
-        assert lease.attempt == held.record["attempt"]
+        assert stored.at.low <= lease.entered_at_ms <= stored.at.high
+        assert lease.token > self.model.tokens[stored.task.queue, stored.task.id]
+        self.model.begin(stored, lease, worker.identity, LEASE_MS)
+        assert lease.attempt == stored.record["attempt"]
 
     @precondition(lambda self: bool(self.leases))
     @rule(
         verb=st.sampled_from(("renew", "report_progress", "complete", "fail", "release")),
-        held=st.lists(leases, min_size=1, max_size=3),
+        chosen=st.lists(leases, min_size=1, max_size=3),
         run_ms=st.sampled_from((0, 1, 7, 1_000_000)),
         decision=decisions,
     )
-    def report(self, verb: str, held: list[HeldLease], run_ms: int, decision: Decision) -> None:
-        worker, given = self.workers[held[0].worker], [each.lease for each in held]
+    def report(self, verb: str, chosen: list[WorkerLease], run_ms: int, decision: Decision) -> None:
+        worker, given = self.workers[chosen[0].worker], [each.lease for each in chosen]
         match verb:
             case "complete":
                 self._complete(worker, [Success(lease, run_ms, b'"done"' if run_ms else b"") for lease in given])

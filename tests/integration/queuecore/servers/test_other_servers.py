@@ -1,4 +1,4 @@
-"""Whatever holds on the Valkey that all other tests run on holds on older and on other servers: the same tests."""
+"""The tests of the store on all other supported servers."""
 
 from __future__ import annotations
 

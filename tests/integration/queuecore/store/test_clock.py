@@ -1,4 +1,4 @@
-"""The server's clock decides; a client whose clock is wrong changes nothing."""
+"""Only the server's clock counts; a wrong local clock changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ YEAR_MS = 365 * 24 * 3_600_000
 
 @pytest.fixture(params=[-YEAR_MS, YEAR_MS], ids=["a year behind", "a year ahead"])
 def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """What the server's clock says, while this process believes something else."""
+    """The server's clock, Unix ms, unaffected by the fake local one."""
     right, true_time, true_time_ns = now_ms(), time.time, time.time_ns
     monkeypatch.setattr(time, "time", lambda: true_time() + request.param / 1000)
     monkeypatch.setattr(time, "time_ns", lambda: true_time_ns() + request.param * 1_000_000)

@@ -24,7 +24,7 @@ async def test_cancel_archives_waiting_task_and_frees_its_lock(store: TestStore)
     await store.enqueue(make_task(unique=LOCK))
 
 
-async def test_cancel_marks_running_task_and_tells_its_worker_with_the_next_renewal(store: TestStore) -> None:
+async def test_cancel_marks_running_task_and_notifies_its_worker_with_the_next_renewal(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     worker = store.worker()

@@ -28,7 +28,7 @@ async def test_workers_are_listed_while_their_registration_holds(store: TestStor
     assert await store.directory.workers() == []
 
 
-async def test_lapsed_worker_is_forgotten_with_the_next_heartbeat_of_another(store: TestStore) -> None:
+async def test_expired_worker_is_removed_with_the_next_heartbeat_of_another(store: TestStore) -> None:
     await store.server.command("ZADD", "taskyard:workers", 1, "old")
     await store.directory.beat(status("new"), TTL_MS)
     assert await store.server.command("ZRANGE", "taskyard:workers", 0, -1) == [b"new"]

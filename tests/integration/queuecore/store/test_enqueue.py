@@ -54,7 +54,7 @@ async def test_enqueue_refuses_task_when_its_id_exists(store: TestStore) -> None
     assert await read_keyspace(store.server) == before
 
 
-async def test_enqueue_changes_nothing_when_the_same_bytes_come_again(store: TestStore) -> None:
+async def test_enqueue_changes_nothing_when_it_is_repeated_with_the_same_bytes(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     before = await read_keyspace(store.server)
@@ -78,7 +78,7 @@ async def test_enqueue_takes_no_lock_when_id_is_refused(store: TestStore) -> Non
     assert "taskyard:{default}:u:digest" not in await read_keyspace(store.server)
 
 
-async def test_enqueue_takes_lock_over_when_its_holder_is_gone(store: TestStore) -> None:
+async def test_enqueue_takes_lock_over_when_its_holder_does_not_exist(store: TestStore) -> None:
     holder = make_task(unique=UniqueLock("digest", HOUR_MS))
     await store.enqueue(holder)
     await store.server.command("DEL", f"taskyard:{{default}}:t:{holder.id}")
@@ -95,7 +95,7 @@ async def test_lock_falls_when_its_window_ends(store: TestStore) -> None:
     await store.enqueue(make_task(unique=UniqueLock("digest", HOUR_MS)))
 
 
-async def test_enqueue_replays_first_answer_when_key_comes_again(store: TestStore) -> None:
+async def test_enqueue_replays_first_answer_when_the_key_is_repeated(store: TestStore) -> None:
     first, again = make_task(), make_task(process_at_ms=now_ms() + HOUR_MS)
     answers = await store.enqueuer.enqueue(
         [Enqueue(first, idempotency_digest="key"), Enqueue(again, idempotency_digest="key")]
@@ -107,7 +107,7 @@ async def test_enqueue_replays_first_answer_when_key_comes_again(store: TestStor
     assert await store.state(again) is None
 
 
-async def test_enqueue_judges_each_task_for_itself_when_many_come_at_once(store: TestStore) -> None:
+async def test_enqueue_accepts_tasks_independently_when_one_call_has_many(store: TestStore) -> None:
     lock = UniqueLock("digest", HOUR_MS)
     good, holder, equal, other = (
         make_task(),
@@ -125,7 +125,7 @@ async def test_enqueue_judges_each_task_for_itself_when_many_come_at_once(store:
     assert await store.queues.names() == ["default", "other"]
 
 
-async def test_enqueue_takes_an_id_once_when_it_comes_twice_in_one_call(store: TestStore) -> None:
+async def test_enqueue_accepts_an_id_once_when_one_call_has_it_twice(store: TestStore) -> None:
     first, other, repeated = make_task(id="a"), make_task(id="a", type="other"), make_task(id="b")
     answers = await store.enqueuer.enqueue([Enqueue(task) for task in (first, other, repeated, repeated)])
     assert answers == [

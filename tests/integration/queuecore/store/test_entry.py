@@ -1,4 +1,4 @@
-"""Every way into pending stamps the time of entry, so that "oldest waiting" never reads 0 while tasks wait."""
+"""Every transition to pending records the time of entry: the age of the oldest task is never 0 while tasks wait."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ async def test_lease_changes_nothing_when_its_caller_has_given_up_waiting(store:
     await store.enqueue(make_task())
     before = await read_keyspace(store.server)
 
-    # As if the call had been made a minute ago, and the server had only now got round to it.
+    # As if the call had been sent a minute ago and had only now reached the server.
     worker.leases._clock_offsets_ms["default"] -= MINUTE_MS
     (answer,) = await worker.leases.lease([("default", 10)])
 

@@ -74,7 +74,7 @@ async def test_lease_drops_and_counts_ids_without_envelope(store: TestStore) -> 
     assert stats.counts[TaskState.PENDING] == 0
 
 
-async def test_lease_leaves_task_in_place_when_its_version_is_newer(store: TestStore) -> None:
+async def test_lease_skips_task_when_its_version_is_newer(store: TestStore) -> None:
     newer, readable = make_task(), make_task()
     await store.enqueue(newer, readable)
     score = await store.server.command("ZSCORE", KEYS.pending, newer.id)
@@ -97,7 +97,7 @@ async def test_unreadable_task_is_archived_when_leased(store: TestStore) -> None
     assert list((await read_keyspace(store.server))["taskyard:{default}:archived"]) == [task.id]
 
 
-async def test_lease_tells_how_long_task_was_pending(store: TestStore) -> None:
+async def test_lease_has_pending_time_of_the_task(store: TestStore) -> None:
     task = make_task()
     before = now_ms()
     await store.enqueue(task)

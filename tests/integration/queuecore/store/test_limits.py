@@ -1,4 +1,4 @@
-"""Queues that take no more than they may."""
+"""Limits of queues."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_running_and_ended_tasks_do_not_count_for_max_depth(store: TestSto
     await store.enqueue(make_task())
 
 
-async def test_tasks_beyond_max_bytes_are_refused_until_others_are_forgotten(store: TestStore) -> None:
+async def test_tasks_beyond_max_bytes_are_refused_until_others_are_deleted(store: TestStore) -> None:
     first, second = make_task(retention_ms=0), make_task()
     await store.queue_control.limit("default", QueueLimits(max_bytes=_size(first) + _size(second) - 1))
     await store.enqueue(first)
@@ -81,7 +81,7 @@ async def test_lost_envelopes_do_not_fill_a_queue_for_ever(store: TestStore) -> 
     assert stats.bytes == _size(task)
 
 
-async def test_own_limit_goes_before_the_default(store: TestStore) -> None:
+async def test_own_limit_overrides_the_default(store: TestStore) -> None:
     enqueuer = Enqueuer(store.server, QueueLimits(max_depth=1))
     await store.queue_control.limit("wide", QueueLimits(max_depth=2))
     wide = [make_task(queue="wide") for _ in range(3)]
@@ -91,7 +91,7 @@ async def test_own_limit_goes_before_the_default(store: TestStore) -> None:
 
 
 @pytest.mark.parametrize("limits", [QueueLimits(), QueueLimits(max_depth=0), QueueLimits(7, 8)])
-async def test_limits_are_told_as_they_were_written(store: TestStore, limits: QueueLimits) -> None:
+async def test_limits_are_read_as_they_were_written(store: TestStore, limits: QueueLimits) -> None:
     await store.queue_control.limit("default", QueueLimits(1, 1))
     await store.queue_control.limit("default", limits)
     (stats,) = await store.queues.stats(await store.queues.names())

@@ -23,7 +23,7 @@ async def promote(store: TestStore) -> Promotion:
     return promotion
 
 
-async def test_promote_leaves_tasks_alone_when_they_are_not_due(store: TestStore) -> None:
+async def test_promote_ignores_tasks_when_they_are_not_due(store: TestStore) -> None:
     task = make_task(process_at_ms=now_ms() + HOUR_MS)
     await store.enqueue(task)
     promotion = await promote(store)
@@ -56,7 +56,7 @@ async def test_promote_takes_retries_along(store: TestStore) -> None:
     assert await store.server.command("LLEN", KEYS.wake) == 1
 
 
-async def test_promote_works_in_bounded_chunks_and_says_when_more_is_due(store: TestStore) -> None:
+async def test_promote_works_in_bounded_chunks_and_returns_when_more_is_due(store: TestStore) -> None:
     tasks = [make_task(process_at_ms=now_ms() + HOUR_MS) for _ in range(LIMIT + 3)]
     await store.enqueue(*tasks)
     for task in tasks:
@@ -101,7 +101,7 @@ async def test_reclaim_sends_task_into_retry_and_names_the_lost_worker(store: Te
     assert stats.totals.processed == {("lost", "demo"): 1}
 
 
-async def test_lapsed_lease_tells_how_many_were_lost_in_a_row(store: TestStore) -> None:
+async def test_expired_lease_counts_losses_in_a_row(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     losses = []
@@ -120,20 +120,20 @@ async def test_lapsed_lease_tells_how_many_were_lost_in_a_row(store: TestStore) 
     assert losses == [0, 1, 2, 0]
 
 
-async def test_reclaim_leaves_task_alone_when_its_lease_was_renewed_meanwhile(store: TestStore) -> None:
+async def test_reclaim_is_stale_when_the_lease_was_renewed_meanwhile(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     worker = store.worker()
     lease = await worker.lease_one(task)
     await store.expire_lease(task)
-    lapses = await find_expired_leases(store)
+    expired = await find_expired_leases(store)
     await worker.leases.renew([lease])
     before = await read_keyspace(store.server)
-    assert await store.reclaim_found(lapses) == [Reply.STALE]
+    assert await store.reclaim_found(expired) == [Reply.STALE]
     assert await read_keyspace(store.server) == before
 
 
-async def test_reclaim_acts_once_when_two_schedulers_saw_the_lapse(store: TestStore) -> None:
+async def test_reclaim_acts_once_when_two_schedulers_found_the_lease(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
@@ -143,26 +143,26 @@ async def test_reclaim_acts_once_when_two_schedulers_saw_the_lapse(store: TestSt
     assert await store.reclaim_found(second) == [Reply.STALE]
 
 
-async def test_find_lapsed_drops_and_counts_ids_without_envelope(store: TestStore) -> None:
+async def test_find_expired_leases_drops_and_counts_ids_without_envelope(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     await store.worker().lease_one(task)
     await store.expire_lease(task)
     await store.server.command("DEL", f"taskyard:{{default}}:t:{task.id}")
-    lapses = await find_expired_leases(store)
-    assert (lapses.leases, lapses.orphans) == ([], 1)
+    expired = await find_expired_leases(store)
+    assert (expired.leases, expired.orphans) == ([], 1)
 
 
-async def test_find_lapsed_tells_when_the_next_lease_lapses(store: TestStore) -> None:
+async def test_find_expired_leases_returns_when_the_next_lease_expires(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     lease = await store.worker(lease_ms=10_000).lease_one(task)
-    lapses = await find_expired_leases(store)
-    assert lapses.leases == []
-    assert lapses.next_expiry_at_ms == lease.started_at_ms + 10_000
+    expired = await find_expired_leases(store)
+    assert expired.leases == []
+    assert expired.next_expiry_at_ms == lease.started_at_ms + 10_000
 
 
-async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) -> None:
+async def test_expire_deletes_ended_tasks_in_bounded_chunks(store: TestStore) -> None:
     tasks = [make_task(unique=UniqueLock(str(number), HOUR_MS)) for number in range(LIMIT + 2)]
     await store.enqueue(*tasks)
     for task in tasks:
@@ -181,6 +181,6 @@ async def test_expire_forgets_ended_tasks_in_bounded_chunks(store: TestStore) ->
 
 
 async def find_expired_leases(store: TestStore) -> ExpiredLeases:
-    (lapses,) = await store.maintenance.find_expired_leases(["default"])
-    assert not isinstance(lapses, StoreError)
-    return lapses
+    (expired,) = await store.maintenance.find_expired_leases(["default"])
+    assert not isinstance(expired, StoreError)
+    return expired

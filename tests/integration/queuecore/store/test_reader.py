@@ -9,7 +9,7 @@ from queuecore.testing.store import TestStore
 MINUTE_MS = 60_000
 
 
-async def test_find_looks_into_queues_in_order(store: TestStore) -> None:
+async def test_find_searches_queues_in_order(store: TestStore) -> None:
     here, there = make_task(id="same"), make_task(id="same", queue="other")
     await store.enqueuer.enqueue([Enqueue(here), Enqueue(there)])
     for queues, expected in ((["default", "other"], here), (["other", "default"], there)):
@@ -63,7 +63,7 @@ async def test_oldest_pending_is_found_whatever_its_priority(store: TestStore) -
     assert 3_600_000 <= stats.oldest_pending_ms < 3_660_000
 
 
-async def test_oldest_pending_is_not_zero_while_tasks_are_given_back(store: TestStore) -> None:
+async def test_oldest_pending_is_not_zero_while_tasks_are_released(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)
     worker = store.worker()

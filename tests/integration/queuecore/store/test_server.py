@@ -17,7 +17,7 @@ from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 
 
-async def test_scripts_are_sent_again_when_the_server_has_forgotten_them(store: TestStore) -> None:
+async def test_scripts_are_sent_again_when_the_server_has_lost_them(store: TestStore) -> None:
     tasks = [make_task(queue=queue) for queue in ("one", "two")]
     await store.enqueue(*tasks)
     await store.server.command("SCRIPT", "FLUSH")
@@ -28,7 +28,7 @@ async def test_scripts_are_sent_again_when_the_server_has_forgotten_them(store: 
     assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE, Reply.DONE]
 
 
-async def test_readiness_is_given_when_the_server_is_fit(store: TestStore) -> None:
+async def test_readiness_check_passes_when_the_server_is_fit(store: TestStore) -> None:
     assert (await check_readiness(store.server)).policy_known
 
 
@@ -42,7 +42,7 @@ async def test_readiness_is_refused_when_the_server_evicts(store: TestStore, pol
         await store.server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
-async def test_readiness_says_that_policy_is_unknown_when_info_is_forbidden(store: TestStore) -> None:
+async def test_readiness_has_unknown_policy_when_info_is_forbidden(store: TestStore) -> None:
     await store.server.command(
         "ACL", "SETUSER", "app", "on", ">secret", "~taskyard:*", "resetchannels", "&taskyard:*", "+@all", "-info"
     )
@@ -67,7 +67,7 @@ async def test_readiness_is_refused_when_scripts_are_forbidden(store: TestStore)
         await store.server.command("ACL", "DELUSER", "app")
 
 
-async def test_calls_say_that_the_store_is_away_when_it_is(tmp_path: Path) -> None:
+async def test_calls_raise_store_unavailable_when_the_server_is_down(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path) as server:
         store = TestStore(server.url)
         task = make_task()
@@ -84,7 +84,7 @@ async def test_calls_say_that_the_store_is_away_when_it_is(tmp_path: Path) -> No
         await store.close()
 
 
-async def test_calls_are_noted_when_they_are_watched(tmp_path: Path) -> None:
+async def test_calls_are_reported_when_they_are_watched(tmp_path: Path) -> None:
     noted: list[bool] = []
     with EmbeddedValkey(tmp_path) as server:
         store = TestStore(server.url)
@@ -101,11 +101,11 @@ async def test_calls_are_noted_when_they_are_watched(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_wrong_password_is_told_as_such(store: TestStore) -> None:
-    stranger = TestStore(store.server_url.replace("redis://", "redis://nobody:wrong@"))
+async def test_wrong_password_is_reported_as_such(store: TestStore) -> None:
+    unauthorized = TestStore(store.server_url.replace("redis://", "redis://nobody:wrong@"))
     with pytest.raises(StoreUnavailable, match="AuthenticationError"):
-        await check_readiness(stranger.server)
-    await stranger.close()
+        await check_readiness(unauthorized.server)
+    await unauthorized.close()
 
 
 async def test_enqueue_writes_nothing_when_memory_is_full(store: TestStore) -> None:

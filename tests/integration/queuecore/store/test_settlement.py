@@ -63,7 +63,7 @@ async def test_complete_counts_once_when_sent_twice(store: TestStore, worker: Te
     assert await read_keyspace(store.server) == before
 
 
-async def test_complete_settles_each_task_for_itself_when_many_come_at_once(
+async def test_complete_settles_tasks_independently_when_one_call_has_many(
     store: TestStore, worker: TestWorker
 ) -> None:
     tasks = [make_task(queue=queue) for queue in ("one", "two", "one")]
@@ -123,7 +123,7 @@ async def test_success_is_refused_when_task_is_deleted(store: TestStore, worker:
     assert await store.state(lease.task) is None
 
 
-async def test_fail_waits_for_retry_when_one_is_left(store: TestStore, worker: TestWorker) -> None:
+async def test_fail_schedules_retry_when_there_is_a_delay(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, unique=LOCK)
     assert await worker.settlements.fail([Failure(lease, 7, "ValueError: no", retry_in_ms=5_000)]) == [Reply.DONE]
     found = await store.reader.find(lease.task.id, ["default"])
@@ -135,7 +135,7 @@ async def test_fail_waits_for_retry_when_one_is_left(store: TestStore, worker: T
     assert LOCK_KEY in await read_keyspace(store.server)
 
 
-async def test_fail_archives_when_told_so(store: TestStore, worker: TestWorker) -> None:
+async def test_fail_archives_when_there_is_no_delay(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, unique=LOCK)
     await worker.settlements.fail([Failure(lease, 7, "no", reason=ArchiveReason.DO_NOT_RETRY)])
     found = await store.reader.find(lease.task.id, ["default"])
@@ -157,7 +157,7 @@ async def test_fail_archives_whatever_was_decided_when_cancel_was_asked_for(
     assert LOCK_KEY not in await read_keyspace(store.server)
 
 
-async def test_unlock_leaves_lock_alone_when_another_task_holds_it_by_now(store: TestStore, worker: TestWorker) -> None:
+async def test_unlock_keeps_lock_when_another_task_holds_it(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, unique=LOCK)
     await store.server.command("DEL", LOCK_KEY)
     heir = make_task(unique=LOCK)
@@ -166,7 +166,7 @@ async def test_unlock_leaves_lock_alone_when_another_task_holds_it_by_now(store:
     assert await store.server.command("GET", LOCK_KEY) == heir.id.encode()
 
 
-async def test_totals_tell_outcomes_and_times(store: TestStore, worker: TestWorker) -> None:
+async def test_totals_have_outcomes_and_times(store: TestStore, worker: TestWorker) -> None:
     for run_ms in (1, 7, 1_000_000):
         await worker.settlements.complete([Success(await leased(store, worker), run_ms)])
     await worker.settlements.fail([Failure(await leased(store, worker), 60, "no", retry_in_ms=1_000)])

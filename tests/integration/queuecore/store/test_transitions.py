@@ -1,4 +1,4 @@
-"""Every pair of state and event: the store does what the table says, and refuses what it does not say."""
+"""Every pair of state and event: the store makes the transitions of the table and refuses all others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ STATES: list[TaskState | None] = [None, *TaskState]
 
 @pytest.mark.parametrize("event", list(Event))
 @pytest.mark.parametrize("state", STATES)
-async def test_event_moves_task_as_the_table_says(store: TestStore, state: TaskState | None, event: Event) -> None:
+async def test_event_moves_task_as_in_the_transition_table(
+    store: TestStore, state: TaskState | None, event: Event
+) -> None:
     case = Case(store)
     await case.bring_to(state)
     allowed = (state, event) in TRANSITIONS
@@ -30,7 +32,7 @@ async def test_event_moves_task_as_the_table_says(store: TestStore, state: TaskS
 
 
 class Case:
-    """One task, brought into any state and moved by any event."""
+    """One task, which can be brought to any state and sent any event."""
 
     def __init__(self, store: TestStore) -> None:
         self.store = store
@@ -39,7 +41,7 @@ class Case:
         self.lease = Lease(self.task, FencingToken(1), AttemptNumber(1), now_ms(), now_ms())
 
     async def bring_to(self, state: TaskState | None) -> None:
-        """By way of a lease that lapsed, so that a late success may still arrive in every state but the first."""
+        """Bring the task to a state by way of an expired lease, which makes a late success possible in most states."""
         if state is None:
             return
         await self.store.enqueue(self.task)
@@ -60,7 +62,7 @@ class Case:
             await self.store.maintenance.promote(["default"])
 
     async def happens(self, event: Event) -> bool:
-        """Whether the store took the event."""
+        """Whether the store accepted the event."""
         try:
             return bool(await getattr(self, f"on_{event.name.lower()}")())
         except REFUSALS:

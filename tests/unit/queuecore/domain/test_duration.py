@@ -117,7 +117,7 @@ def test_duration_is_the_same_when_written_and_read_again(duration_ms: int) -> N
 
 
 @given(st.text())
-def test_duration_raises_nothing_else_when_given_any_text(text: str) -> None:
+def test_duration_raises_only_its_error_when_the_text_is_arbitrary(text: str) -> None:
     try:
         duration_ms = parse_duration(text)
     except InvalidDuration:

@@ -11,7 +11,7 @@ def test_task_ids_are_version_7_and_in_order_of_their_making() -> None:
     assert ids == sorted(set(ids))
 
 
-def test_digest_tells_types_keys_and_payloads_apart() -> None:
+def test_digest_differs_for_types_keys_and_payloads() -> None:
     digests = {
         unique_digest("a", b"{}"),
         unique_digest("b", b"{}"),

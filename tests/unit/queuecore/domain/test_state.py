@@ -13,7 +13,7 @@ def test_every_event_moves_something() -> None:
     assert {event for _, event in TRANSITIONS} == set(Event)
 
 
-def test_final_states_are_left_only_by_a_wish_or_a_late_success() -> None:
+def test_final_states_are_left_only_on_request_or_by_a_late_success() -> None:
     leaving = {event for (state, event) in TRANSITIONS if state is not None and state.is_final}
     assert leaving == {Event.RUN_NOW, Event.DELETE, Event.EXPIRE, Event.SUCCEED}
 

@@ -101,6 +101,6 @@ def test_moment_agrees_with_datetime_when_written_in_any_zone(local: datetime, o
 
 
 @given(st.text())
-def test_moment_raises_nothing_else_when_given_any_text(text: str) -> None:
+def test_timestamp_raises_only_its_error_when_the_text_is_arbitrary(text: str) -> None:
     with pytest.raises(InvalidTimestamp):
         parse_rfc3339(text)

@@ -161,7 +161,7 @@ def test_start_is_refused_when_the_port_is_taken(live: Health, registry: Collect
     server.stop()
 
 
-def test_server_is_gone_when_stopped(live: Health, registry: CollectorRegistry) -> None:
+def test_server_has_ended_when_it_was_stopped(live: Health, registry: CollectorRegistry) -> None:
     server = ProbeServer("127.0.0.1", 0, live, live, registry)
     server.start()
     port = server.port

@@ -125,7 +125,7 @@ def test_problems_are_reported_together_when_there_are_several() -> None:
     assert sorted(line.partition(":")[0] for line in problems_of(environ)) == sorted(environ)
 
 
-def test_problem_hints_at_the_nearest_name_when_a_variable_is_unknown() -> None:
+def test_problem_suggests_the_nearest_name_when_a_variable_is_unknown() -> None:
     assert problems_of({"TASKYARD_DEMO_PROT": "80", "TASKYARD_STORE_ULR": "x"}) == [
         "TASKYARD_DEMO_PROT: there is no such variable; did you mean TASKYARD_DEMO_PORT?",
         "TASKYARD_STORE_ULR: there is no such variable; did you mean TASKYARD_STORE_URL?",
@@ -180,7 +180,7 @@ class StrictSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("TASKYARD_STRICT_LOW: must not be above TASKYARD_STRICT_HIGH")
 
 
-def test_problem_says_what_must_be_set_when_it_is_missing() -> None:
+def test_problem_names_the_variable_when_it_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"^TASKYARD_STRICT_TOKEN: must be set; it takes a text$"):
         load(StrictSettings, {}, "TASKYARD_STRICT_")
 

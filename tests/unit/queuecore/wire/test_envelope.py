@@ -58,6 +58,6 @@ def test_envelope_error_is_the_only_one_when_bytes_are_damaged(data: bytes) -> N
         assert "task id" in str(error)  # noqa: PT017 - some bytes are no damage
 
 
-def test_newer_version_is_told_apart_from_damage() -> None:
+def test_newer_version_is_distinguished_from_damage() -> None:
     with pytest.raises(UnknownEnvelopeVersion, match="newer than 1"):
         envelope.decode("id", "queue", bytes([envelope.VERSION + 1]) + b"5rest")

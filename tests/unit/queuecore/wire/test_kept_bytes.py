@@ -1,4 +1,4 @@
-"""Bytes that released versions wrote must be read for ever: a store outlives the release that filled it.
+"""Bytes of released versions must stay readable: a store outlives the release that filled it.
 
 Never change a line of ``fixtures/``; add files for new versions.
 """

@@ -1,1 +1,1 @@
-"""For tests: a store on a real server, tasks, the whole keyspace. Services never import it."""
+"""Test support: real servers, builders, the reference model, the whole keyspace. Services never import it."""

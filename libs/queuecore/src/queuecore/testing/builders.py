@@ -1,4 +1,4 @@
-"""Tasks to test with."""
+"""Builders of tasks for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from queuecore.domain.task import Task
 
 
 def make_task(**changes: Any) -> Task:
-    """A small valid task; ``changes`` are fields of :class:`~queuecore.domain.task.Task`."""
+    """A small valid task with ``changes`` to the fields of :class:`~queuecore.domain.task.Task`."""
     fields = {
         "id": new_task_id(),
         "queue": "default",

@@ -1,4 +1,4 @@
-"""A real Valkey Cluster of three masters on loopback, and the moving of a slot from one of them to another."""
+"""A real Valkey Cluster of three primaries on loopback, and slot migration between them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MOVE_TIMEOUT_MS = 5_000
 
 
 class ClusterNode:
-    """One master."""
+    """One primary."""
 
     def __init__(self, embedded: EmbeddedValkey) -> None:
         self.embedded = embedded
         self.id = ""
 
     async def command(self, *parts: Argument) -> Any:
-        """Run a command on this node, on a connection of its own: the nodes outlive the loops of single tests."""
+        """Run a command on this node, on its own connection: the nodes outlive the event loops of single tests."""
         server = connect(patient_settings(self.embedded.url))
         try:
             return await server.command(*parts)
@@ -34,10 +34,10 @@ class ClusterNode:
 
 
 class ValkeyCluster:
-    """Three masters, each with a third of the slots.
+    """Three primaries, each with a third of the slots.
 
     Args:
-        data_dir: where each has a folder.
+        data_dir: the directory of their data directories.
         config: further lines of their configuration.
     """
 
@@ -46,36 +46,36 @@ class ValkeyCluster:
         self.nodes = [ClusterNode(EmbeddedValkey(data_dir / str(place), config=lines)) for place in range(NODES)]
 
     async def start(self) -> None:
-        """Start the nodes, and wait until each knows the others."""
+        """Start the nodes, and wait until they form a cluster."""
         for node in self.nodes:
             node.embedded.start()
             node.id = (await node.command("CLUSTER", "MYID")).decode()
         await self._share_slots()
         for node in self.nodes[1:]:
             await node.command("CLUSTER", "MEET", HOST, self.nodes[0].embedded.port)
-        await eventually(self._agrees)
+        await eventually(self._is_formed)
 
     def stop(self) -> None:
-        """End the nodes at once."""
+        """Kill the nodes."""
         for node in self.nodes:
             node.embedded.kill()
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         hosts = ",".join(f"{HOST}:{node.embedded.port}" for node in self.nodes)
         return f"redis+cluster://{hosts}"
 
     async def slot_of(self, queue: str) -> int:
-        """The slot in which a queue lies."""
+        """The slot of a queue."""
         return int(await self.nodes[0].command("CLUSTER", "KEYSLOT", queue_keys(queue).pending))
 
     async def node_of(self, queue: str) -> ClusterNode:
-        """The node on which a queue lies, as the cluster was made."""
+        """The node of a queue, before any slot migration."""
         return self.nodes[await self.slot_of(queue) * NODES // SLOTS]
 
     async def queues_apart(self) -> list[str]:
-        """Names of queues of which each lies on another node."""
+        """Names of queues, one on each node."""
         found: dict[str, str] = {}
         for number in range(100):
             found.setdefault((await self.node_of(f"queue-{number}")).id, f"queue-{number}")
@@ -84,17 +84,17 @@ class ValkeyCluster:
     async def _share_slots(self) -> None:
         bounds = [-(-SLOTS * place // NODES) for place in range(NODES + 1)]
         for epoch, (node, first, end) in enumerate(zip(self.nodes, bounds, bounds[1:], strict=False), start=1):
-            # One by one: Redis 6.2 knows no ranges.
+            # One by one: Redis 6.2 has no ranges.
             await node.command("CLUSTER", "ADDSLOTS", *range(first, end))
             await node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
 
-    async def _agrees(self) -> bool:
+    async def _is_formed(self) -> bool:
         infos = [(await node.command("CLUSTER", "INFO")).decode() for node in self.nodes]
         return all("cluster_state:ok" in info and f"cluster_known_nodes:{NODES}" in info for info in infos)
 
 
 class SlotMove:
-    """The slot of one queue on its way to another node, key by key, as operators' tools move it."""
+    """Migration of the slot of one queue to another node, key by key, as operators' tools do it."""
 
     def __init__(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
         self.slot = slot
@@ -102,12 +102,12 @@ class SlotMove:
         self.target = target
 
     async def begin(self) -> None:
-        """From now on both nodes have a share of the slot."""
+        """Begin the migration: both nodes serve keys of the slot."""
         await self.target.command("CLUSTER", "SETSLOT", self.slot, "IMPORTING", self.source.id)
         await self.source.command("CLUSTER", "SETSLOT", self.slot, "MIGRATING", self.target.id)
 
     async def keys_left(self) -> list[bytes]:
-        """The keys that have yet to be moved."""
+        """The keys that are still on the source."""
         keys: list[bytes] = await self.source.command("CLUSTER", "GETKEYSINSLOT", self.slot, 10_000)
         return keys
 
@@ -116,7 +116,7 @@ class SlotMove:
         await self.source.command("MIGRATE", HOST, self.target.embedded.port, "", 0, MOVE_TIMEOUT_MS, "KEYS", *keys)
 
     async def finish(self) -> None:
-        """Move what is left; then the slot belongs to the target."""
+        """Move the remaining keys, and assign the slot to the target."""
         while keys := await self.keys_left():
             await self.move(*keys)
         for node in (self.target, self.source):

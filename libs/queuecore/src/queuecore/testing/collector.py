@@ -1,4 +1,4 @@
-"""A collector that takes OTLP, over HTTP and over gRPC, and keeps the spans that arrive."""
+"""An OTLP collector for tests, over HTTP and gRPC, that keeps the received spans."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HOST = "127.0.0.1"
 
 
 class ReceivedSpan(msgspec.Struct, frozen=True):
-    """A span as it arrived."""
+    """A received span."""
 
     name: str
     kind: str
@@ -35,9 +35,9 @@ class ReceivedSpan(msgspec.Struct, frozen=True):
     trace_id: str
     span_id: str
     parent_id: str
-    """Empty for a root."""
+    """Empty for a root span."""
     links: list[tuple[str, str]]
-    """Trace and span."""
+    """Pairs of trace id and span id."""
     attributes: dict[str, Any]
     events: list[tuple[str, dict[str, Any]]]
     failed: bool
@@ -50,31 +50,31 @@ class ReceivedSpan(msgspec.Struct, frozen=True):
 
     @property
     def service(self) -> str:
-        """Who made it."""
+        """The service that recorded it."""
         return str(self.resource["service.name"])
 
 
 class Collector:
-    """What arrived, and how requests are answered."""
+    """The received spans, and the answers to requests."""
 
     def __init__(self) -> None:
         self.endpoint = ""
         self.spans: list[ReceivedSpan] = []
         self.requests: list[dict[str, str]] = []
-        """The headers of each request, refused ones included; names in small letters."""
+        """The headers of each request, refused ones included; names in lower case."""
         self.refusals: list[int] = []
-        """HTTP statuses with which the next requests are refused."""
+        """HTTP status codes for the next requests, which are refused."""
         self.gate = threading.Event()
-        """Requests wait until it is set."""
+        """Requests block until it is set."""
         self.gate.set()
 
     def of_task(self, task_id: str) -> list[ReceivedSpan]:
-        """The spans of a task, in the order in which they began."""
+        """The spans of a task, by start time."""
         spans = [span for span in list(self.spans) if span.attributes.get("messaging.message.id") == task_id]
         return sorted(spans, key=lambda span: span.started_at_ns)
 
-    def take(self, headers: dict[str, str], data: bytes) -> int:
-        """Answer one request; the HTTP status."""
+    def receive(self, headers: dict[str, str], data: bytes) -> int:
+        """Receive one request; the HTTP status of the answer."""
         self.requests.append(headers)
         self.gate.wait()
         if self.refusals:
@@ -85,7 +85,7 @@ class Collector:
 
 @contextmanager
 def http_collector(port: int = 0) -> Iterator[Collector]:
-    """A collector that speaks OTLP over HTTP, on a free port or on the one that is given."""
+    """A collector of OTLP over HTTP, on ``port`` or a free one."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,12 +94,12 @@ def http_collector(port: int = 0) -> Iterator[Collector]:
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self.send_response(collector.take({**headers, ":path": self.path}, body))
+            self.send_response(collector.receive({**headers, ":path": self.path}, body))
             self.send_header("content-length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer((_HOST, port), Handler) as server:
         server.daemon_threads = True
@@ -114,14 +114,14 @@ def http_collector(port: int = 0) -> Iterator[Collector]:
 
 @contextmanager
 def grpc_collector() -> Iterator[Collector]:
-    """A collector that speaks OTLP over gRPC, on a free port."""
+    """A collector of OTLP over gRPC, on a free port."""
     collector = Collector()
 
     class Servicer(TraceServiceServicer):
         def Export(  # noqa: N802 - the protocol's name
             self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
         ) -> ExportTraceServiceResponse:
-            if collector.take(dict(context.invocation_metadata()), request.SerializeToString()) != 200:
+            if collector.receive(dict(context.invocation_metadata()), request.SerializeToString()) != 200:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
             return ExportTraceServiceResponse()
 

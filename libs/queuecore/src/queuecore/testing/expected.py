@@ -1,4 +1,4 @@
-"""The keyspace that a :class:`~queuecore.testing.model.StoreModel` stands for, compared with a real one."""
+"""Comparison of a real keyspace with the one that a :class:`~queuecore.testing.model.StoreModel` predicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.store.scripts.keys import QUEUES, queue_keys
-from queuecore.testing.model import Between, QueueModel, StoreModel
+from queuecore.testing.model import Bounds, QueueModel, StoreModel
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
 
@@ -18,7 +18,7 @@ _ENTRY_UNIT_US = 8
 
 
 def find_differences(model: StoreModel, keyspace: dict[str, Any]) -> list[str]:
-    """Where a store is not as the model says: each a sentence. Every key of the store is looked at."""
+    """The differences of a store from the model, each a sentence. Every key is compared."""
     expected: dict[str, Any] = {}
     actual = dict(keyspace)
     announced = actual.pop(QUEUES, set())
@@ -39,12 +39,12 @@ def find_differences(model: StoreModel, keyspace: dict[str, Any]) -> list[str]:
 def _expected_keys(name: str, queue: QueueModel) -> dict[str, Any]:
     keys = queue_keys(name)
     content: dict[str, Any] = {
-        **{getattr(keys, state): {held.task.id: held.at for held in queue.in_state(state)} for state in TaskState},
-        **{f"{keys.prefix}r:{task_id}": held.record for task_id, held in queue.tasks.items()},
+        **{getattr(keys, state): {each.task.id: each.at for each in queue.in_state(state)} for state in TaskState},
+        **{f"{keys.prefix}r:{task_id}": stored.record for task_id, stored in queue.tasks.items()},
         **{
-            f"{keys.prefix}t:{task_id}": envelope.encode(held.task)
-            for task_id, held in queue.tasks.items()
-            if not held.orphaned
+            f"{keys.prefix}t:{task_id}": envelope.encode(stored.task)
+            for task_id, stored in queue.tasks.items()
+            if not stored.orphaned
         },
         **{f"{keys.prefix}u:{digest}": holder.encode() for digest, holder in queue.locks.items()},
         **{f"{keys.prefix}i:{digest}": " ".join(answer).encode() for digest, answer in queue.answers.items()},
@@ -58,7 +58,7 @@ def _expected_keys(name: str, queue: QueueModel) -> dict[str, Any]:
 
 
 def _make_readable(prefix: str, actual: dict[str, Any]) -> None:
-    """Scores of pending as entry times, records and totals with numbers in place of bytes."""
+    """Convert scores of pending tasks to entry times, and the bytes of records and totals to numbers."""
     for key in [key for key in actual if key.startswith(prefix)]:
         suffix = key.removeprefix(prefix)
         if suffix == "pending":
@@ -85,7 +85,7 @@ def _compare(path: str, expected: Any, actual: Any) -> Iterator[str]:
     if isinstance(expected, dict) and isinstance(actual, dict):
         for name in sorted(expected.keys() | actual.keys()):
             yield from _compare(f"{path} {name}", expected.get(name), actual.get(name))
-    elif isinstance(expected, Between) and isinstance(actual, int | float):
+    elif isinstance(expected, Bounds) and isinstance(actual, int | float):
         if not expected.low <= actual <= expected.high:
             yield f"{path} is {actual}, not from {expected.low} to {expected.high}"
     elif expected != actual:
@@ -93,8 +93,8 @@ def _compare(path: str, expected: Any, actual: Any) -> Iterator[str]:
 
 
 def _compare_order(name: str, queue: QueueModel, actual: dict[str, Any]) -> Iterator[str]:
-    """The store gives pending tasks by score, as ``read_keyspace`` keeps them."""
-    right = [held.task.id for held in queue.in_state(TaskState.PENDING)]
+    """Compare the order of pending tasks; ``read_keyspace`` keeps the order of their scores."""
+    right = [stored.task.id for stored in queue.in_state(TaskState.PENDING)]
     found = list(actual.get(queue_keys(name).pending, {}))
     if sorted(found) == sorted(right) and found != right:
         yield f"{name}: pending tasks are in the order {found}, not {right}"

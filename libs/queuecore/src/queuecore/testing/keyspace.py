@@ -1,4 +1,4 @@
-"""The whole content of a store, as plain data to compare with."""
+"""The whole content of a store as plain data, and its invariants."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from queuecore.store.scripts.call import Argument
 
 
 async def on_all_nodes(server: Server, name: str, *arguments: Argument) -> Any:
-    """Run a command that names no key, on a Cluster on each of its masters.
+    """Run a command without keys, on a Cluster on each primary.
 
     Args:
         server: the store.
-        name: the command's, with all its words.
-        arguments: what it takes.
+        name: the command, with all its words.
+        arguments: its arguments.
     """
     if not server.is_cluster:
         return await server.command(name, *arguments)
@@ -78,10 +78,10 @@ STATES = ("pending", "active", "scheduled", "retry", "archived", "completed")
 
 
 def find_contradictions(keyspace: dict[str, Any]) -> list[str]:
-    """What must never be in a store, whatever happened: each a sentence.
+    """The violated invariants of a store, each a sentence.
 
-    Every task is in exactly one state; nothing is kept of a task that does not exist; a lock is held by a task that
-    has not ended; the sum of the envelopes is right, or too large where some were lost.
+    Every task is in exactly one state; the store has nothing of a task that does not exist; the holder of a lock has
+    not ended; the sum of the envelopes is right, or too large where some were lost.
     """
     found = []
     for queue in {key.partition("}")[0] + "}:" for key in keyspace if key.startswith("taskyard:{")}:
@@ -92,11 +92,11 @@ def find_contradictions(keyspace: dict[str, Any]) -> list[str]:
         found += [f"{task_id} has no envelope" for task_id in set(ids) - envelopes]
         found += [f"{task_id} has an envelope and no state" for task_id in envelopes - set(ids)]
         found += [f"{task_id} has a record and no state" for task_id in _suffixes(keyspace, queue + "r:") - set(ids)]
-        held = sum(len(keyspace[f"{queue}t:{task_id}"]) for task_id in envelopes)
+        stored_bytes = sum(len(keyspace[f"{queue}t:{task_id}"]) for task_id in envelopes)
         lost_some = "orphans" in keyspace.get(queue + "totals", {})
         counted = int(keyspace.get(queue + "bytes", 0))
-        if counted < held or (counted > held and not lost_some):
-            found.append(f"{queue} has envelopes of {held} bytes and counts {counted}")
+        if counted < stored_bytes or (counted > stored_bytes and not lost_some):
+            found.append(f"{queue} has envelopes of {stored_bytes} bytes and counts {counted}")
         ended = set(states["archived"]) | set(states["completed"])
         for digest in _suffixes(keyspace, queue + "u:"):
             holder = keyspace[f"{queue}u:{digest}"].decode()

@@ -1,8 +1,8 @@
-"""What the store must hold after any sequence of operations, told with plain dicts.
+"""Reference model of the store: the content that it must have after any sequence of operations, in plain dicts.
 
-The model is slow and obvious where the scripts are fast: it is what they are compared with. It knows no clock. What
-the server's clock decides is either a bound (:class:`Between`) or said aloud: a task's time is ``over`` when a test
-has moved it into the past.
+The model is slow and simple where the scripts are fast, and tests compare the two. It has no clock. A time on the
+server's clock is known by its :class:`Bounds`, and a due time or expiry has ``passed`` when a test has moved it into
+the past.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 LEASE_ROUNDS = 10
-"""A lease call that meets nothing but orphans gives up after so many rounds."""
+"""Rounds after which a lease call that finds only orphans gives up."""
 
 WAITING = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
 
 
-class Between(NamedTuple):
-    """A number that the server's clock made: only its bounds are known. Both ends belong to it."""
+class Bounds(NamedTuple):
+    """Inclusive bounds of a time that only the server's clock knows."""
 
     low: int
     high: int
 
-    def plus(self, ms: int) -> Between:
-        """The same, later."""
-        return Between(self.low + ms, self.high + ms)
+    def plus(self, ms: int) -> Bounds:
+        """The bounds of a later time."""
+        return Bounds(self.low + ms, self.high + ms)
 
 
-PAST = Between(1, 1)
-"""Where a test moves what is to be over."""
+PASSED = Bounds(1, 1)
+"""The time to which tests move a due time or expiry that must have passed."""
 
 
 @dataclass
-class Held:
-    """What the store holds of one task."""
+class StoredTask:
+    """The content of the store for one task."""
 
     task: Task
     state: TaskState
-    at: Between
-    """The state's own time: entry, lease expiry, due time or expiry, ms."""
-    over: bool = False
-    """Whether that time has come."""
+    at: Bounds
+    """The state's own time: entry, lease expiry, due time or end of retention, ms."""
+    passed: bool = False
+    """Whether that time has passed."""
     rank: int = 0
-    """Among the pending tasks of one priority, the lower goes first."""
+    """Order among the pending tasks of one priority, lowest first."""
     record: dict[str, Any] = field(default_factory=dict)
     orphaned: bool = False
-    """Whether its envelope was deleted behind the store's back."""
+    """Whether a test has deleted its envelope."""
 
 
 @dataclass
 class QueueModel:
     """One queue."""
 
-    tasks: dict[str, Held] = field(default_factory=dict)
+    tasks: dict[str, StoredTask] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
     answers: dict[str, tuple[str, TaskState]] = field(default_factory=dict)
     totals: Counter[str] = field(default_factory=Counter)
@@ -73,69 +73,69 @@ class QueueModel:
     bytes: int = 0
     paused: bool = False
 
-    def in_state(self, *states: TaskState) -> list[Held]:
-        """The tasks of these states; pending ones in the order in which they are leased."""
-        found = [held for held in self.tasks.values() if held.state in states]
-        return sorted(found, key=lambda held: (-held.task.priority, held.rank))
+    def in_state(self, *states: TaskState) -> list[StoredTask]:
+        """The tasks in these states; pending ones in the order of leasing."""
+        found = [stored for stored in self.tasks.values() if stored.state in states]
+        return sorted(found, key=lambda stored: (-stored.task.priority, stored.rank))
 
     def unlock(self, task: Task) -> None:
-        """Free the task's lock if it holds it."""
+        """Free the lock of the task if the task holds it."""
         if self.locks.get(task.lock_digest) == task.id:
             del self.locks[task.lock_digest]
 
     def forget(self, task_id: str) -> None:
-        """Forget a task and its bytes; those of a lost envelope stay in the sum."""
-        held = self.tasks.pop(task_id)
-        if not held.orphaned:
-            self.bytes -= len(envelope.encode(held.task))
+        """Delete a task and its bytes; the bytes of a lost envelope stay in the sum."""
+        stored = self.tasks.pop(task_id)
+        if not stored.orphaned:
+            self.bytes -= len(envelope.encode(stored.task))
 
     def beyond_limits(self, task: Task) -> Reply | None:
-        """Which limit forbids one more task."""
+        """The reply for a task beyond a limit; ``None`` within the limits."""
         if self.limits.max_depth is not None and len(self.in_state(*WAITING)) >= self.limits.max_depth:
             return Reply.TOO_DEEP
-        held = self.bytes if self.tasks else 0
-        too_large = self.limits.max_bytes is not None and held + len(envelope.encode(task)) > self.limits.max_bytes
+        stored = self.bytes if self.tasks else 0
+        too_large = self.limits.max_bytes is not None and stored + len(envelope.encode(task)) > self.limits.max_bytes
         return Reply.TOO_LARGE if too_large else None
 
-    def add(self, held: Held) -> None:
+    def add(self, stored: StoredTask) -> None:
         """Add a task and its bytes. The bytes of lost envelopes count until a limit finds the queue empty."""
         if self.limits.max_bytes is not None and not self.tasks:
             self.bytes = 0
-        self.tasks[held.task.id] = held
-        self.bytes += len(envelope.encode(held.task))
+        self.tasks[stored.task.id] = stored
+        self.bytes += len(envelope.encode(stored.task))
 
     def drop_orphan(self, task_id: str) -> None:
-        """Forget and count an id without an envelope. Its lock, whose name is lost, stays until its window ends."""
+        """Delete and count an id without an envelope. Its lock, whose name is lost, stays until its window ends."""
         del self.tasks[task_id]
         self.totals["orphans"] += 1
 
 
 class StoreModel:
-    """The whole store. Each verb does what the script of that name must do, and returns what it must answer."""
+    """The whole store. Each method changes it as the script of the same name must, and returns the right reply."""
 
     def __init__(self) -> None:
         self.queues: dict[str, QueueModel] = defaultdict(QueueModel)
         self.tokens: Counter[tuple[str, str]] = Counter()
-        """The highest token that any lease of a task had, by queue and id: for good, whatever became of the task."""
+        """The highest token of any lease of a task, by queue and id; kept after the task is deleted."""
         self._ranks = count(1)
 
-    def find(self, task: Task) -> Held | None:
-        """What is held under the task's id."""
+    def find(self, task: Task) -> StoredTask | None:
+        """The stored task with this id."""
         return self.queues[task.queue].tasks.get(task.id)
 
     def is_current(self, lease: Lease) -> bool:
-        """Whether the lease is the newest of a task that is active."""
+        """Whether the lease is the current one of an active task."""
         return self._leased(lease) is not None
 
-    def enqueue(self, task: Task, answer: str, now: Between) -> tuple[Reply, str, TaskState | None]:
-        """The reply, the id that it names and, where the task is there, the state that it names."""
+    def enqueue(self, task: Task, answer: str, now: Bounds) -> tuple[Reply, str, TaskState | None]:
+        """The reply, the id in it and, for an accepted task, the state in it."""
         queue = self.queues[task.queue]
         if answer in queue.answers:
             return (Reply.REPLAYED, *queue.answers[answer])
-        if held := queue.tasks.get(task.id):
-            if envelope.encode(held.task) != envelope.encode(task):
+        if stored := queue.tasks.get(task.id):
+            if envelope.encode(stored.task) != envelope.encode(task):
                 return Reply.DUPLICATE_ID, task.id, None
-            seen = TaskState.SCHEDULED if held.state is TaskState.SCHEDULED else TaskState.PENDING
+            seen = TaskState.SCHEDULED if stored.state is TaskState.SCHEDULED else TaskState.PENDING
             return Reply.REPLAYED, task.id, seen
         holder = queue.tasks.get(queue.locks.get(task.lock_digest, ""))
         if holder and not holder.orphaned:
@@ -144,245 +144,251 @@ class StoreModel:
             return beyond, "", None
         due = task.process_at_ms or 0
         if due > now.high:
-            held = Held(task, TaskState.SCHEDULED, Between(due, due))
+            stored = StoredTask(task, TaskState.SCHEDULED, Bounds(due, due))
         else:
-            held = self._entered(Held(task, TaskState.PENDING, now), now)
+            stored = self._entered(StoredTask(task, TaskState.PENDING, now), now)
             queue.wake = True
-        queue.add(held)
+        queue.add(stored)
         queue.totals[f"enqueued:{task.type}"] += 1
         if task.lock_digest:
             queue.locks[task.lock_digest] = task.id
         if answer:
-            queue.answers[answer] = (task.id, held.state)
-        return Reply.DONE, task.id, held.state
+            queue.answers[answer] = (task.id, stored.state)
+        return Reply.DONE, task.id, stored.state
 
-    def lease(self, queue_name: str, limit: int) -> tuple[list[Held], int]:
-        """The tasks that a lease call must bring, in order, and how many orphans it drops.
+    def lease(self, queue_name: str, limit: int) -> tuple[list[StoredTask], int]:
+        """The tasks that a lease call must return, in order, and the number of orphans that it drops.
 
-        :meth:`begin` then begins each attempt, with what the server's clock made of it.
+        :meth:`begin` then begins each attempt, with the times of the real lease.
         """
         queue = self.queues[queue_name]
         if queue.paused:
             queue.wake = False
             return [], 0
-        taken: list[Held] = []
+        taken: list[StoredTask] = []
         orphans = 0
         for _ in range(LEASE_ROUNDS):
-            for held in queue.in_state(TaskState.PENDING)[: limit - len(taken)]:
-                if held.orphaned:
-                    queue.drop_orphan(held.task.id)
+            for stored in queue.in_state(TaskState.PENDING)[: limit - len(taken)]:
+                if stored.orphaned:
+                    queue.drop_orphan(stored.task.id)
                     orphans += 1
                 else:
-                    held.state = TaskState.ACTIVE
-                    taken.append(held)
+                    stored.state = TaskState.ACTIVE
+                    taken.append(stored)
         queue.wake = bool(queue.in_state(TaskState.PENDING))
         return taken, orphans
 
-    def begin(self, held: Held, lease: Lease, worker: WorkerIdentity, lease_ms: int) -> None:
-        """Begin the attempt of a task that was just leased."""
-        number = held.record.get("attempt", 0) + 1
-        lapses_at = lease.started_at_ms + lease_ms
-        held.at, held.over = Between(lapses_at, lapses_at), False
-        held.record |= {"token": lease.token, "attempt": number, f"a:{number}": _opened(lease, worker)}
-        held.record.pop(f"a:{number - HISTORY_LENGTH}", None)
-        self.tokens[held.task.queue, held.task.id] = lease.token
+    def begin(self, stored: StoredTask, lease: Lease, worker: WorkerIdentity, lease_ms: int) -> None:
+        """Begin the attempt of a leased task."""
+        number = stored.record.get("attempt", 0) + 1
+        expires_at = lease.started_at_ms + lease_ms
+        stored.at, stored.passed = Bounds(expires_at, expires_at), False
+        stored.record |= {"token": lease.token, "attempt": number, f"a:{number}": _opened(lease, worker)}
+        stored.record.pop(f"a:{number - HISTORY_LENGTH}", None)
+        self.tokens[stored.task.queue, stored.task.id] = lease.token
 
-    def renew(self, lease: Lease, lease_ms: int, now: Between) -> Reply:
+    def renew(self, lease: Lease, lease_ms: int, now: Bounds) -> Reply:
         """Renew a lease."""
-        held = self._leased(lease)
-        if held is None:
+        stored = self._leased(lease)
+        if stored is None:
             return Reply.STALE
-        held.at, held.over = now.plus(lease_ms), False
-        return Reply.CANCELLED if "cancel" in held.record else Reply.DONE
+        stored.at, stored.passed = now.plus(lease_ms), False
+        return Reply.CANCELLED if "cancel" in stored.record else Reply.DONE
 
     def progress(self, lease: Lease, data: bytes) -> Reply:
         """Report progress."""
-        held = self._leased(lease)
-        if held is None:
+        stored = self._leased(lease)
+        if stored is None:
             return Reply.STALE
-        held.record["progress"] = data
+        stored.record["progress"] = data
         return Reply.DONE
 
-    def complete(self, success: Success, worker: WorkerIdentity, now: Between) -> Reply:
-        """Complete a task, as long as nobody leased it again, ran it anew or cancelled it."""
+    def complete(self, success: Success, worker: WorkerIdentity, now: Bounds) -> Reply:
+        """Complete a task, unless it was leased again, run again or cancelled."""
         lease, queue = success.lease, self.queues[success.lease.task.queue]
-        held = queue.tasks.get(lease.task.id)
-        if held is None or held.record.get("token") != lease.token:
+        stored = queue.tasks.get(lease.task.id)
+        if stored is None or stored.record.get("token") != lease.token:
             return Reply.STALE
-        if held.state is TaskState.COMPLETED:
+        if stored.state is TaskState.COMPLETED:
             return Reply.DONE
-        if held.state is TaskState.ARCHIVED and held.record.get("reason") == ArchiveReason.CANCELLED:
+        if stored.state is TaskState.ARCHIVED and stored.record.get("reason") == ArchiveReason.CANCELLED:
             return Reply.STALE
         if lease.task.retention_ms:
-            held.state, held.at, held.over = TaskState.COMPLETED, now.plus(lease.task.retention_ms), False
+            stored.state, stored.at, stored.passed = TaskState.COMPLETED, now.plus(lease.task.retention_ms), False
             closed = _closed(_opened(lease, worker), lease.started_at_ms + success.run_ms, Outcome.COMPLETED, "")
-            held.record |= {f"a:{lease.attempt}": closed, "ended_at": now, "result": success.result}
+            stored.record |= {f"a:{lease.attempt}": closed, "ended_at": now, "result": success.result}
             for name in ("reason", "progress", "cancel"):
-                held.record.pop(name, None)
+                stored.record.pop(name, None)
         else:
             queue.forget(lease.task.id)
         queue.unlock(lease.task)
         _tally(queue, lease, Outcome.COMPLETED, success.run_ms)
         return Reply.DONE
 
-    def fail(self, failure: Failure, worker: WorkerIdentity, now: Between) -> Reply:
+    def fail(self, failure: Failure, worker: WorkerIdentity, now: Bounds) -> Reply:
         """End an attempt that failed."""
         lease, queue = failure.lease, self.queues[failure.lease.task.queue]
-        held = self._leased(lease)
-        if held is None:
+        stored = self._leased(lease)
+        if stored is None:
             return Reply.STALE
         decided = Outcome.ARCHIVED if failure.retry_in_ms is None else Outcome.RETRY
         closed = _closed(_opened(lease, worker), lease.started_at_ms + failure.run_ms, decided, failure.error)
-        held.record |= {f"a:{lease.attempt}": closed, "last_error": failure.error}
-        held.record.pop("lost", None)
-        reply = self._after_failure(held, failure.retry_in_ms, failure.reason, now)
-        _tally(queue, lease, Outcome(held.state.value), failure.run_ms)
+        stored.record |= {f"a:{lease.attempt}": closed, "last_error": failure.error}
+        stored.record.pop("lost", None)
+        reply = self._after_failure(stored, failure.retry_in_ms, failure.reason, now)
+        _tally(queue, lease, Outcome(stored.state.value), failure.run_ms)
         return reply
 
-    def release(self, lease: Lease, now: Between) -> Reply:
-        """Give a lease back; the attempt has not been, and its holder is a stranger from now on."""
+    def release(self, lease: Lease, now: Bounds) -> Reply:
+        """Release a lease: the attempt is removed, and later calls with its token are stale."""
         queue = self.queues[lease.task.queue]
-        held = self._leased(lease)
+        stored = self._leased(lease)
         reply = Reply.STALE
-        if held and held.orphaned:
+        if stored and stored.orphaned:
             queue.drop_orphan(lease.task.id)
             reply = Reply.NOT_FOUND
-        elif held:
-            del held.record[f"a:{lease.attempt}"], held.record["token"]
-            held.record["attempt"] = lease.attempt - 1
-            if "cancel" in held.record:
-                self._archive(held, ArchiveReason.CANCELLED, now)
+        elif stored:
+            del stored.record[f"a:{lease.attempt}"], stored.record["token"]
+            stored.record["attempt"] = lease.attempt - 1
+            if "cancel" in stored.record:
+                self._archive(stored, ArchiveReason.CANCELLED, now)
                 reply = Reply.CANCELLED
             else:
-                self._entered(held, now)
+                self._entered(stored, now)
                 reply = Reply.DONE
         queue.wake |= bool(queue.in_state(TaskState.PENDING))
         return reply
 
-    def find_expired_leases(self, queue_name: str) -> tuple[list[Held], int]:
-        """The tasks whose lease has lapsed, and how many orphans were dropped."""
+    def find_expired_leases(self, queue_name: str) -> tuple[list[StoredTask], int]:
+        """The tasks whose lease has expired, and the number of dropped orphans."""
         queue = self.queues[queue_name]
-        lapsed = [held for held in queue.in_state(TaskState.ACTIVE) if held.over]
-        orphans = [held for held in lapsed if held.orphaned]
-        for held in orphans:
-            queue.drop_orphan(held.task.id)
-        return [held for held in lapsed if not held.orphaned], len(orphans)
+        expired = [stored for stored in queue.in_state(TaskState.ACTIVE) if stored.passed]
+        orphans = [stored for stored in expired if stored.orphaned]
+        for stored in orphans:
+            queue.drop_orphan(stored.task.id)
+        return [stored for stored in expired if not stored.orphaned], len(orphans)
 
-    def reclaim(self, reclaim: Reclaim, now: Between) -> Reply:
-        """End an attempt whose lease lapsed, unless it was renewed, settled or taken over since that was seen."""
-        lapsed = reclaim.lease
-        queue = self.queues[lapsed.queue]
-        held = queue.tasks.get(lapsed.task_id)
-        stale = held is None or held.state is not TaskState.ACTIVE or not held.over
-        if held is None or stale or held.record["token"] != lapsed.token:
+    def reclaim(self, reclaim: Reclaim, now: Bounds) -> Reply:
+        """End an attempt whose lease expired, unless it was renewed, settled or replaced meanwhile."""
+        expired = reclaim.lease
+        queue = self.queues[expired.queue]
+        stored = queue.tasks.get(expired.task_id)
+        stale = stored is None or stored.state is not TaskState.ACTIVE or not stored.passed
+        if stored is None or stale or stored.record["token"] != expired.token:
             return Reply.STALE
-        number = lapsed.attempt.number
-        held.record[f"a:{number}"] = _closed(lapsed.attempt, reclaim.now_ms, Outcome.LOST, reclaim.error)
+        number = expired.attempt.number
+        stored.record[f"a:{number}"] = _closed(expired.attempt, reclaim.now_ms, Outcome.LOST, reclaim.error)
         counter = "excused" if reclaim.excused else "lost"
-        held.record |= {"last_error": reclaim.error, counter: held.record.get(counter, 0) + 1}
-        queue.totals[f"processed:lost:{held.task.type}"] += 1
-        return self._after_failure(held, reclaim.retry_in_ms, reclaim.reason, now, counts=not reclaim.excused)
+        stored.record |= {"last_error": reclaim.error, counter: stored.record.get(counter, 0) + 1}
+        queue.totals[f"processed:lost:{stored.task.type}"] += 1
+        return self._after_failure(stored, reclaim.retry_in_ms, reclaim.reason, now, counts=not reclaim.excused)
 
-    def promote(self, queue_name: str, now: Between) -> tuple[int, int]:
-        """How many tasks become pending, and how many orphans are dropped."""
+    def promote(self, queue_name: str, now: Bounds) -> tuple[int, int]:
+        """The number of promoted tasks and of dropped orphans."""
         queue = self.queues[queue_name]
         promoted = orphans = 0
         for state in (TaskState.SCHEDULED, TaskState.RETRY):
-            due = [held for held in queue.in_state(state) if held.over]
-            # Those that a test moved into the past are due at the same moment: the server goes by their ids then.
-            for held in sorted(due, key=lambda held: (held.at, held.task.id)):
-                if held.orphaned:
-                    queue.drop_orphan(held.task.id)
+            due = [stored for stored in queue.in_state(state) if stored.passed]
+            # Tasks that a test moved into the past are due at the same time; the server orders them by id.
+            for stored in sorted(due, key=lambda stored: (stored.at, stored.task.id)):
+                if stored.orphaned:
+                    queue.drop_orphan(stored.task.id)
                     orphans += 1
                 else:
-                    self._entered(held, now)
+                    self._entered(stored, now)
                     promoted += 1
         queue.wake |= promoted > 0
         return promoted, orphans
 
     def expire(self, queue_name: str) -> int:
-        """How many ended tasks are forgotten."""
+        """The number of expired tasks that are deleted."""
         queue = self.queues[queue_name]
-        ended = [held for held in queue.in_state(TaskState.ARCHIVED, TaskState.COMPLETED) if held.over]
-        for held in ended:
-            queue.forget(held.task.id)
+        ended = [stored for stored in queue.in_state(TaskState.ARCHIVED, TaskState.COMPLETED) if stored.passed]
+        for stored in ended:
+            queue.forget(stored.task.id)
         return len(ended)
 
-    def cancel(self, task: Task, now: Between) -> Reply:
+    def cancel(self, task: Task, now: Bounds) -> Reply:
         """Cancel a task."""
-        held = self.find(task)
-        if held is None or held.orphaned:
+        stored = self.find(task)
+        if stored is None or stored.orphaned:
             return Reply.NOT_FOUND
-        if held.state is TaskState.ACTIVE:
-            held.record["cancel"] = 1
+        if stored.state is TaskState.ACTIVE:
+            stored.record["cancel"] = 1
             return Reply.ACTIVE
-        if held.state.is_final:
+        if stored.state.is_final:
             return Reply.FINAL
-        self._archive(held, ArchiveReason.CANCELLED, now)
+        self._archive(stored, ArchiveReason.CANCELLED, now)
         return Reply.DONE
 
     def delete(self, task: Task) -> Reply:
         """Delete a task."""
-        held = self.find(task)
-        if held is None or held.orphaned:
+        stored = self.find(task)
+        if stored is None or stored.orphaned:
             return Reply.NOT_FOUND
-        if held.state is TaskState.ACTIVE:
+        if stored.state is TaskState.ACTIVE:
             return Reply.ACTIVE
         queue = self.queues[task.queue]
         queue.forget(task.id)
-        queue.unlock(held.task)
+        queue.unlock(stored.task)
         return Reply.DONE
 
-    def run_now(self, task: Task, now: Between) -> Reply:
-        """Make a task pending. One that had ended begins anew: what its last holder still sends is stale."""
-        held = self.find(task)
-        if held is None or held.orphaned:
+    def run_now(self, task: Task, now: Bounds) -> Reply:
+        """Make a task pending. For an ended task, late calls of its last attempt are stale."""
+        stored = self.find(task)
+        if stored is None or stored.orphaned:
             return Reply.NOT_FOUND
-        if held.state is TaskState.ACTIVE:
+        if stored.state is TaskState.ACTIVE:
             return Reply.ACTIVE
-        if held.state is TaskState.PENDING:
+        if stored.state is TaskState.PENDING:
             return Reply.DONE
         for name in ("reason", "ended_at", "cancel", "lost", "result", "progress"):
-            held.record.pop(name, None)
-        if held.state.is_final:
-            held.record.pop("token", None)
-        self._entered(held, now)
+            stored.record.pop(name, None)
+        if stored.state.is_final:
+            stored.record.pop("token", None)
+        self._entered(stored, now)
         self.queues[task.queue].wake = True
         return Reply.DONE
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
-        """Pause a queue, or let it go on."""
+        """Pause or resume a queue."""
         queue = self.queues[queue_name]
         queue.paused = paused
         queue.wake |= not paused and bool(queue.in_state(TaskState.PENDING))
 
-    def _leased(self, lease: Lease) -> Held | None:
-        held = self.find(lease.task)
-        current = held is not None and held.state is TaskState.ACTIVE and held.record["token"] == lease.token
-        return held if current else None
+    def _leased(self, lease: Lease) -> StoredTask | None:
+        stored = self.find(lease.task)
+        current = stored is not None and stored.state is TaskState.ACTIVE and stored.record["token"] == lease.token
+        return stored if current else None
 
-    def _entered(self, held: Held, now: Between) -> Held:
-        held.state, held.at, held.over, held.rank = TaskState.PENDING, now, False, next(self._ranks)
-        return held
+    def _entered(self, stored: StoredTask, now: Bounds) -> StoredTask:
+        stored.state, stored.at, stored.passed, stored.rank = TaskState.PENDING, now, False, next(self._ranks)
+        return stored
 
-    def _archive(self, held: Held, reason: ArchiveReason | None, now: Between) -> None:
-        held.state, held.at, held.over = TaskState.ARCHIVED, now.plus(ARCHIVE_RETENTION_MS), False
-        held.record |= {"reason": reason or "", "ended_at": now}
-        self.queues[held.task.queue].unlock(held.task)
-        self.queues[held.task.queue].totals[f"archived:{reason or ''}"] += 1
+    def _archive(self, stored: StoredTask, reason: ArchiveReason | None, now: Bounds) -> None:
+        stored.state, stored.at, stored.passed = TaskState.ARCHIVED, now.plus(ARCHIVE_RETENTION_MS), False
+        stored.record |= {"reason": reason or "", "ended_at": now}
+        self.queues[stored.task.queue].unlock(stored.task)
+        self.queues[stored.task.queue].totals[f"archived:{reason or ''}"] += 1
 
     def _after_failure(
-        self, held: Held, retry_in_ms: int | None, reason: ArchiveReason | None, now: Between, *, counts: bool = True
+        self,
+        stored: StoredTask,
+        retry_in_ms: int | None,
+        reason: ArchiveReason | None,
+        now: Bounds,
+        *,
+        counts: bool = True,
     ) -> Reply:
-        if "cancel" in held.record:
-            self._archive(held, ArchiveReason.CANCELLED, now)
+        if "cancel" in stored.record:
+            self._archive(stored, ArchiveReason.CANCELLED, now)
             return Reply.CANCELLED
         if retry_in_ms is None:
-            self._archive(held, reason, now)
+            self._archive(stored, reason, now)
         else:
-            held.state, held.at, held.over = TaskState.RETRY, now.plus(retry_in_ms), retry_in_ms == 0
+            stored.state, stored.at, stored.passed = TaskState.RETRY, now.plus(retry_in_ms), retry_in_ms == 0
             if counts:
-                held.record["retried"] = held.record.get("retried", 0) + 1
+                stored.record["retried"] = stored.record.get("retried", 0) + 1
         return Reply.DONE
 
 

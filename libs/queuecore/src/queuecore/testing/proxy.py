@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that does to connections what networks do."""
+"""A TCP proxy on loopback that injects network faults."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CHUNK = 65_536
 
 
 class FaultyProxy:
-    """Passes connections on to a server, until told otherwise.
+    """Forwards connections to a server, with faults on request.
 
     Args:
-        port: where the server listens on loopback.
+        port: the port of the server on loopback.
     """
 
     def __init__(self, port: int) -> None:
@@ -24,13 +24,13 @@ class FaultyProxy:
         self._links: set[_Link] = set()
         self._cut_word = b""
         self.cuts_left = 0
-        """How many replies are still to be cut."""
+        """The number of replies still to be cut."""
         self.delay_s = 0.0
-        """How long each reply is held back."""
+        """The delay of each reply."""
         self.refuses = False
         """Whether new connections are closed at once."""
         self.connections = 0
-        """How many were opened so far, refused ones included."""
+        """Connections opened so far, refused ones included."""
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._serve, HOST, 0)
@@ -45,25 +45,25 @@ class FaultyProxy:
 
     @property
     def url(self) -> str:
-        """Where clients find the server through the proxy."""
+        """The URL of the server through the proxy."""
         return f"redis://{HOST}:{self._listener.sockets[0].getsockname()[1]}/0"
 
     def cut_replies_to(self, word: bytes, times: int = 1) -> None:
-        """Let the server do a command, and cut the connection in the middle of its reply.
+        """Forward a command, and close the connection in the middle of its reply.
 
         Args:
-            word: stands in the command as it is sent.
-            times: how often.
+            word: bytes that the sent command contains.
+            times: the number of replies to cut.
         """
         self._cut_word, self.cuts_left = word, times
 
     def cut_all(self) -> None:
-        """Cut all connections that are open now."""
+        """Close all open connections."""
         for link in list(self._links):
             link.cut()
 
     def take_cut(self, sent: bytes) -> bool:
-        """Whether the reply to what was sent is to be cut; counts it."""
+        """Whether to cut the reply to these sent bytes; counts the cut."""
         if not self.cuts_left or self._cut_word not in sent:
             return False
         self.cuts_left -= 1

@@ -1,4 +1,4 @@
-"""A real master with a replica and Sentinels on loopback."""
+"""A real primary with a replica and Sentinels on loopback."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from queuecore.testing.waiting import eventually
 
 SERVICE = "mymaster"
 DOWN_AFTER_MS = 500
-"""How long the master may be silent before a Sentinel takes it for dead."""
+"""How long a primary may be silent before a Sentinel considers it down."""
 
 
 class WatchedPair:
-    """A master and its replica, watched by Sentinels that promote the replica when the master dies.
+    """A primary and its replica with Sentinels, which promote the replica when the primary dies.
 
     Args:
-        data_dir: where each process has a folder.
-        sentinels: how many; most of them must agree.
+        data_dir: the directory of the data directories of all processes.
+        sentinels: the number of Sentinels; a majority must agree.
     """
 
     def __init__(self, data_dir: Path, sentinels: int = 3) -> None:
         lines = {"repl-diskless-sync-delay": "0", "repl-ping-replica-period": "1"}
         self.master = EmbeddedValkey(data_dir / "master", config=lines)
         self.replica = EmbeddedValkey(data_dir / "replica", config=lines)
-        # By its name the server knows what it is to be.
+        # Under this name the server runs as a Sentinel.
         binary = data_dir / "valkey-sentinel"
         binary.symlink_to(find_server())
         self.sentinels = [EmbeddedValkey(data_dir / f"sentinel-{place}", binary=binary) for place in range(sentinels)]
         self._quorum = sentinels // 2 + 1
 
     async def start(self) -> None:
-        """Start all, and wait until the replica has all that the master has and the Sentinels know both."""
+        """Start all, and wait until the replica is in sync and the Sentinels know both servers."""
         self.master.start()
         self.replica.start()
         await command(self.replica, "REPLICAOF", HOST, self.master.port)
@@ -48,27 +48,27 @@ class WatchedPair:
         await eventually(self._is_watched, within_s=30)
 
     def stop(self) -> None:
-        """End all at once."""
+        """Kill all processes."""
         for server in (*self.sentinels, self.replica, self.master):
             server.kill()
 
     @property
     def url(self) -> str:
-        """Where clients find whoever is the master."""
+        """The URL of the current primary for clients."""
         hosts = ",".join(f"{HOST}:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{hosts}/{SERVICE}/0"
 
     async def until_replicated(self) -> None:
-        """Wait until the replica has all that the master has acknowledged so far."""
+        """Wait until the replica has every write that the primary has acknowledged so far."""
         sent = int((await command(self.master, "ROLE"))[1])
 
-        async def has_come() -> bool:
+        async def has_caught_up() -> bool:
             return int((await command(self.replica, "ROLE"))[4]) >= sent
 
-        await eventually(has_come)
+        await eventually(has_caught_up)
 
     async def until_promoted(self) -> None:
-        """Wait until the Sentinels have made the replica the master."""
+        """Wait until the Sentinels have promoted the replica."""
 
         async def is_master() -> bool:
             return bool((await command(self.replica, "ROLE"))[0] == b"master")
@@ -85,7 +85,7 @@ class WatchedPair:
 
 
 async def command(server: EmbeddedValkey, *parts: Argument) -> Any:
-    """Run a command on one of the servers, on a connection of its own."""
+    """Run a command on one of the servers, on its own connection."""
     client = connect(patient_settings(server.url))
     try:
         return await client.command(*parts)

@@ -1,4 +1,4 @@
-"""All verbs of the store on one server."""
+"""All operations of the store on one server."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from queuecore.store.tasks.reader import TaskReader
 LEASE_MS = 30_000
 
 _DAMAGED = b"\x015\xc1"
-"""Version 1, priority 5, and then a byte that begins nothing."""
+"""Version 1, priority 5, then an invalid byte of MessagePack."""
 PATIENCE_MS = 20_000
 
 
 def patient_settings(url: str) -> RedisSettings:
-    """Settings with which no call fails because this machine is busy."""
+    """Settings with timeouts long enough for a busy machine."""
     return RedisSettings(url=url, timeout_ms=PATIENCE_MS, connect_timeout_ms=PATIENCE_MS)
 
 
 class TestStore:
-    """A store as a service would put it together, with shortcuts for tests.
+    """All operations of a store, with shortcuts for tests.
 
     Args:
-        url: the server.
-        patient: see :func:`patient_settings`.
+        url: the URL of the server.
+        patient: whether to use :func:`patient_settings`.
     """
 
     __test__ = False
@@ -59,49 +59,49 @@ class TestStore:
         self.idempotency = IdempotencyKeys(self.server)
 
     def worker(self, name: str = "worker-1", lease_ms: int = LEASE_MS) -> TestWorker:
-        """The verbs of one worker."""
+        """The operations of one worker."""
         return TestWorker(self, WorkerIdentity(name, f"pod-of-{name}"), lease_ms)
 
     async def enqueue(self, *tasks: Task) -> list[Enqueued]:
-        """Enqueue tasks that must be taken."""
+        """Enqueue tasks, which must be accepted."""
         answers = await self.enqueuer.enqueue([Enqueue(task) for task in tasks])
         refused = [answer for answer in answers if not isinstance(answer, Enqueued)]
         assert not refused, refused
         return [answer for answer in answers if isinstance(answer, Enqueued)]
 
     async def state(self, task: Task) -> TaskState | None:
-        """Where the task is; ``None`` when it does not exist."""
+        """The state of the task; ``None`` when it does not exist."""
         snapshot = await self.reader.find(task.id, [task.queue])
         return snapshot.state if snapshot else None
 
     async def expire_lease(self, task: Task) -> None:
-        """Let the lease of an active task lapse, as if its time were over."""
+        """Move the expiry of an active task's lease into the past."""
         await self.server.command("ZADD", f"taskyard:{{{task.queue}}}:active", "XX", 1, task.id)
 
     async def damage(self, task: Task) -> None:
-        """Make what is kept of a task unreadable, as no script of ours would."""
+        """Replace the envelope of a task by an unreadable one."""
         keys = queue_keys(task.queue)
         lost = await self.server.command("STRLEN", envelope_key(keys, task.id))
         await self.server.command("SET", envelope_key(keys, task.id), _DAMAGED)
         await self.server.command("INCRBY", keys.bytes, len(_DAMAGED) - lost)
 
     async def reclaim(self, queue: str = "default") -> list[Result[Reply]]:
-        """Take all lapsed tasks of a queue back: a retry at once while one is left, else the archive."""
-        (lapses,) = await self.maintenance.find_expired_leases([queue])
-        assert isinstance(lapses, ExpiredLeases), lapses
-        return await self.reclaim_found(lapses)
+        """Reclaim all expired leases of a queue: retry the task at once, or archive it without retries left."""
+        (expired,) = await self.maintenance.find_expired_leases([queue])
+        assert isinstance(expired, ExpiredLeases), expired
+        return await self.reclaim_found(expired)
 
-    async def reclaim_found(self, lapses: ExpiredLeases) -> list[Result[Reply]]:
-        """Take back what was seen lapsed."""
-        return await self.maintenance.reclaim([_reclaim(each, lapses.now_ms) for each in lapses.leases])
+    async def reclaim_found(self, expired: ExpiredLeases) -> list[Result[Reply]]:
+        """Reclaim leases that were found expired."""
+        return await self.maintenance.reclaim([_reclaim(each, expired.now_ms) for each in expired.leases])
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self.server.close()
 
 
 class TestWorker:
-    """A worker as far as the store knows it."""
+    """The operations of one worker."""
 
     __test__ = False
 
@@ -115,7 +115,7 @@ class TestWorker:
         return (await self.lease_call(limit, queue)).leases
 
     async def lease_call(self, limit: int = 10, queue: str = "default") -> Leased:
-        """Lease from one queue; all that the call tells."""
+        """Lease from one queue; the whole result of the call."""
         (answer,) = await self.leases.lease([(queue, limit)])
         assert isinstance(answer, Leased), answer
         return answer
@@ -127,7 +127,7 @@ class TestWorker:
         return lease
 
 
-def _reclaim(lapsed: ExpiredLease, now_ms: int) -> Reclaim:
-    again = lapsed.task is not None and lapsed.task.allows_retry_after(lapsed.counted_attempt)
-    reason = None if again else ArchiveReason.RETRIES_EXHAUSTED
-    return Reclaim(lapsed, now_ms, "the worker was lost", 0 if again else None, reason)
+def _reclaim(lease: ExpiredLease, now_ms: int) -> Reclaim:
+    retried = lease.task is not None and lease.task.allows_retry_after(lease.counted_attempt)
+    reason = None if retried else ArchiveReason.RETRIES_EXHAUSTED
+    return Reclaim(lease, now_ms, "the worker was lost", 0 if retried else None, reason)

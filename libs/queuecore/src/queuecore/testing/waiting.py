@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere, bounded, in place of sleeping."""
+"""Waiting for a condition, with a bound, in place of sleeping."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ _POLL_S = 0.01
 
 
 @overload
-async def eventually(look: Callable[[], Awaitable[T]], within_s: float = ...) -> T: ...
+async def eventually(condition: Callable[[], Awaitable[T]], within_s: float = ...) -> T: ...
 
 
 @overload
-async def eventually(look: Callable[[], T], within_s: float = ...) -> T: ...
+async def eventually(condition: Callable[[], T], within_s: float = ...) -> T: ...
 
 
-async def eventually(look: Callable[[], Any], within_s: float = 15.0) -> Any:
-    """Look again and again until what is seen is true.
+async def eventually(condition: Callable[[], Any], within_s: float = 15.0) -> Any:
+    """Poll a condition until it is true.
 
     Args:
-        look: returns what is to become true, or something to await for it.
-        within_s: how long it may take.
+        condition: returns a value, or an awaitable of it.
+        within_s: the time limit.
 
     Returns:
-        What was seen at last.
+        The first true value.
 
     Raises:
-        AssertionError: it did not become true in time; the message shows what was seen last.
+        AssertionError: the condition did not become true in time; the message has its last value.
     """
     deadline = asyncio.get_running_loop().time() + within_s
-    while not (seen := await _see(look())):
-        assert asyncio.get_running_loop().time() < deadline, f"still {seen!r} after {within_s} s"
+    while not (value := await _value(condition())):
+        assert asyncio.get_running_loop().time() < deadline, f"still {value!r} after {within_s} s"
         await asyncio.sleep(_POLL_S)
-    return seen
+    return value
 
 
-async def _see(seen: Any) -> Any:
-    return await seen if inspect.isawaitable(seen) else seen
+async def _value(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result

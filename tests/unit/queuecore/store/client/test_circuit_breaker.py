@@ -45,7 +45,7 @@ def test_calls_pass_when_the_store_answers_or_callers_give_up(scene: Scene, erro
     assert scene.admits()
 
 
-def test_calls_are_refused_for_a_moment_when_one_was_in_vain(scene: Scene) -> None:
+def test_calls_are_refused_during_the_pause_when_one_has_failed(scene: Scene) -> None:
     scene.call(StoreUnavailable())
     scene.now_s += PAUSE_S / 2
     assert not scene.admits()
@@ -67,7 +67,7 @@ def test_all_calls_pass_when_that_one_was_answered(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable(), asyncio.CancelledError()])
-def test_the_next_moment_begins_when_that_one_was_in_vain(scene: Scene, error: BaseException) -> None:
+def test_next_pause_begins_when_the_probe_has_failed(scene: Scene, error: BaseException) -> None:
     scene.call(StoreUnavailable())
     scene.now_s += PAUSE_S
     scene.call(error)

@@ -1,4 +1,4 @@
-"""A slot that moves to another node while its queue is in use: refusals are allowed meanwhile, losses are not."""
+"""Migration of a slot while its queue is in use: calls may be refused meanwhile, tasks may not be lost."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_nothing_is_lost_while_the_slot_of_a_queue_in_use_moves(
 
 
 class User:
-    """Does everything with one queue, and keeps what it was told."""
+    """Runs every operation on one queue, and records the results."""
 
     def __init__(self, store: TestStore, queue: str) -> None:
         self.store = store
@@ -88,13 +88,13 @@ class User:
         await self._enqueue(now_ms() + HOUR_MS)
 
     async def use(self) -> None:
-        """Each verb once, side by side, as many processes would."""
+        """Run each operation once, concurrently, as many processes would."""
         await asyncio.gather(
             self._enqueue(0), self._lease(1), self._renew(), self._upkeep(), self._look(), self._complete_one()
         )
 
     async def settle_all(self) -> None:
-        """Run all there is."""
+        """Run all tasks of the queue."""
         for task_id in self.acknowledged:
             found = await self.store.reader.find(task_id, [self.queue])
             assert found is not None, f"{task_id} was acknowledged and is lost"
@@ -136,7 +136,7 @@ class User:
             assert not isinstance(answer, StoreError) or isinstance(answer, StoreUnavailable), repr(answer)
 
     async def _look(self) -> None:
-        """No task may seem to be gone, not even for a moment."""
+        """Check that every task is found, also during the migration."""
         for task_id in sorted(self.acknowledged)[-1:]:
             with contextlib.suppress(StoreUnavailable):
                 assert await self.store.reader.find(task_id, [self.queue]) is not None

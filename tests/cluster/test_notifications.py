@@ -13,7 +13,7 @@ from queuecore.testing.cluster import ValkeyCluster
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 
-Heard = TypeVar("Heard")
+Message = TypeVar("Message")
 
 HOUR_MS = 3_600_000
 LONG_S = 30.0
@@ -28,14 +28,14 @@ async def until_blocked(cluster: ValkeyCluster, number: int) -> None:
 
 
 @pytest.mark.parametrize("place", range(3))
-async def test_sleeper_on_queues_of_all_nodes_wakes_when_one_of_them_gets_a_task(
+async def test_waiter_on_queues_of_all_nodes_wakes_when_one_of_them_gets_a_task(
     cluster: ValkeyCluster, store: TestStore, place: int
 ) -> None:
     queues = await cluster.queues_apart()
-    sleeper = asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S))
+    waiter = asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S))
     await until_blocked(cluster, 3)
     await store.enqueue(make_task(queue=queues[place]))
-    assert await asyncio.wait_for(sleeper, 5)
+    assert await asyncio.wait_for(waiter, 5)
     await until_blocked(cluster, 0)
 
 
@@ -43,18 +43,18 @@ async def test_no_wakeup_is_swallowed_when_all_nodes_get_a_task_at_once(
     cluster: ValkeyCluster, store: TestStore
 ) -> None:
     queues = await cluster.queues_apart()
-    sleepers = [asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S)) for _ in range(3)]
+    waiters = [asyncio.create_task(store.notifications.wait_for_work(queues, LONG_S)) for _ in range(3)]
     await until_blocked(cluster, 9)
     await store.enqueue(*(make_task(queue=queue) for queue in queues))
-    await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
-    for sleeper in sleepers:
-        sleeper.cancel()
-    await asyncio.gather(*sleepers, return_exceptions=True)
+    await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
     answers = await store.worker().leases.lease([(queue, 5) for queue in queues])
     assert [len(answer.leases) for answer in answers] == [1, 1, 1]  # type: ignore[union-attr]
 
 
-async def test_sleeper_wakes_by_itself_when_nothing_comes(cluster: ValkeyCluster, store: TestStore) -> None:
+async def test_wait_for_work_times_out_when_nothing_is_enqueued(cluster: ValkeyCluster, store: TestStore) -> None:
     assert not await store.notifications.wait_for_work(await cluster.queues_apart(), 0.05)
 
 
@@ -69,45 +69,45 @@ async def test_pending_tasks_are_seen_on_every_node(cluster: ValkeyCluster, stor
         assert not await store.notifications.any_pending(queues)
 
 
-async def test_due_signals_come_from_all_nodes_when_listening_is_the_first_thing_done(
+async def test_due_notifications_arrive_from_all_nodes_when_subscribing_is_the_first_call(
     cluster: ValkeyCluster, store: TestStore
 ) -> None:
     queues = await cluster.queues_apart()
-    listener = TestStore(cluster.url)
-    heard: list[str] = []
+    subscriber = TestStore(cluster.url)
+    received: list[str] = []
     earlier_ms = count(0, 1_000)
-    listening = asyncio.create_task(_collect(listener.notifications.due_queues(), heard))
+    subscription = asyncio.create_task(_collect(subscriber.notifications.due_queues(), received))
     for queue in queues:
 
-        async def is_heard(queue: str = queue) -> bool:
-            # Each is earlier than the one before, so each is told; the first ones may come before we listen.
+        async def is_received(queue: str = queue) -> bool:
+            # Each due time is earlier than the last, so each is published; the first ones may precede the subscription.
             await store.enqueue(make_task(queue=queue, process_at_ms=now_ms() + HOUR_MS - next(earlier_ms)))
-            return queue in heard
+            return queue in received
 
-        await eventually(is_heard)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
-    await listener.close()
+        await eventually(is_received)
+    subscription.cancel()
+    await asyncio.gather(subscription, return_exceptions=True)
+    await subscriber.close()
 
 
-async def test_cancel_signal_comes_from_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
-    heard: list[CancelRequest] = []
-    listening = asyncio.create_task(_collect(store.notifications.cancels(), heard))
+async def test_cancel_notification_arrives_from_every_node(cluster: ValkeyCluster, store: TestStore) -> None:
+    received: list[CancelRequest] = []
+    subscription = asyncio.create_task(_collect(store.notifications.cancels(), received))
     for queue in await cluster.queues_apart():
         task = make_task(queue=queue)
         await store.enqueue(task)
         await store.worker().lease_one(task)
 
-        async def is_heard(queue: str = queue, task_id: str = task.id) -> bool:
-            # It is told again with each cancel: the first ones may come before we listen.
+        async def is_received(queue: str = queue, task_id: str = task.id) -> bool:
+            # Each cancel publishes again; the first ones may precede the subscription.
             await store.control.cancel(queue, task_id)
-            return CancelRequest(queue, task_id) in heard
+            return CancelRequest(queue, task_id) in received
 
-        await eventually(is_heard)
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+        await eventually(is_received)
+    subscription.cancel()
+    await asyncio.gather(subscription, return_exceptions=True)
 
 
-async def _collect(signals: AsyncIterator[Heard], heard: list[Heard]) -> None:
-    async for each in signals:
-        heard.append(each)  # noqa: PERF401 - it never ends
+async def _collect(notifications: AsyncIterator[Message], received: list[Message]) -> None:
+    async for each in notifications:
+        received.append(each)  # noqa: PERF401 - it never ends

@@ -1,4 +1,4 @@
-"""One of three nodes is gone, and nobody takes its place."""
+"""Outage of one of three nodes without a replica."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from tests.cluster.conftest import running_cluster
 
 @pytest.fixture
 def holey(tmp_path: Path) -> Iterator[ValkeyCluster]:
-    """A Cluster whose nodes go on when one of them is gone."""
+    """A Cluster whose nodes keep serving during the outage of one of them."""
     with running_cluster(tmp_path, {"cluster-require-full-coverage": "no"}) as made:
         yield made
 
 
 @pytest.fixture
 async def registry_node(holey: ValkeyCluster) -> ClusterNode:
-    """The node that lists the queues."""
+    """The node of the set of queues."""
     slot: int = await holey.nodes[0].command("CLUSTER", "KEYSLOT", QUEUES)
     return holey.nodes[slot * NODES // SLOTS]
 
 
-async def test_leases_on_other_nodes_are_reclaimed_when_the_node_that_lists_the_queues_is_gone(
+async def test_leases_on_other_nodes_are_reclaimed_when_the_node_that_lists_the_queues_is_down(
     holey: ValkeyCluster, registry_node: ClusterNode
 ) -> None:
     store = TestStore(holey.url)
