@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.strict_skips import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
 
@@ -13,6 +14,10 @@ __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_mak
 _TESTS = Path(__file__).parent
 _UNIT_TIMEOUT_S = 30
 """Against what hangs, not what is slow: the machine may have other things to do."""
+
+# How long an example takes depends on what else the machine does; the time limits of the tests are for what hangs.
+settings.register_profile("taskyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("taskyard")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
