@@ -124,7 +124,7 @@ class EmbeddedValkey:
 
     @property
     def running(self) -> bool:
-        """Whether the process runs."""
+        """True while the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout_s: float = _START_TIMEOUT_S) -> None:
@@ -181,7 +181,7 @@ class EmbeddedValkey:
         return [str(self._binary or find_server()), str(config_path)]
 
     def answers(self) -> bool:
-        """Whether the server accepts commands: it listens and has loaded its data."""
+        """Check that the server accepts commands: it listens and has loaded its data."""
         with (
             contextlib.suppress(OSError),
             socket.create_connection((HOST, self._port), timeout=_PING_TIMEOUT_S) as connection,

@@ -26,7 +26,7 @@ S = TypeVar("S", bound=ProcessSettings)
 
 CANCEL_INTERVAL_S = 0.1
 EXIT_GRACE_S = 2.0
-"""How long remaining threads may delay the end of the process."""
+"""The longest delay of the process's end by remaining threads."""
 
 
 class StopSignals:
@@ -45,7 +45,7 @@ class StopSignals:
 
     @property
     def asked(self) -> bool:
-        """Whether a stop was requested."""
+        """True once a stop was requested."""
         return self._asked.is_set()
 
     async def wait(self) -> None:

@@ -25,7 +25,7 @@ class TaskState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the task has ended; it runs again only on request."""
+        """True when the task has ended: it runs again only on request."""
         return self in (TaskState.ARCHIVED, TaskState.COMPLETED)
 
 

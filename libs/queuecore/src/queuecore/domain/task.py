@@ -63,7 +63,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The caller's own data, passed to the handler unchanged."""
     retention_ms: int = DEFAULT_RETENTION_MS
-    """How long the completed task and its result are kept; 0: not at all."""
+    """Retention of the completed task and its result; 0: none."""
     traceparent: str | None = None
     """W3C trace context of the enqueue."""
     tracestate: str | None = None
@@ -75,12 +75,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return self.unique.digest if self.unique else ""
 
     def allows_retry_after(self, attempt: int) -> bool:
-        """Whether one more attempt may follow the one with this number, 1 being the first."""
+        """Check for a retry after the attempt with this number, 1 for the first."""
         return attempt <= self.max_retries
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
+    """The end of an attempt."""
 
     COMPLETED = "completed"
     RETRY = "retry"
@@ -92,7 +92,7 @@ class Outcome(StrEnum):
 
 
 class ArchiveReason(StrEnum):
-    """Why a task was archived."""
+    """The reason for archiving a task."""
 
     RETRIES_EXHAUSTED = "retries_exhausted"
     DO_NOT_RETRY = "do_not_retry"

@@ -128,7 +128,7 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def on(self) -> bool:
-        """Whether tracing is on."""
+        """True when traces are exported."""
         has_endpoint = self.endpoint is not None or self.traces_endpoint is not None
         return has_endpoint and self.exporter == "otlp" and not self.disabled
 

@@ -1,7 +1,7 @@
 """Results of batched store calls: each is a value, or the error with which its call failed.
 
-A batch never raises for one of its calls: the others may have succeeded. The functions below are the only places that
-tell values from errors.
+A batch never raises for one of its calls: the others may have succeeded. The functions below separate
+values from errors.
 """
 
 from __future__ import annotations

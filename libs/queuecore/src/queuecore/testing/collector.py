@@ -41,7 +41,7 @@ class ReceivedSpan(msgspec.Struct, frozen=True):
     attributes: dict[str, Any]
     events: list[tuple[str, dict[str, Any]]]
     failed: bool
-    """Whether its status is ERROR."""
+    """True when its status is ERROR."""
     status_message: str
     tracestate: str
     resource: dict[str, Any]

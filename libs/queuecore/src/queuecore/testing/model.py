@@ -52,12 +52,12 @@ class StoredTask:
     at: Bounds
     """The state's own time: entry, lease expiry, due time or end of retention, ms."""
     passed: bool = False
-    """Whether that time has passed."""
+    """True when that time has passed."""
     rank: int = 0
     """Order among the pending tasks of one priority, lowest first."""
     record: dict[str, Any] = field(default_factory=dict)
     orphaned: bool = False
-    """Whether a test has deleted its envelope."""
+    """True when a test has deleted its envelope."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class QueueModel:
         if self.locks.get(task.lock_digest) == task.id:
             del self.locks[task.lock_digest]
 
-    def forget(self, task_id: str) -> None:
+    def delete_task(self, task_id: str) -> None:
         """Delete a task and its bytes; the bytes of a lost envelope stay in the sum."""
         stored = self.tasks.pop(task_id)
         if not stored.orphaned:
@@ -124,7 +124,7 @@ class StoreModel:
         return self.queues[task.queue].tasks.get(task.id)
 
     def is_current(self, lease: Lease) -> bool:
-        """Whether the lease is the current one of an active task."""
+        """Check for the current lease of an active task."""
         return self._leased(lease) is not None
 
     def enqueue(self, task: Task, answer: str, now: Bounds) -> tuple[Reply, str, TaskState | None]:
@@ -220,7 +220,7 @@ class StoreModel:
             for name in ("reason", "progress", "cancel"):
                 stored.record.pop(name, None)
         else:
-            queue.forget(lease.task.id)
+            queue.delete_task(lease.task.id)
         queue.unlock(lease.task)
         _tally(queue, lease, Outcome.COMPLETED, success.run_ms)
         return Reply.DONE
@@ -305,7 +305,7 @@ class StoreModel:
         queue = self.queues[queue_name]
         ended = [stored for stored in queue.in_state(TaskState.ARCHIVED, TaskState.COMPLETED) if stored.passed]
         for stored in ended:
-            queue.forget(stored.task.id)
+            queue.delete_task(stored.task.id)
         return len(ended)
 
     def cancel(self, task: Task, now: Bounds) -> Reply:
@@ -329,7 +329,7 @@ class StoreModel:
         if stored.state is TaskState.ACTIVE:
             return Reply.ACTIVE
         queue = self.queues[task.queue]
-        queue.forget(task.id)
+        queue.delete_task(task.id)
         queue.unlock(stored.task)
         return Reply.DONE
 

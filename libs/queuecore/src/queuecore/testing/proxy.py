@@ -28,7 +28,7 @@ class FaultyProxy:
         self.delay_s = 0.0
         """The delay of each reply."""
         self.refuses = False
-        """Whether new connections are closed at once."""
+        """True to close new connections at once."""
         self.connections = 0
         """Connections opened so far, refused ones included."""
 
@@ -63,7 +63,7 @@ class FaultyProxy:
             link.cut()
 
     def take_cut(self, sent: bytes) -> bool:
-        """Whether to cut the reply to these sent bytes; counts the cut."""
+        """Decide about cutting the reply to these sent bytes, and count the cut."""
         if not self.cuts_left or self._cut_word not in sent:
             return False
         self.cuts_left -= 1

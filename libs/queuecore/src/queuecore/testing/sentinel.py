@@ -13,7 +13,7 @@ from queuecore.testing.waiting import eventually
 
 SERVICE = "mymaster"
 DOWN_AFTER_MS = 500
-"""How long a primary may be silent before a Sentinel considers it down."""
+"""The silence after which a Sentinel considers a primary down."""
 
 
 class WatchedPair:

@@ -54,7 +54,7 @@ class Lease(msgspec.Struct, frozen=True):
 
     @property
     def waited_ms(self) -> int:
-        """How long the task was pending."""
+        """The pending time of the task."""
         return max(0, self.started_at_ms - self.entered_at_ms)
 
 

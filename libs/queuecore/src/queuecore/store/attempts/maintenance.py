@@ -40,7 +40,7 @@ class Promotion(msgspec.Struct, frozen=True):
     next_due_at_ms: int | None
     """When the next task is due; in the past when more tasks are due already."""
     late_ms: list[int]
-    """How late each promoted task was."""
+    """The delay of each promoted task after its due time."""
     orphans: int
 
 
@@ -101,7 +101,7 @@ class Reclaim(msgspec.Struct, frozen=True):
     reason: ArchiveReason | None = None
     """Why it is archived."""
     excused: bool = False
-    """Whether the attempt is not charged to the task, because another task caused its loss."""
+    """True when the attempt is not charged to the task, because another task caused its loss."""
 
 
 class Maintenance:

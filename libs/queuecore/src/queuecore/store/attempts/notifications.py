@@ -12,7 +12,7 @@ from queuecore.store.client.server import Server
 from queuecore.store.scripts.keys import CANCEL_CHANNEL, DUE_CHANNEL, queue_keys
 
 ANSWER_GRACE_S = 2.0
-"""How long after its timeout a blocking command may be answered before its connection counts as lost."""
+"""Time after the timeout of a blocking command until its connection counts as lost."""
 
 
 class CancelRequest(NamedTuple):
@@ -54,7 +54,7 @@ class Notifications:
             pass
 
     async def any_pending(self, queues: Sequence[str]) -> bool:
-        """Whether one of ``queues`` has pending tasks. Costs one command, on a Cluster one per queue.
+        """Check for pending tasks in any of ``queues``, with one command, on a Cluster with one per queue.
 
         Raises:
             StoreError: see :mod:`queuecore.errors`.

@@ -27,7 +27,7 @@ class Success(msgspec.Struct, frozen=True):
 
     lease: Lease
     run_ms: int
-    """How long it ran."""
+    """The run time."""
     result: bytes = b""
     """Its return value, JSON; empty for none."""
 
@@ -37,7 +37,7 @@ class Failure(msgspec.Struct, frozen=True):
 
     lease: Lease
     run_ms: int
-    """How long it ran."""
+    """The run time."""
     error: str
     """The error, for people."""
     retry_in_ms: int | None = None

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from queuecore.errors import StoreUnavailable
 
 PAUSE_S = 0.2
-"""How long calls are refused after a failed one."""
+"""The time for which calls are refused after a failed one."""
 
 
 class CircuitBreaker:

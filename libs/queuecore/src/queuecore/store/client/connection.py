@@ -47,7 +47,7 @@ class _PackedInC(AbstractConnection):
 
 
 def _is_full(transport: WriteTransport) -> bool:
-    """Whether the write buffer of the transport is above its high-water mark."""
+    """Check for a write buffer above its high-water mark."""
     return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
 

@@ -53,7 +53,7 @@ def translated() -> Iterator[None]:
 
 
 def was_cut(error: RuntimeError | AttributeError) -> bool:
-    """Whether this is the error of a write to a lost connection."""
+    """Check for the error of a write to a lost connection."""
     return any(sign in str(error) for sign in _LOST_CONNECTION)
 
 

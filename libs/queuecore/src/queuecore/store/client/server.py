@@ -70,7 +70,7 @@ class Server:
 
     @property
     def is_cluster(self) -> bool:
-        """Whether keys of different queues may be on different servers."""
+        """True when keys of different queues may be on different servers."""
         return isinstance(self.client, RedisCluster)
 
     async def run(self, call: Call) -> Any:

@@ -26,7 +26,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
--- #include "forget"
+-- #include "delete_task"
 -- #include "lock"
 -- #include "settlement_totals"
 
@@ -50,7 +50,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
         redis.call('HSET', record, 'a:' .. attempt, closed, 'ended_at', now, 'result', result)
         redis.call('HDEL', record, 'reason', 'progress', 'cancel')
       else
-        forget(task_id)
+        delete_task(task_id)
       end
       unlock(lock, task_id)
       add_settlement('completed', label, run_ms, run_bucket, wait_ms, wait_bucket)

@@ -14,13 +14,13 @@
 -- Returns a reply: DONE, ACTIVE (nothing was changed) or NOT_FOUND.
 -- #include "reply"
 -- #include "task"
--- #include "forget"
+-- #include "delete_task"
 -- #include "lock"
 
 if redis.call('ZSCORE', active, task_id) then return ACTIVE end
 local found = redis.call('EXISTS', envelope_key(task_id)) == 1
 for _, state in ipairs({ pending, scheduled, retry, archived, completed }) do redis.call('ZREM', state, task_id) end
-forget(task_id)
+delete_task(task_id)
 write_freed(bytes)
 unlock(lock, task_id)
 return found and DONE or NOT_FOUND

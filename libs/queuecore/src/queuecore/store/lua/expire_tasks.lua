@@ -8,11 +8,11 @@
 -- Returns {number of deleted tasks, 1 when more have expired}.
 -- #include "now"
 -- #include "task"
--- #include "forget"
+-- #include "delete_task"
 
 local function expire_from(ended)
   local ids = redis.call('ZRANGEBYSCORE', ended, '-inf', now, 'LIMIT', 0, limit)
-  for _, id in ipairs(ids) do forget(id) end
+  for _, id in ipairs(ids) do delete_task(id) end
   if #ids > 0 then redis.call('ZREM', ended, unpack(ids)) end
   return #ids
 end

@@ -18,7 +18,7 @@
 -- #include "reply"
 -- #include "now"
 -- #include "task"
--- #include "forget"
+-- #include "delete_task"
 -- #include "entry"
 -- #include "orphan"
 -- #include "lock"
@@ -40,7 +40,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
     local priority = priority_of(task_id)
     if not priority then
       reply, orphans = NOT_FOUND, orphans + 1
-      forget(task_id)
+      delete_task(task_id)
     else
       undo_attempt(record, run[3])
       if run[2] then

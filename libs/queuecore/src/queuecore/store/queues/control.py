@@ -45,5 +45,5 @@ class QueueControl:
         await self._server.run(calls.pause(queue, pause=False))
 
     async def _announce(self, queue: str) -> None:
-        """Register a queue, so that schedulers and metrics include it."""
+        """Register a queue with schedulers and metrics."""
         await self._server.command("SADD", QUEUES, queue)

@@ -21,7 +21,7 @@ class Readiness(msgspec.Struct, frozen=True):
     """The result of a readiness check that passed."""
 
     policy_known: bool
-    """Whether the eviction policy could be read. Where not, tasks may be lost to eviction."""
+    """True when the eviction policy could be read. Otherwise tasks may be lost to eviction."""
 
 
 async def check_readiness(server: Server) -> Readiness:

@@ -72,7 +72,7 @@ class Header(NamedTuple):
     keys: tuple[str, ...]
     arguments: tuple[Field, ...]
     item_noun: str
-    """What an item stands for; empty for a script without items."""
+    """The noun for one item, such as task; empty for a script without items."""
     item: tuple[Field, ...]
     """The fields that each item adds to ARGV."""
     returns: str

@@ -22,7 +22,7 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 IDEMPOTENCY_TTL_MS = 24 * 60 * 60_000
-"""How long a repeated ``Idempotency-Key`` gets the first answer."""
+"""Lifetime of the answer that a repeated ``Idempotency-Key`` gets."""
 
 NO_LIMITS = QueueLimits()
 
@@ -46,7 +46,7 @@ class Enqueued(msgspec.Struct, frozen=True):
     task_id: str
     state: TaskState
     replayed: bool = False
-    """Whether an earlier call had enqueued it."""
+    """True when an earlier call had enqueued it."""
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Duplicate(msgspec.Struct, frozen=True):
     task_id: str
     """The other task."""
     by_lock: bool
-    """Whether the other task holds the unique lock; otherwise it has the same id."""
+    """True when the other task holds the unique lock; otherwise it has the same id."""
 
 
 class QueueFull(msgspec.Struct, frozen=True):
@@ -66,9 +66,9 @@ class QueueFull(msgspec.Struct, frozen=True):
     maximum: int
     """The value of the limit."""
     held: int
-    """How much of the limit the tasks of the queue use."""
+    """The part of the limit that the tasks of the queue use."""
     needed: int
-    """How much of the limit the refused task needs."""
+    """The part of the limit that the refused task needs."""
 
 
 EnqueueResult = Enqueued | Duplicate | QueueFull | StoreError

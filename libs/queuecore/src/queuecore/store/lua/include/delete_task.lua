@@ -1,7 +1,7 @@
 -- Delete tasks, and subtract their envelopes from the bytes of the queue. Needs task.lua.
 local freed = 0
 
-local function forget(id)
+local function delete_task(id)
   freed = freed + redis.call('STRLEN', envelope_key(id))
   redis.call('DEL', envelope_key(id), record_key(id))
 end
