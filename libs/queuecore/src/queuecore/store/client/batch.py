@@ -42,13 +42,15 @@ async def run_items(
             chunk = places[start : start + CHUNK]
             chunks.append(chunk)
             calls.append(make_call(queue, [items[place] for place in chunk]))
-    results: dict[int, Result[T]] = {}
+    results: list[Any] = [None] * len(items)
     for chunk, replies in zip(chunks, await server.run_all(calls), strict=True):
         if isinstance(replies, StoreError):
-            results.update(dict.fromkeys(chunk, replies))
+            for place in chunk:
+                results[place] = replies
         else:
-            results.update((place, read(items[place], reply)) for place, reply in zip(chunk, replies, strict=True))
-    return [results[place] for place in range(len(items))]
+            for place, reply in zip(chunk, replies, strict=True):
+                results[place] = read(items[place], reply)
+    return results
 
 
 async def settle_items(

@@ -14,7 +14,6 @@ from queuecore.errors import StoreError
 from queuecore.store.client.batch import run_items
 from queuecore.store.client.server import Server
 from queuecore.store.queues.limits import QueueLimits, write_limit
-from queuecore.store.result import Result
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.calls import EnqueueItem
 from queuecore.store.scripts.keys import QUEUES
@@ -103,10 +102,7 @@ class Enqueuer:
         error = await self._announce_queues({request.task.queue for request in requests})
         if error:
             return [error] * len(requests)
-        results: list[Result[Enqueued | Duplicate | QueueFull]] = await run_items(
-            self._server, [_item(request) for request in requests], self._call, _read
-        )
-        return list(results)
+        return await run_items(self._server, [_item(request) for request in requests], self._call, _read)
 
     async def _announce_queues(self, queues: set[str]) -> StoreError | None:
         """Register new queues before they hold a task, because schedulers serve only registered queues."""
