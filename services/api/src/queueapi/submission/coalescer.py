@@ -10,7 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
-from typing import NamedTuple
+
+import msgspec
 
 from queuecore.errors import StoreUnavailable
 from queuecore.store.tasks.enqueue import Enqueue, EnqueueResult
@@ -26,7 +27,7 @@ BACKLOG_SIZE = 20_000
 """Tasks that may wait for a call."""
 
 
-class _Waiting(NamedTuple):
+class _Waiting(msgspec.Struct, frozen=True):
     request: Enqueue
     result: asyncio.Future[EnqueueResult]
 

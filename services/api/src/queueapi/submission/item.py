@@ -41,12 +41,8 @@ class Item(msgspec.Struct):
         error.__cause__ = error.__context__ = None
         self.refusal = error.with_traceback(None)
 
-    def raise_refusal(self) -> None:
-        """Raise the refusal if the task is refused. The item gives it up, for the same reason as above."""
-        if self.refusal is not None:
-            raise self._take_refusal()
-
-    def _take_refusal(self) -> ApiError | StoreError:
+    def take_refusal(self) -> ApiError | StoreError:
+        """The refusal of a refused item, to be raised; the item gives it up to avoid the same cycle."""
         refusal, self.refusal = self.refusal, None
         assert refusal is not None
         return refusal

@@ -22,7 +22,8 @@ def respond_task(item: Item) -> JsonResponse:
         ApiError: the task was refused.
         StoreError: the store failed.
     """
-    item.raise_refusal()
+    if item.refusal is not None:
+        raise item.take_refusal()
     enqueued = item.enqueued
     created = TaskCreated(enqueued.task_id, item.task.queue, enqueued.state.value)  # type: ignore[arg-type]  # as below
     replayed = enqueued.replayed and item.key is not None
