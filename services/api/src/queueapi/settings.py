@@ -1,4 +1,4 @@
-"""The api's settings: ``TASKYARD_API_*``, and the ones that all services share."""
+"""The API's settings: ``TASKYARD_API_*``, and those that all services share."""
 
 from __future__ import annotations
 
@@ -15,53 +15,51 @@ PREFIX = "TASKYARD_API_"
 
 
 class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
-    """How the api serves, and what it fills in where a caller says nothing."""
+    """Address, limits and timeouts of the API, and defaults for fields that a task leaves out."""
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535, description="TCP port to listen on.")] = 8080
     auth: Annotated[
         Literal["none"] | None,
-        Meta(description="Who may call. `none`: everybody; must be given to listen beyond loopback."),
+        Meta(description="Authentication of callers. `none`: no authentication; required to listen beyond loopback."),
     ] = None
     unknown_types: Annotated[
         Literal["reject", "accept"],
-        Meta(description="What becomes of a task whose type no worker has registered."),
+        Meta(description="Handling of tasks whose type no worker has registered."),
     ] = "reject"
     max_payload_bytes: Annotated[
-        SizeBytes, Meta(ge=2, le=256 * 1024**2, description="The largest payload of one task, as compact JSON.")
+        SizeBytes, Meta(ge=2, le=256 * 1024**2, description="Maximum size of a task's payload, as compact JSON.")
     ] = 1024**2
     max_body_bytes: Annotated[
-        SizeBytes, Meta(ge=1024, le=512 * 1024**2, description="The largest request body, a batch included.")
+        SizeBytes, Meta(ge=1024, le=512 * 1024**2, description="Maximum size of a request body, batches included.")
     ] = 16 * 1024**2
     queue_max_depth: Annotated[
         Annotated[int, Meta(ge=0, le=2**53 - 1)] | None,
-        Meta(description="The most tasks that may wait in a queue without a limit of its own; without it, no limit."),
+        Meta(description="Limit of waiting tasks for queues without a limit of their own. Unset: no limit."),
     ] = None
     queue_max_size_bytes: Annotated[
         SizeBytes | None,
-        Meta(description="The most bytes that the tasks of a queue without a limit of its own may take together."),
+        Meta(description="Limit of stored bytes for queues without a limit of their own. Unset: no limit."),
     ] = None
-    timeout_ms: Annotated[DurationMs, Meta(ge=1, description="A task's `timeout` where the caller gives none.")] = (
-        DEFAULT_TIMEOUT_MS
+    timeout_ms: Annotated[DurationMs, Meta(ge=1, description="Default `timeout` of a task.")] = DEFAULT_TIMEOUT_MS
+    max_retries: Annotated[int, Meta(ge=0, le=10_000, description="Default `max_retries` of a task.")] = (
+        DEFAULT_MAX_RETRIES
     )
-    max_retries: Annotated[
-        int, Meta(ge=0, le=10_000, description="A task's `max_retries` where the caller gives none.")
-    ] = DEFAULT_MAX_RETRIES
-    retention_ms: Annotated[
-        DurationMs, Meta(ge=0, description="How long a completed task is kept where the caller does not say.")
-    ] = DEFAULT_RETENTION_MS
+    retention_ms: Annotated[DurationMs, Meta(ge=0, description="Default `retention` of a completed task.")] = (
+        DEFAULT_RETENTION_MS
+    )
     types_refresh_ms: Annotated[
-        DurationMs, Meta(ge=100, description="How often the registered task types are read again.")
+        DurationMs, Meta(ge=100, description="Interval between refreshes of the registered task types.")
     ] = 5_000
     header_timeout_ms: Annotated[
         DurationMs,
-        Meta(ge=100, description="How long a client may take to send a request's headers, idle time included."),
+        Meta(ge=100, description="Time limit for a client to send a request's headers, idle time included."),
     ] = 30_000
     body_timeout_ms: Annotated[
-        DurationMs, Meta(ge=100, description="How long a client may take to send a request's body.")
+        DurationMs, Meta(ge=100, description="Time limit for a client to send a request's body.")
     ] = 30_000
     drain_ms: Annotated[
-        DurationMs, Meta(ge=0, description="How long requests under way may take to end after SIGTERM.")
+        DurationMs, Meta(ge=0, description="Time limit for requests in flight to finish after SIGTERM.")
     ] = 20_000
 
     def __post_init__(self) -> None:
