@@ -1,1 +1,1 @@
-"""The routes, one module per group. Each builds its handlers around what it is given."""
+"""Routes: one module per group, with its handlers and their OpenAPI operations."""

@@ -21,10 +21,10 @@ BATCH_OPERATIONS = (
         method="post",
         tag="tasks",
         id="createBatch",
-        summary="Create many tasks, each for itself",
+        summary="Create many tasks, each on its own",
         parameters=("IdempotencyKey", "Traceparent"),
         body=CreateBatch,
-        responses={200: Response(BatchCreated, "What became of each task.")},
+        responses={200: Response(BatchCreated, "One result per task.")},
         errors={400: ("INVALID_REQUEST",), 422: ("IDEMPOTENCY_MISMATCH",), **BODY_ERRORS, **SERVER_ERRORS},
         replayable=True,
     ),
@@ -32,7 +32,7 @@ BATCH_OPERATIONS = (
 
 
 def batch_routes(bodies: BodyReader, submissions: SubmissionPipeline) -> list[HTTPRouteHandler]:
-    """The route of batches."""
+    """The route for batches."""
 
     @post("/api/v1/tasks/batch")
     async def create_batch(request: Request[Any, Any, Any]) -> ASGIApp:

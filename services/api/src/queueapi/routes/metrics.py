@@ -1,4 +1,4 @@
-"""The scrape of Prometheus."""
+"""Metrics endpoint for Prometheus."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ METRICS_OPERATIONS = (
 )
 
 
-def metrics_routes(exposition: MetricsCollector) -> list[HTTPRouteHandler]:
-    """The route of metrics."""
+def metrics_routes(collector: MetricsCollector) -> list[HTTPRouteHandler]:
+    """The route for metrics."""
 
     @get("/metrics")
     async def metrics(scope: Scope) -> ASGIApp:
         accept, encoding = (find_header(scope["headers"], name) or "" for name in (b"accept", b"accept-encoding"))
-        # A thousand queues take a good part of a second to write: other requests go on meanwhile.
-        body, headers = await asyncio.to_thread(write_metrics, await exposition.read(), accept, encoding)
+        # Writing the metrics of a thousand queues takes a large part of a second; a thread keeps the loop free.
+        body, headers = await asyncio.to_thread(write_metrics, await collector.collect(), accept, encoding)
         media_type = headers.pop("Content-Type")
         return JsonResponse(body, headers=headers, media_type=media_type.encode())
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told: this process's own metrics, and the totals and gauges of all queues, kept in the store."""
+"""Metrics collector: this process's metrics, and the totals and gauges of all queues from the store."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from queuecore.store.queues.totals import Histogram
 
 
 class MetricsCollector:
-    """Gathers all metrics.
+    """Collects all metrics for a scrape.
 
     Args:
-        registry: this process's own metrics.
-        reader: reads the store.
-        readiness: notes in the registry whether the store is fit.
-        limits: of queues that have none of their own.
-        rates: learn from each look.
+        registry: this process's metrics.
+        reader: reads the metrics in the store.
+        readiness: exposes whether the store is ready.
+        limits: defaults for queues without limits of their own.
+        rates: drain rates, updated with each scrape.
     """
 
     def __init__(
@@ -47,28 +47,28 @@ class MetricsCollector:
         self._limits = limits
         self._rates = rates
 
-    async def read(self) -> CollectorRegistry:
-        """What a scrape is told. While the store is away it is all but the queues."""
+    async def collect(self) -> CollectorRegistry:
+        """All metrics at this moment; those of the queues are missing during an outage of the store."""
         try:
             async with StoreDeadline():
                 overview = await self._reader.read()
         except StoreError as error:
-            self._readiness.note(error)
-            return _Gathered(self._registry.collect())
-        self._readiness.note(overview.readiness)
+            self._readiness.record(error)
+            return _Snapshot(self._registry.collect())
+        self._readiness.record(overview.readiness)
         self._rates.observe(overview.queues, time.monotonic())
-        return _Gathered([*self._registry.collect(), *_stored(overview, self._limits)])
+        return _Snapshot([*self._registry.collect(), *_stored(overview, self._limits)])
 
 
-class _Gathered(CollectorRegistry):
+class _Snapshot(CollectorRegistry):
     """Metrics at one moment."""
 
-    def __init__(self, gathered: Iterable[Metric]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         super().__init__()
-        self._gathered = gathered
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        return self._gathered
+        return self._metrics
 
 
 def _stored(overview: Overview, limits: QueueLimits) -> Iterable[Metric]:

@@ -53,7 +53,7 @@ def describe_api() -> Json:
         "info": {
             "title": "Taskyard",
             "version": version("queuecore"),
-            "description": "A task queue: post tasks, watch them, control them.",
+            "description": "A task queue: enqueue, inspect and control tasks.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -122,26 +122,26 @@ def _parameters() -> Json:
         "Queue": {
             "name": "queue",
             "in": "query",
-            "description": "The queue's name. Without it, a task is looked for in `default`, then in all others.",
+            "description": "The queue's name. Without it, a task is searched in `default`, then in all other queues.",
             "schema": _QUEUE_NAME,
         },
         "QueueName": {
             "name": "queue",
             "in": "path",
             "required": True,
-            "description": "The queue's name; it need not have had a task yet.",
+            "description": "The queue's name; the queue need not exist yet.",
             "schema": _QUEUE_NAME,
         },
         "IdempotencyKey": {
             "name": HEADER,
             "in": "header",
-            "description": "Names this request: sent again within 24 hours, it gets the first answer.",
+            "description": "Identifies this request; a repeated request within 24 hours gets the first response.",
             "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": PRINTABLE_PATTERN},
         },
         "Traceparent": {
             "name": "traceparent",
             "in": "header",
-            "description": "W3C trace context, handed on to the worker.",
+            "description": "W3C trace context, propagated to the worker.",
             "schema": {"type": "string"},
         },
     }
@@ -149,9 +149,9 @@ def _parameters() -> Json:
 
 def _headers() -> Json:
     return {
-        "RetryAfter": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
+        "RetryAfter": {"description": "Seconds after which to retry.", "schema": {"type": "integer"}},
         "Replayed": {
-            "description": "`true` when an earlier request with the same `Idempotency-Key` did it.",
+            "description": "`true` when an earlier request with the same `Idempotency-Key` created the tasks.",
             "schema": {"type": "string", "enum": ["true"]},
         },
     }

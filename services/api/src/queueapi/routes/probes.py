@@ -1,4 +1,4 @@
-"""Probes of kubelets and load balancers."""
+"""Health probes for kubelets and load balancers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROBE_OPERATIONS = (
         method="get",
         tag="health",
         id="getLive",
-        summary="Whether the process lives",
+        summary="Liveness",
         responses={200: Response(Status, "Alive.")},
     ),
     Operation(
@@ -35,14 +35,14 @@ PROBE_OPERATIONS = (
         method="get",
         tag="health",
         id="getReady",
-        summary="Whether the task store can be used",
+        summary="Readiness: the task store is usable",
         responses={200: Response(Status, "Ready."), 503: Response(NotReady, "Not ready.")},
     ),
 )
 
 
 def probe_routes(readiness: ReadinessCheck) -> list[HTTPRouteHandler]:
-    """The routes of probes."""
+    """The routes for probes."""
 
     @get(["/health", "/live"])
     async def alive() -> ASGIApp:

@@ -1,4 +1,4 @@
-"""What operators may do with a queue: limit it, pause it, let it go on."""
+"""Queue control: limits, pause, resume."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LIMITS = "/api/v1/queues/{queue:str}/limits"
 _PAUSED = encode(Message("queue paused"))
 _RESUMED = encode(Message("queue resumed"))
 
-_LIMITS_IN_FORCE = {200: Response(LimitsView, "The limits that are now in force.")}
+_LIMITS_IN_FORCE = {200: Response(LimitsView, "The limits in force.")}
 _CONTROL_ERRORS = {400: ("INVALID_REQUEST",), **SERVER_ERRORS}
 
 QUEUE_CONTROL_OPERATIONS = (
@@ -34,7 +34,7 @@ QUEUE_CONTROL_OPERATIONS = (
         method="get",
         tag="queues",
         id="getLimits",
-        summary="How much a queue takes in",
+        summary="Get the limits of a queue",
         parameters=("QueueName",),
         responses=_LIMITS_IN_FORCE,
         errors=_CONTROL_ERRORS,
@@ -44,7 +44,7 @@ QUEUE_CONTROL_OPERATIONS = (
         method="put",
         tag="queues",
         id="setLimits",
-        summary="Limit what a queue takes in, in place of the limits that it had",
+        summary="Replace the limits of a queue",
         parameters=("QueueName",),
         body=SetLimits,
         responses=_LIMITS_IN_FORCE,
@@ -55,7 +55,7 @@ QUEUE_CONTROL_OPERATIONS = (
         method="post",
         tag="queues",
         id="pauseQueue",
-        summary="Hand no more tasks to workers",
+        summary="Pause a queue: workers get no more tasks from it",
         parameters=("QueueName",),
         responses={200: Response(Message, "Paused.")},
         errors=_CONTROL_ERRORS,
@@ -65,7 +65,7 @@ QUEUE_CONTROL_OPERATIONS = (
         method="post",
         tag="queues",
         id="resumeQueue",
-        summary="Hand tasks to workers again",
+        summary="Resume a paused queue",
         parameters=("QueueName",),
         responses={200: Response(Message, "Resumed.")},
         errors=_CONTROL_ERRORS,
@@ -76,16 +76,16 @@ QUEUE_CONTROL_OPERATIONS = (
 def queue_control_routes(
     bodies: BodyReader, reader: QueueReader, control: QueueControl, defaults: QueueLimits
 ) -> list[HTTPRouteHandler]:
-    """The routes of queues that change something.
+    """The routes that control queues.
 
     Args:
-        bodies: reads requests.
-        reader: looks at queues.
-        control: limits and pauses.
-        defaults: hold for queues that have none of their own.
+        bodies: reads request bodies.
+        reader: reads the queues' statistics.
+        control: sets limits, pauses and resumes.
+        defaults: limits for queues without their own.
     """
 
-    async def answer(queue: str) -> ASGIApp:
+    async def show_limits(queue: str) -> ASGIApp:
         (stats,) = await reader.stats([queue])
         limits = stats.limits.over(defaults)
         return json_response(
@@ -95,15 +95,15 @@ def queue_control_routes(
     @get(_LIMITS)
     async def get_limits(queue: FromPath[str]) -> ASGIApp:
         async with StoreDeadline():
-            return await answer(checked_queue(queue))
+            return await show_limits(checked_queue(queue))
 
     @put(_LIMITS)
     async def put_limits(queue: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
         name = checked_queue(queue)
-        asked = parse_limits(await bodies.read(request.scope, request.receive))
+        requested = parse_limits(await bodies.read(request.scope, request.receive))
         async with StoreDeadline():
-            await control.limit(name, QueueLimits(asked.max_depth, asked.max_bytes))
-            return await answer(name)
+            await control.limit(name, QueueLimits(requested.max_depth, requested.max_bytes))
+            return await show_limits(name)
 
     @post("/api/v1/queues/{queue:str}/pause")
     async def pause_queue(queue: FromPath[str]) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""Queues and task types."""
+"""Queue statistics and registered task types."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ QUEUE_OPERATIONS = (
 
 
 def queue_routes(reader: QueueReader, types: TypeRegistry) -> list[HTTPRouteHandler]:
-    """The routes of queues and types."""
+    """The routes for queues and types."""
 
     @get("/api/v1/queues/stats", opt={"fault_code": "STATS_FAILED"})
     async def queue_stats(queue: FromQuery[str | None] = None) -> ASGIApp:
         async with StoreDeadline():
             queues = await reader.names()
             if queue is not None:
-                queues = [_known(checked_queue(queue), queues)]
+                queues = [_existing(checked_queue(queue), queues)]
             stats = await reader.stats(queues)
         return json_response([_counts(each) for each in stats])
 
@@ -61,7 +61,7 @@ def queue_routes(reader: QueueReader, types: TypeRegistry) -> list[HTTPRouteHand
     return [queue_stats, registered_types]
 
 
-def _known(queue: str, queues: list[str]) -> str:
+def _existing(queue: str, queues: list[str]) -> str:
     if queue in queues:
         return queue
     raise ApiError(404, "QUEUE_NOT_FOUND", f"no task was ever put into queue {queue}", {"queue": queue})

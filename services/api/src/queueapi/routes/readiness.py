@@ -1,4 +1,4 @@
-"""Whether the api can do its work."""
+"""Readiness: the state of the store, and draining."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from queuecore.observe.metrics.definitions import STORE_POLICY_UNKNOWN, STORE_RE
 from queuecore.store.client.server import Server
 from queuecore.store.queues.readiness import Readiness, check_readiness
 
-STORE_AWAY = "redis connection failed"
+STORE_UNREACHABLE = "redis connection failed"
 
 
 class ReadinessCheck:
-    """Checks the store, and knows when the process is on its way out.
+    """Checks whether the API is ready for requests.
 
     Args:
         server: the store.
-        registry: where it is exposed what was found.
+        registry: exposes the result.
     """
 
     def __init__(self, server: Server, registry: CollectorRegistry) -> None:
@@ -28,23 +28,23 @@ class ReadinessCheck:
         self._policy_unknown = STORE_POLICY_UNKNOWN.build(registry)
 
     def start_draining(self) -> None:
-        """Be not ready from now on."""
+        """Report not ready from now on: the process is about to exit."""
         self._draining = True
 
     async def find_problem(self) -> str | None:
-        """Why the api is not ready; ``None`` when it is."""
+        """The reason why the API is not ready; ``None`` when it is ready."""
         try:
             async with StoreDeadline():
                 found: Readiness | StoreError = await check_readiness(self._server)
         except StoreError as error:
             found = error
-        problem = self.note(found)
+        problem = self.record(found)
         return "shutting down" if self._draining else problem
 
-    def note(self, found: Readiness | StoreError) -> str | None:
-        """Expose what a look at the store has found; what is wrong with it, ``None`` when nothing is."""
+    def record(self, found: Readiness | StoreError) -> str | None:
+        """Expose the result of a check; returns the store's problem, ``None`` when it is ready."""
         self._store_ready.set(isinstance(found, Readiness))
         if isinstance(found, Readiness):
             self._policy_unknown.set(not found.policy_known)
             return None
-        return str(found) if isinstance(found, (StoreNotReady, StoreRefusesLogin)) else STORE_AWAY
+        return str(found) if isinstance(found, (StoreNotReady, StoreRefusesLogin)) else STORE_UNREACHABLE

@@ -34,7 +34,7 @@ SCHEMA_OPERATIONS = (
 
 
 def schema_routes(document: Mapping[str, object]) -> list[HTTPRouteHandler]:
-    """The routes of the OpenAPI document."""
+    """The routes for the OpenAPI document."""
     encoded = encode(document)
 
     @get("/schema")

@@ -1,4 +1,4 @@
-"""Finding a task whose queue the caller may not know."""
+"""Task lookup by id, with or without the queue's name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUEUES_PER_CALL = 100
 
 
 class TaskLookup:
-    """Finds tasks."""
+    """Finds tasks by id."""
 
     def __init__(self, tasks: TaskReader, queues: QueueReader) -> None:
         self._tasks = tasks
@@ -26,25 +26,25 @@ class TaskLookup:
 
         Args:
             task_id: the id.
-            queue: where to look; ``None``: in the default queue, then in all others.
+            queue: the task's queue; ``None``: search the default queue, then all others.
 
         Raises:
-            ApiError: no queue can have this name.
-            TaskNotFound: there is no such task.
+            ApiError: the queue's name is invalid.
+            TaskNotFound: no task has this id.
         """
-        async for queues in self._places(queue):
+        async for queues in self._candidates(queue):
             found = await self._tasks.find(task_id, queues)
             if found is not None:
                 return found
         raise _not_found(task_id, queue)
 
     async def locate(self, task_id: str, queue: str | None) -> str:
-        """The queue of the task with this id; as :meth:`find`."""
+        """The queue of the task with this id; arguments and errors as for :meth:`find`."""
         if queue is not None:
             return checked_queue(queue)
         return (await self.find(task_id, None)).task.queue
 
-    async def _places(self, queue: str | None) -> AsyncIterator[list[str]]:
+    async def _candidates(self, queue: str | None) -> AsyncIterator[list[str]]:
         if queue is not None:
             yield [checked_queue(queue)]
             return
@@ -55,10 +55,10 @@ class TaskLookup:
 
 
 def checked_queue(name: str) -> str:
-    """The name itself.
+    """Validate a queue's name, and return it.
 
     Raises:
-        ApiError: no queue can have this name.
+        ApiError: the queue's name is invalid.
     """
     try:
         return check_queue_name(name)

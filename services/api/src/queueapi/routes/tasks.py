@@ -74,7 +74,7 @@ TASK_OPERATIONS = (
         id="deleteTask",
         summary="Delete a task that is not running",
         parameters=_ON_TASK,
-        responses={200: Response(Message, "The task is gone.")},
+        responses={200: Response(Message, "The task is deleted.")},
         errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE",), 500: ("DELETE_FAILED",)},
     ),
     Operation(
@@ -82,11 +82,11 @@ TASK_OPERATIONS = (
         method="post",
         tag="tasks",
         id="cancelTask",
-        summary="Cancel a task for good",
+        summary="Cancel a task",
         parameters=_ON_TASK,
         responses={
             200: Response(Message, "The task was cancelled."),
-            202: Response(Message, "The task is running; its worker was told to stop it."),
+            202: Response(Message, "The task is running; its worker is asked to stop it."),
         },
         errors={**_TASK_ERRORS, 409: ("TASK_NOT_CANCELLABLE",), 500: ("CANCEL_FAILED",)},
     ),
@@ -95,7 +95,7 @@ TASK_OPERATIONS = (
         method="post",
         tag="tasks",
         id="runTask",
-        summary="Make a task pending at once, one that has ended included",
+        summary="Make a task pending now, even if it has ended",
         parameters=_ON_TASK,
         responses={200: Response(Message, "The task is pending.")},
         errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE",), 500: ("INTERNAL_ERROR",)},
@@ -104,14 +104,14 @@ TASK_OPERATIONS = (
 
 
 def task_routes(
-    bodies: BodyReader, submissions: SubmissionPipeline, finder: TaskLookup, control: TaskControl
+    bodies: BodyReader, submissions: SubmissionPipeline, lookup: TaskLookup, control: TaskControl
 ) -> list[ASGIRouteHandler | HTTPRouteHandler]:
-    """The routes of single tasks."""
+    """The routes for single tasks."""
 
-    # Plain ASGI: all that Litestar would do for a handler of requests is to look for arguments that are not there.
+    # Plain ASGI: it saves the argument resolution that Litestar does for a request handler.
     @asgi("/api/v1/tasks", copy_scope=False)
     async def create_task(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != HttpMethod.POST:  # type: ignore[typeddict-item]  # there are no web sockets here
+        if scope["method"] != HttpMethod.POST:  # type: ignore[typeddict-item]  # the API has no web sockets
             raise MethodNotAllowedException(headers={"Allow": HttpMethod.POST.value})
         body = await bodies.read(scope, receive)
         headers = scope["headers"]
@@ -121,24 +121,24 @@ def task_routes(
     @get("/api/v1/tasks/{task_id:str}")
     async def get_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with StoreDeadline():
-            return json_response(view_task(await finder.find(task_id, queue)))
+            return json_response(view_task(await lookup.find(task_id, queue)))
 
     @post("/api/v1/tasks/{task_id:str}/cancel", opt={"fault_code": "CANCEL_FAILED"})
     async def cancel_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with StoreDeadline():
-            state = await control.cancel(await finder.locate(task_id, queue), task_id)
+            state = await control.cancel(await lookup.locate(task_id, queue), task_id)
         return JsonResponse(_CANCEL_REQUESTED, 202) if state is TaskState.ACTIVE else JsonResponse(_CANCELLED)
 
     @delete("/api/v1/tasks/{task_id:str}", opt={"fault_code": "DELETE_FAILED"}, status_code=200)
     async def delete_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with StoreDeadline():
-            await control.delete(await finder.locate(task_id, queue), task_id)
+            await control.delete(await lookup.locate(task_id, queue), task_id)
         return JsonResponse(_DELETED)
 
     @post("/api/v1/tasks/{task_id:str}/run")
     async def run_task(task_id: FromPath[str], queue: FromQuery[str | None] = None) -> ASGIApp:
         async with StoreDeadline():
-            await control.run_now(await finder.locate(task_id, queue), task_id)
+            await control.run_now(await lookup.locate(task_id, queue), task_id)
         return JsonResponse(_PENDING)
 
     return [create_task, get_task, cancel_task, delete_task, run_task]

@@ -1,4 +1,4 @@
-"""Who works: the registrations of the workers."""
+"""Live workers, from their latest heartbeats."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ WORKER_OPERATIONS = (
         method="get",
         tag="workers",
         id="getWorkers",
-        summary="List the workers that are there, with the tasks that each runs",
+        summary="List the live workers and their load",
         responses={200: Response(list[WorkerView], "One object per worker.")},
         errors=SERVER_ERRORS,
     ),
 )
 
 
-def worker_routes(registry: Directory) -> list[HTTPRouteHandler]:
-    """The route of workers."""
+def worker_routes(directory: Directory) -> list[HTTPRouteHandler]:
+    """The route for workers."""
 
     @get("/api/v1/workers")
     async def workers() -> ASGIApp:
         async with StoreDeadline():
-            registered = await registry.workers()
+            registered = await directory.workers()
         return json_response([_view(each) for each in registered])
 
     return [workers]

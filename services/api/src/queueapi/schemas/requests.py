@@ -1,4 +1,4 @@
-"""The bodies of requests."""
+"""Request bodies."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from queuecore.domain.names import QUEUE_NAME_PATTERN, TASK_ID_PATTERN, TASK_TYP
 MAX_RETRIES = 10_000
 MAX_BATCH = 1_000
 MAX_METADATA = 64
-"""Entries."""
+"""Maximum number of metadata entries."""
 MAX_METADATA_BYTES = 16 * 1024
 MAX_LIMIT = 2**53 - 1
-"""The scripts count with doubles."""
+"""Largest integer that the store's scripts count exactly: they use doubles."""
 MAX_KEY_LENGTH = 255
-"""Characters of an idempotency key or a unique key."""
+"""Maximum length of an idempotency key or a unique key."""
 
 PRINTABLE_PATTERN = r"^[!-~]([ -~]*[!-~])?$"
-"""Of an idempotency key: HTTP takes blanks around a header's value away."""
+"""Pattern of an idempotency key; HTTP strips spaces around a header's value."""
 
-# What only describes: these are checked where tasks are made, which tells callers more of what is wrong.
+# For the document only: the task builder validates these fields, with more precise error messages.
 _DURATION: dict[str, object] = {"format": "go-duration"}
 _MOMENT: dict[str, object] = {"format": "date-time"}
 
@@ -34,7 +34,7 @@ def _form(pattern: str) -> dict[str, object]:
 _Duration = Annotated[
     str,
     Meta(
-        description="A duration as Go writes it.",
+        description="A duration in Go's notation.",
         examples=["30s", "5m", "1h30m", "500ms"],
         extra_json_schema=_DURATION,
     ),
@@ -46,29 +46,34 @@ _Moment = Annotated[
 
 
 class RetryPolicyFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long to wait before each retry."""
+    """Delays between attempts."""
 
     curve: Literal["exponential", "linear", "constant"] = "exponential"
-    base: Annotated[
-        str, Meta(description="The delay before the first retry, a duration.", extra_json_schema=_DURATION)
-    ] = "1s"
-    factor: Annotated[float, Meta(ge=1, le=1_000, description="Exponential: each delay is so many times the last.")] = (
+    base: Annotated[str, Meta(description="Delay before the first retry, a duration.", extra_json_schema=_DURATION)] = (
+        "1s"
+    )
+    factor: Annotated[float, Meta(ge=1, le=1_000, description="Exponential: ratio of each delay to the previous.")] = (
         2.0
     )
-    max: Annotated[str, Meta(description="No delay is longer, a duration.", extra_json_schema=_DURATION)] = "15m"
-    jitter: Annotated[float, Meta(ge=0, le=1, description="The share by which a delay is varied at random.")] = 0.2
+    max: Annotated[str, Meta(description="Maximum delay, a duration.", extra_json_schema=_DURATION)] = "15m"
+    jitter: Annotated[float, Meta(ge=0, le=1, description="Random variation of each delay, as a share of it.")] = 0.2
 
 
 class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A task to enqueue."""
 
     type: Annotated[
-        str, Meta(description="Chooses the handler.", examples=["demo"], extra_json_schema=_form(TASK_TYPE_PATTERN))
+        str,
+        Meta(
+            description="Selects the handler.",
+            examples=["demo"],
+            extra_json_schema=_form(TASK_TYPE_PATTERN),
+        ),
     ]
     payload: Annotated[
         Any,
         Meta(
-            description="What the handler is given; a JSON object.",
+            description="Argument of the handler; a JSON object.",
             extra_json_schema={"type": "object", "examples": [{"message": "Hello", "count": 5}]},
         ),
     ]
@@ -76,7 +81,7 @@ class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         "default"
     )
     max_retries: (
-        Annotated[int, Meta(ge=0, le=MAX_RETRIES, description="How many attempts may follow a failed first one.")]
+        Annotated[int, Meta(ge=0, le=MAX_RETRIES, description="Maximum number of retries after the first attempt.")]
         | msgspec.UnsetType
     ) = msgspec.UNSET
     timeout: _Duration | msgspec.UnsetType = msgspec.UNSET
@@ -85,26 +90,27 @@ class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                description="No equal task is taken within this duration.", examples=["1h"], extra_json_schema=_DURATION
+                description="Deduplication window: no equal task is accepted in it.",
+                examples=["1h"],
+                extra_json_schema=_DURATION,
             ),
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
     metadata: (
-        Annotated[dict[str, str], Meta(max_length=MAX_METADATA, description="The caller's own notes.")]
-        | msgspec.UnsetType
+        Annotated[dict[str, str], Meta(max_length=MAX_METADATA, description="Custom metadata.")] | msgspec.UnsetType
     ) = msgspec.UNSET
     task_id: (
         Annotated[
             str,
             Meta(
-                description="The caller's own id; enqueued once. Without it, a UUIDv7 is made.",
+                description="The task's id, chosen by the caller; an id is accepted once. Default: a new UUIDv7.",
                 extra_json_schema=_form(TASK_ID_PATTERN),
             ),
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
-    priority: Annotated[int, Meta(ge=0, le=9, description="Of the pending tasks of a queue, 9 runs first.")] = 5
+    priority: Annotated[int, Meta(ge=0, le=9, description="Order of a queue's pending tasks; 9 runs first.")] = 5
     deadline: _Moment | msgspec.UnsetType = msgspec.UNSET
     retry_policy: RetryPolicyFields | msgspec.UnsetType = msgspec.UNSET
     unique_key: (
@@ -113,7 +119,7 @@ class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             Meta(
                 min_length=1,
                 max_length=MAX_KEY_LENGTH,
-                description="With `unique`: what makes tasks equal, in place of the payload.",
+                description="With `unique`: tasks with the same key are equal, whatever their payloads.",
             ),
         ]
         | msgspec.UnsetType
@@ -122,7 +128,7 @@ class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                description="How long the completed task is kept; `0s` forgets it at once.", extra_json_schema=_DURATION
+                description="How long the completed task is kept; `0s` deletes it at once.", extra_json_schema=_DURATION
             ),
         ]
         | msgspec.UnsetType
@@ -136,7 +142,7 @@ class BatchTask(CreateTask, kw_only=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                description="As the header `Idempotency-Key` of a single request.",
+                description="Same as the header `Idempotency-Key` of a request for a single task.",
                 extra_json_schema={"pattern": PRINTABLE_PATTERN, "minLength": 1, "maxLength": MAX_KEY_LENGTH},
             ),
         ]
@@ -145,20 +151,25 @@ class BatchTask(CreateTask, kw_only=True, forbid_unknown_fields=True):
 
 
 class SetLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a queue; one that is null or left out falls back on that of the api's settings."""
+    """Limits of a queue. A limit that is null or missing falls back to the default from the API's settings."""
 
     max_depth: (
         Annotated[
-            int, Meta(ge=0, le=MAX_LIMIT, description="Tasks that may wait (pending, scheduled, retry); 0 closes it.")
+            int,
+            Meta(
+                ge=0,
+                le=MAX_LIMIT,
+                description="Maximum of waiting tasks (pending, scheduled, retry); 0: none.",
+            ),
         ]
         | None
     ) = None
     max_bytes: (
-        Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="Bytes that all tasks that are kept may take.")] | None
+        Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="Maximum size of all stored tasks in bytes.")] | None
     ) = None
 
 
 class CreateBatch(msgspec.Struct, forbid_unknown_fields=True):
-    """Tasks to enqueue, each for itself."""
+    """Tasks to enqueue, each on its own."""
 
     tasks: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MAX_BATCH)]

@@ -1,4 +1,4 @@
-"""The bodies of answers."""
+"""Response bodies."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class TaskCreated(msgspec.Struct, frozen=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """What became of one task of a batch: the fields of a created task, or those of an error."""
+    """Result of one task of a batch: the fields of a created task, or those of an error."""
 
-    status_code: Annotated[int, Meta(description="What a single request would have been answered with.")]
+    status_code: Annotated[int, Meta(description="Status that a request for this task alone would have had.")]
     task_id: str | msgspec.UnsetType = msgspec.UNSET
     queue: str | msgspec.UnsetType = msgspec.UNSET
     status: Literal["pending", "scheduled"] | msgspec.UnsetType = msgspec.UNSET
     replayed: (
-        Annotated[bool, Meta(description="Whether an earlier request with the same idempotency key did it.")]
+        Annotated[bool, Meta(description="Whether an earlier request with the same idempotency key created the task.")]
         | msgspec.UnsetType
     ) = msgspec.UNSET
     error: str | msgspec.UnsetType = msgspec.UNSET
@@ -45,7 +45,7 @@ class BatchResult(msgspec.Struct, frozen=True):
 
 
 class BatchCreated(msgspec.Struct, frozen=True):
-    """What became of a batch."""
+    """Results of a batch."""
 
     created: int
     failed: int
@@ -65,7 +65,7 @@ class AttemptView(msgspec.Struct, frozen=True):
 
 
 class RetryPolicyView(msgspec.Struct, frozen=True):
-    """How long is waited before each retry."""
+    """Delays between attempts."""
 
     curve: str
     base: str
@@ -75,7 +75,7 @@ class RetryPolicyView(msgspec.Struct, frozen=True):
 
 
 class TaskView(msgspec.Struct, frozen=True):
-    """A task and what became of it so far."""
+    """A task, its state and its attempts."""
 
     id: str
     queue: str
@@ -87,8 +87,8 @@ class TaskView(msgspec.Struct, frozen=True):
     next_process_at: Annotated[
         _Moment,
         Meta(
-            description="When the task is due (scheduled, retry), became pending, or began its last attempt "
-            "(active and ended tasks; without an attempt, when it was to begin)."
+            description="When the task is due (scheduled, retry), became pending, or started its last attempt "
+            "(active and ended tasks; without an attempt: when it was due)."
         ),
     ]
     payload: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
@@ -97,12 +97,12 @@ class TaskView(msgspec.Struct, frozen=True):
     deadline: _Moment | None
     retry_policy: RetryPolicyView
     process_at: _Moment | None
-    unique: Annotated[str | None, Meta(description="The window, a duration.")]
+    unique: Annotated[str | None, Meta(description="Deduplication window, a duration.")]
     metadata: dict[str, str]
     retention: str
     traceparent: str | None
-    attempt: Annotated[int, Meta(description="Attempts begun so far, but for those that were given back.")]
-    excused: Annotated[int, Meta(description="How many of them do not count: another task took the worker down.")]
+    attempt: Annotated[int, Meta(description="Attempts started so far, without those that a worker released.")]
+    excused: Annotated[int, Meta(description="Attempts not charged to the task: another task crashed the worker.")]
     attempts: Annotated[list[AttemptView], Meta(description="The last 20, oldest first.")]
     progress: _AnyJson
     result: _AnyJson
@@ -113,13 +113,13 @@ class TaskView(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """Something was done."""
+    """Confirmation of a change."""
 
     message: str
 
 
 class QueueCounts(msgspec.Struct, frozen=True):
-    """How many tasks of a queue are in each state."""
+    """Number of tasks of a queue per state."""
 
     queue: str
     pending: int
@@ -131,44 +131,44 @@ class QueueCounts(msgspec.Struct, frozen=True):
 
 
 class LimitsView(msgspec.Struct, frozen=True):
-    """What holds for a queue: its limits, what it holds of them, and whether it is paused."""
+    """A queue's limits, their usage, and whether the queue is paused."""
 
     queue: str
-    max_depth: Annotated[int | None, Meta(description="Tasks that may wait; null: any number.")]
-    max_bytes: Annotated[int | None, Meta(description="Bytes that all its tasks may take; null: any number.")]
-    waiting: Annotated[int, Meta(description="Tasks that are pending, scheduled or in retry.")]
-    bytes: Annotated[int, Meta(description="Bytes that all its tasks take, ended ones that are kept included.")]
-    paused: Annotated[bool, Meta(description="Whether no tasks of it are handed to workers.")]
+    max_depth: Annotated[int | None, Meta(description="Maximum number of waiting tasks; null: no limit.")]
+    max_bytes: Annotated[int | None, Meta(description="Maximum size of all its tasks in bytes; null: no limit.")]
+    waiting: Annotated[int, Meta(description="Number of waiting tasks: pending, scheduled or retry.")]
+    bytes: Annotated[int, Meta(description="Size of all its tasks in bytes, including ended tasks that are kept.")]
+    paused: Annotated[bool, Meta(description="Whether workers get no tasks from it.")]
 
 
 class RegisteredType(msgspec.Struct, frozen=True):
     """A task type that workers handle."""
 
     type: str
-    schema: Annotated[msgspec.Raw, Meta(description="The JSON Schema of its payload; null where it has none.")]
+    schema: Annotated[msgspec.Raw, Meta(description="JSON Schema of the payload; null without one.")]
 
 
 class WorkerView(msgspec.Struct, frozen=True):
-    """A worker that is there, by its last heartbeat."""
+    """A live worker, from its latest heartbeat."""
 
     worker: str
     pod: str
     queues: list[str]
     types: list[str]
-    slots: Annotated[int, Meta(description="Tasks that it runs at once.")]
-    busy: Annotated[int, Meta(description="Tasks that it runs now.")]
-    draining: Annotated[bool, Meta(description="Whether it is stopping and takes no more tasks.")]
+    slots: Annotated[int, Meta(description="Maximum number of concurrent tasks.")]
+    busy: Annotated[int, Meta(description="Number of tasks running now.")]
+    draining: Annotated[bool, Meta(description="Whether it is draining and leases no more tasks.")]
     started_at: _Moment
 
 
 class Status(msgspec.Struct, frozen=True):
-    """All is well."""
+    """The API is healthy."""
 
     status: Literal["ok"] = "ok"
 
 
 class NotReady(msgspec.Struct, frozen=True):
-    """The api cannot do its work at the moment."""
+    """The API is not ready for requests."""
 
     message: str
     status: Literal["error"] = "error"
