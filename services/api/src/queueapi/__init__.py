@@ -1,1 +1,1 @@
-"""The HTTP edge of Taskyard: services post, watch and control tasks through it."""
+"""Taskyard's HTTP API: enqueue, inspect and control tasks."""

@@ -1,4 +1,4 @@
-"""``taskyard-api``: serves the HTTP api."""
+"""``taskyard-api``: the process that serves the HTTP API."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from queuecore.process import StopSignals, relax_garbage_collection, run_service
 
 
 async def run(settings: ApiSettings) -> int:
-    """Serve until the process is asked to stop; returns the exit code."""
+    """Serve until SIGTERM or SIGINT; returns the exit code."""
     api = create_api(settings)
     relax_garbage_collection()
     return await serve(settings, api, StopSignals())
 
 
 def main() -> None:
-    """The command."""
+    """Entry point of the command."""
     run_service("api", ApiSettings, PREFIX, run)
 
 

@@ -1,4 +1,4 @@
-"""Putting the api together."""
+"""Composition root: the API of one process, wired from its settings."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ from queuecore.store.tasks.reader import TaskReader
 
 
 class Api(NamedTuple):
-    """The api of one process."""
+    """The API of one process."""
 
     asgi: ASGIApp
-    """What a server runs; opens and closes what it needs by ASGI's lifespan."""
+    """The ASGI app; its lifespan opens and closes the connections."""
     readiness: ReadinessCheck
 
 
 def create_api(settings: ApiSettings) -> Api:
-    """Put the api together. Nothing is sent to the store before the lifespan begins.
+    """Wire the API. Nothing is sent to the store before the lifespan begins.
 
     Raises:
-        ConfigError: the settings name no store that can be connected to.
+        ConfigError: the settings do not describe a store.
     """
     server = connect(settings.redis)
     server.fail_fast()
@@ -73,8 +73,8 @@ def create_api(settings: ApiSettings) -> Api:
     register_process(registry, "api")
     server.watch(StoreCalls(registry).note)
     queues = QueueReader(server)
-    registrations = Directory(server)
-    types = TypeRegistry(registrations.types, reject_unknown=settings.unknown_types == "reject")
+    directory = Directory(server)
+    types = TypeRegistry(directory.types, reject_unknown=settings.unknown_types == "reject")
     limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes)
     enqueuer = Enqueuer(server, limits)
     drain_rates = DrainRates()
@@ -103,7 +103,7 @@ def create_api(settings: ApiSettings) -> Api:
         try:
             yield
         finally:
-            await monitor.wait_until_idle()
+            await request_metrics.wait_until_idle()
             refreshing.cancel()
             await server.close()
             if tracing:
@@ -115,7 +115,7 @@ def create_api(settings: ApiSettings) -> Api:
             *batch_routes(bodies, submissions),
             *queue_routes(queues, types),
             *queue_control_routes(bodies, queues, QueueControl(server), limits),
-            *worker_routes(registrations),
+            *worker_routes(directory),
             *probe_routes(readiness),
             *metrics_routes(MetricsCollector(registry, OverviewReader(server), readiness, limits, drain_rates)),
             *schema_routes(describe_api()),
@@ -126,5 +126,5 @@ def create_api(settings: ApiSettings) -> Api:
         logging_config=None,
         debug=False,
     )
-    monitor = RequestMetrics(HeadRequests(OptionsRequests(app)), registry)
-    return Api(RequestTracing(monitor, tracing) if tracing else monitor, readiness)
+    request_metrics = RequestMetrics(HeadRequests(OptionsRequests(app)), registry)
+    return Api(RequestTracing(request_metrics, tracing) if tracing else request_metrics, readiness)

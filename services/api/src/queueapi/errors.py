@@ -1,6 +1,7 @@
-"""What goes wrong, as callers see it: status, code, message, details.
+"""API errors: status, code, message and details of every error response.
 
-Each kind of error has one row here; routes raise errors and never build error answers themselves.
+Each kind of error has one constructor here. Routes raise errors; :mod:`queueapi.http.error_responses` turns them into
+responses.
 """
 
 from __future__ import annotations
@@ -22,31 +23,31 @@ from queuecore.errors import (
 from queuecore.store.tasks.enqueue import QueueFull
 
 RETRY_AFTER_S = 1
-"""When a caller may ask again after the store was away or full."""
+"""Retry-After while the store is unreachable or full."""
 
 JSON_TYPE = b"application/json"
 _GOT_LENGTH = 80
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of every error answer."""
+    """Body of every error response."""
 
     error: str
-    """For people."""
+    """Message for people."""
     code: str
-    """For programs."""
+    """Kind of error, for programs."""
     details: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ApiError(Exception):
-    """A request that cannot be answered as it was meant to be.
+    """A request that fails with an error response.
 
     Args:
         status: the HTTP status.
-        code: the error's name for programs.
-        message: what is wrong, for people.
-        details: what is wrong, for programs.
-        headers: further headers of the answer.
+        code: the kind of error, for programs.
+        message: the problem, for people.
+        details: the problem, for programs.
+        headers: further headers of the response.
     """
 
     def __init__(
@@ -65,12 +66,12 @@ class ApiError(Exception):
 
     @property
     def body(self) -> ErrorBody:
-        """The answer's body."""
+        """The body of the response."""
         return ErrorBody(str(self), self.code, self.details)
 
 
 def invalid(code: str, field: str, got: object, expected: str) -> ApiError:
-    """A 400 for a field with a value that it does not take."""
+    """A 400 for a field with an invalid value."""
     shown = shorten(got)
     return ApiError(
         400,
@@ -81,17 +82,17 @@ def invalid(code: str, field: str, got: object, expected: str) -> ApiError:
 
 
 def invalid_field(code: str, error: InvalidField) -> ApiError:
-    """A 400 for a field that the domain refused."""
+    """A 400 for a field that the domain rejects."""
     return invalid(code, error.field, error.got, error.expected)
 
 
 def invalid_request(message: str, **details: object) -> ApiError:
-    """A 400 for a request that is not of the form of the route."""
+    """A 400 for a request that does not match the route's schema."""
     return ApiError(400, "INVALID_REQUEST", message, details)
 
 
 def payload_too_large(what: str, limit_bytes: int, setting: str) -> ApiError:
-    """A 413."""
+    """A 413 that names the limit and its setting."""
     return ApiError(
         413,
         "PAYLOAD_TOO_LARGE",
@@ -101,13 +102,13 @@ def payload_too_large(what: str, limit_bytes: int, setting: str) -> ApiError:
 
 
 def duplicate_task(holder_id: str, by_lock: bool) -> ApiError:
-    """A 409 for a task that stands in the way of an enqueue."""
+    """A 409 for a task whose id or unique lock another task holds."""
     why = "an equal task holds the unique lock" if by_lock else "a task with this id exists"
     return ApiError(409, "DUPLICATE_TASK", f"{why}: {holder_id}", {"task_id": holder_id})
 
 
 def queue_full(refused: QueueFull, retry_after_s: int) -> ApiError:
-    """A 429 for a queue that is at one of its limits."""
+    """A 429 with Retry-After for a queue at one of its limits."""
     return ApiError(
         429,
         "QUEUE_FULL",
@@ -124,11 +125,11 @@ def queue_full(refused: QueueFull, retry_after_s: int) -> ApiError:
 
 
 def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiError:
-    """What a caller is told of an error of the store.
+    """The API error for an error of the store.
 
     Args:
         error: the store's error.
-        fault_code: the code of the route for faults of the server.
+        fault_code: the route's code for errors of the server.
     """
     retry = {"Retry-After": str(RETRY_AFTER_S)}
     match error:
@@ -146,7 +147,7 @@ def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiErro
 
 
 def shorten(value: object) -> str:
-    """The value as an error shows it: JSON, cut to a length that fits a log line."""
+    """The value as JSON, cut to a length that fits a log line."""
     try:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):

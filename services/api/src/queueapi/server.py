@@ -1,4 +1,4 @@
-"""Serving an ASGI app over HTTP until the process is asked to stop."""
+"""HTTP server: serve the ASGI app until a stop signal, then drain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import structlog
 from uvicorn import Config, Server
 
 from queueapi.app import Api
-from queueapi.http.connection import BoundedConnection, ConnectionLimits, cut_late_ones, raise_connection_limit
+from queueapi.http.connection import BoundedConnection, ConnectionLimits, close_slow_connections, raise_connection_limit
 from queueapi.settings import ApiSettings
 from queuecore.errors import ConfigError
 from queuecore.process import StopSignals
@@ -25,36 +25,36 @@ _BACKLOG = 2_048
 
 
 async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
-    """Serve until ``stop``, then let the requests under way end.
+    """Serve until ``stop``, then drain: requests in flight may finish.
 
     Returns:
         The exit code.
 
     Raises:
-        ConfigError: the address or the port cannot be had.
+        ConfigError: the address or the port cannot be bound.
     """
     limits = ConnectionLimits(raise_connection_limit(), settings.header_timeout_ms / 1000)
     listener = listen(settings.host, settings.port)
     server = _Server(_config(api, limits))
     serving = asyncio.create_task(server.serve([listener]))
-    cutting = asyncio.create_task(cut_late_ones(server.server_state.connections, limits.head_timeout_s))  # type: ignore[arg-type]  # all are ours
+    closing = asyncio.create_task(close_slow_connections(server.server_state.connections, limits.head_timeout_s))  # type: ignore[arg-type]  # all are ours
     stopping = asyncio.create_task(stop.wait())
     log.info("api_started", url=f"http://{settings.host}:{settings.port}")
-    await asyncio.wait([serving, cutting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    cutting.cancel()
+    await asyncio.wait([serving, closing, stopping], return_when=asyncio.FIRST_COMPLETED)
+    closing.cancel()
     stopping.cancel()
     if not stop.asked:
-        log.error("server_ended", exc_info=(serving if serving.done() else cutting).exception())
+        log.error("server_failed", exc_info=(serving if serving.done() else closing).exception())
         return 1
     api.readiness.start_draining()
     return await _drain(server, serving, settings.drain_ms / 1000)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections.
+    """A listening socket.
 
     Raises:
-        ConfigError: there is no such address here, or the port is taken.
+        ConfigError: the address does not exist on this machine, or the port is in use.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -73,27 +73,27 @@ async def _drain(server: Server, serving: asyncio.Task[None], timeout_s: float) 
     server.should_exit = True
     done, _ = await asyncio.wait([serving], timeout=timeout_s)
     if not done:
-        log.warning("drain_cut_off", after_s=timeout_s)
+        log.warning("drain_timed_out", after_s=timeout_s)
         serving.cancel()
         return 0
     if error := serving.exception():
-        log.error("server_ended", exc_info=error)
+        log.error("server_failed", exc_info=error)
         return 1
     log.info("api_stopped")
     return 0
 
 
 class _Server(Server):
-    """Leaves the process's signals to the process."""
+    """A Uvicorn server that leaves signal handling to the process."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none."""
+        """Install no handlers."""
         yield
 
 
 def _config(api: Api, limits: ConnectionLimits) -> Config:
-    # Its notes on the start say what ours say, and its warnings what clients did wrong.
+    # Its start-up lines repeat ours, and its warnings are about clients' mistakes.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     return Config(
         api.asgi,

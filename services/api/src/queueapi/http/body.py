@@ -1,7 +1,7 @@
-"""Reading a request's body, bounded in size and in time.
+"""Request bodies, read with a size limit and a time limit.
 
-What a client sends of a body after it was refused, the server reads and forgets for a while: a connection that is
-closed with unread bytes is reset, and the client may never see the answer.
+After a body is refused, the server reads and discards the rest for a while: closing a connection with unread bytes
+resets it, and the client might never see the response.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class BodyReader:
-    """Reads bodies.
+    """Reads request bodies.
 
     Args:
-        limit_bytes: the most that a body may have.
-        timeout_s: the longest that a client may take to send it.
+        limit_bytes: maximum size of a body.
+        timeout_s: time limit for a client to send a body.
     """
 
     def __init__(self, limit_bytes: int, timeout_s: float) -> None:
@@ -32,12 +32,12 @@ class BodyReader:
         """The whole body.
 
         Raises:
-            ApiError: it is too large, did not come in time, or the client went away.
+            ApiError: the body is too large or too slow, or the client disconnected.
         """
         announced = _announced_length(scope)
         task = asyncio.current_task()
         assert task is not None
-        # What asyncio.timeout does, at a third of its cost: this is on the way of every task.
+        # Same effect as asyncio.timeout at a third of its cost: every task takes this path.
         timer = asyncio.get_running_loop().call_later(self._timeout_s, self._expire, task)
         try:
             return await self._receive_all(receive, announced)

@@ -1,7 +1,7 @@
-"""One client's connection, bounded: in how long a request's head may take and how large it may be.
+"""Client connections with limits on the time and the size of a request's head.
 
-The server by itself waits for ever for the rest of a head, and keeps as much of it as is sent. It has no timer per
-connection for this: :func:`cut_late_ones` looks at all of them now and then.
+Uvicorn alone waits forever for the rest of a head and buffers all of it. Instead of one timer per connection,
+:func:`close_slow_connections` checks all connections periodically.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from uvicorn.server import ServerState
 
 from queueapi.errors import JSON_TYPE
 
-MOST_CONNECTIONS = 65_536
+MAX_CONNECTIONS = 65_536
 RESERVED_FILES = 256
-"""For the store's connections, logs and the runtime."""
-MOST_HEAD_BYTES = 64 * 1024
-"""Of a request's line and headers."""
-_TOO_LARGE = f"the request's line and headers are larger than {MOST_HEAD_BYTES} bytes"
-_LOOKS_PER_TIMEOUT = 10
-_LONGEST_PAUSE_S = 1.0
+"""File descriptors for the store's connections, logs and the runtime."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Maximum size of a request's line and headers."""
+_TOO_LARGE = f"the request's line and headers are larger than {MAX_HEAD_BYTES} bytes"
+_CHECKS_PER_TIMEOUT = 10
+_MAX_CHECK_INTERVAL_S = 1.0
 
 
 class ConnectionLimits(NamedTuple):
-    """What clients may take."""
+    """Limits for clients."""
 
     most: int
-    """Connections at once; more are closed unheard."""
+    """Concurrent connections; further ones are closed at once."""
     head_timeout_s: float
-    """How long a client may take to send a request's head, idle time before it included."""
+    """Time limit for a client to send a request's head, idle time included."""
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """A connection over HTTP/1.1.
+    """An HTTP/1.1 connection with limits.
 
     Args:
-        limits: what the client may take.
-        config, server_state, app_state, _loop: what the server gives its connections.
+        limits: limits for the client.
+        config, server_state, app_state, _loop: as Uvicorn passes them.
     """
 
     def __init__(
@@ -56,48 +56,48 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._head_bytes: int | None = None
-        """How much of a head has come; ``None`` between heads."""
+        """Bytes of the current head received so far; ``None`` between heads."""
         self._awaits_head_since_s: float | None = None
-        """By the event loop's clock; ``None`` while a request is under way."""
+        """On the event loop's clock; ``None`` while a request is in flight."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
-        """A client has come."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # Uvicorn's signature
+        """Start the head's time limit, and close the connection if there are too many."""
         super().connection_made(transport)
         self._await_head()
         if len(self.connections) > self._limits.most:
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Refuse a head that grows too large."""
         super().data_received(data)
         if self._head_bytes is not None:
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(b"431 Request Header Fields Too Large", _TOO_LARGE)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Start counting the bytes of a head."""
         self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Its head is whole."""
+        """Stop the head's limits: the request is in flight."""
         self._head_bytes = self._awaits_head_since_s = None
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """It is answered; the client may not have sent all of it yet."""
-        # Of pipelined requests, the next one's head is whole already.
+        """Start the time limit of the next head. The client may still be sending this request's body."""
+        # A pipelined request: its head is complete already.
         if not self.pipeline:
             self._await_head()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
+        """Refuse bytes that are not HTTP."""
         self._refuse(b"400 Bad Request", msg)
 
-    def cut_if_late(self, now_s: float) -> None:
-        """Close the connection if its client has taken too long."""
+    def close_if_slow(self, now_s: float) -> None:
+        """Close the connection if its client has exceeded the time limit for a head."""
         since_s = self._awaits_head_since_s
         if since_s is not None and now_s - since_s > self._limits.head_timeout_s:
             self.transport.abort()
@@ -114,36 +114,36 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.close()
 
 
-async def cut_late_ones(connections: Iterable[BoundedConnection], head_timeout_s: float) -> None:
-    """Look for clients that take too long, until cancelled.
+async def close_slow_connections(connections: Iterable[BoundedConnection], head_timeout_s: float) -> None:
+    """Close connections whose client exceeds the time limit for a head; runs until cancelled.
 
     Args:
-        connections: those that there are, at any time.
+        connections: the open connections, a live view.
         head_timeout_s: see :class:`ConnectionLimits`.
     """
     clock = asyncio.get_running_loop().time
     while True:
-        await asyncio.sleep(min(head_timeout_s / _LOOKS_PER_TIMEOUT, _LONGEST_PAUSE_S))
+        await asyncio.sleep(min(head_timeout_s / _CHECKS_PER_TIMEOUT, _MAX_CHECK_INTERVAL_S))
         now_s = clock()
         for connection in list(connections):
-            connection.cut_if_late(now_s)
+            connection.close_if_slow(now_s)
 
 
 def raise_connection_limit() -> int:
-    """Raise the limit of open files as far as the system allows.
+    """Raise the limit of open files to the maximum that the system allows.
 
-    An idle connection costs little, while a limit that idle clients can reach shuts out everybody else, the kubelet's
-    probes included. Therefore the number of open files is the only limit.
+    Idle connections are cheap, but a connection limit that idle clients can exhaust locks out all other clients,
+    including the kubelet's probes. The number of open files is therefore the only limit.
 
     Returns:
-        How many of them are for clients.
+        Number of connections available to clients.
     """
-    wanted = MOST_CONNECTIONS + RESERVED_FILES
+    wanted = MAX_CONNECTIONS + RESERVED_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     except ValueError:
-        # Some systems name no limit and have one all the same.
+        # Some systems report no limit but enforce one.
         allowed = soft
-    return max(1, min(MOST_CONNECTIONS, allowed - RESERVED_FILES))
+    return max(1, min(MAX_CONNECTIONS, allowed - RESERVED_FILES))

@@ -1,4 +1,4 @@
-"""Every error as an answer in the one format, whoever raised it: a route, the store, or the framework."""
+"""Error responses: one format for errors of routes, the store and the framework."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FRAMEWORK_CODES = {
 
 
 def error_handlers() -> ExceptionHandlersMap:
-    """What Litestar does with each kind of error."""
+    """Litestar's handler for each kind of error."""
     return {
         ApiError: _answer_api_error,
         StoreError: _answer_store_error,
@@ -40,10 +40,10 @@ def _answer_api_error(_request: Request[Any, Any, Any], error: ApiError) -> Resp
 
 
 def _answer_store_error(request: Request[Any, Any, Any], error: StoreError) -> Response[bytes]:
-    told = from_store(error, _fault_code(request))
-    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("store_failed", path=request.scope["path"], code=told.code, error=str(error))
-    return _response(told)
+    api_error = from_store(error, _fault_code(request))
+    if api_error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("store_failed", path=request.scope["path"], code=api_error.code, error=str(error))
+    return _response(api_error)
 
 
 def _answer_framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -69,10 +69,10 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
 
 
 def _fault_code(request: Request[Any, Any, Any]) -> str:
-    """The route's own code for faults of the server."""
+    """The route's code for errors of the server."""
     try:
         options = request.scope["route_handler"].opt
-    except KeyError:  # no route was found
+    except KeyError:  # no route matched
         return _FAULT_CODE
     return str(options.get("fault_code", _FAULT_CODE))
 

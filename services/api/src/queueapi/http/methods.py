@@ -10,21 +10,21 @@ from litestar.enums import ScopeType
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-_NO_ROUTE_TAKES: Final = "TRACE"
+_UNROUTED_METHOD: Final = "TRACE"
 
 
 class HeadRequests:
-    """ASGI middleware: answers HEAD wherever there is GET, with the same headers and no body.
+    """ASGI middleware: answers HEAD on every GET route, with the same headers and no body.
 
     Args:
-        app: answers all other requests.
+        app: handles all other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] == ScopeType.HTTP and scope["method"] == "HEAD":
             return self._answer(scope, receive, send)
         return self._app(scope, receive, send)
@@ -35,27 +35,27 @@ class HeadRequests:
                 message["body"] = b""
             await send(message)
 
-        got = scope.copy()
-        got["method"] = "GET"
-        await self._app(got, receive, send_head)
-        if "path_template" in got:
-            scope["path_template"] = got["path_template"]
+        get = scope.copy()
+        get["method"] = "GET"
+        await self._app(get, receive, send_head)
+        if "path_template" in get:
+            scope["path_template"] = get["path_template"]
 
 
 class OptionsRequests:
-    """ASGI middleware: answers OPTIONS with the methods that a path takes.
+    """ASGI middleware: answers OPTIONS with the methods that a path allows.
 
-    Litestar's own answer names only the method that was registered first. Its 405 responses name all of them.
+    Litestar's own response lists only the method registered first, but its 405 responses list all of them.
 
     Args:
-        app: answers all other requests; refuses a method with 405 and ``Allow``.
+        app: handles all other requests; it answers an unknown method with 405 and ``Allow``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] != ScopeType.HTTP or scope["method"] != "OPTIONS":
             await self._app(scope, receive, send)
             return
@@ -72,6 +72,6 @@ class OptionsRequests:
                 message = {**message, "body": b""}
             await send(message)
 
-        asked = scope.copy()
-        asked["method"] = _NO_ROUTE_TAKES
-        await self._app(asked, receive, send_methods)
+        probe = scope.copy()
+        probe["method"] = _UNROUTED_METHOD
+        await self._app(probe, receive, send_methods)

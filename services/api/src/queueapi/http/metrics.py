@@ -1,4 +1,4 @@
-"""Counting and timing of requests, and waiting for those under way."""
+"""Request metrics: counts, durations, and requests in flight."""
 
 from __future__ import annotations
 
@@ -21,73 +21,73 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 UNMATCHED = "unmatched"
-"""The route of requests that no route answers: paths come from outside and would make series without bound."""
+"""Route label of requests that match no route; their paths would create unbounded series."""
 _OTHER_METHOD = "other"
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _PARAMETER_TYPE = re.compile(r":\w+}")
 
 
 class RequestMetrics(Collector):
-    """An ASGI app that watches over the requests of another.
+    """ASGI middleware that measures requests.
 
     Args:
-        app: answers the requests; notes the template of the route that it took in the scope.
-        registry: where the metrics are exposed.
+        app: handles the requests; it sets ``path_template`` in the scope.
+        registry: exposes the metrics.
     """
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
-        self._answers: Counter[tuple[str, str, int]] = Counter()
+        self._responses: Counter[tuple[str, str, int]] = Counter()
         self._durations = DurationHistogram(
             HTTP_REQUEST_DURATION, registry, labels=lambda key: (route_name(key[0]), key[1])
         )
-        self._under_way = 0
+        self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
         registry.register(self)
 
     async def wait_until_idle(self) -> None:
-        """Wait until no request is under way; the server forgets those whose client has gone, and they go on."""
+        """Wait until no request is in flight, including those whose client has disconnected."""
         await self._idle.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         status = 500
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        begun_s = perf_counter()
-        self._under_way += 1
+        started_s = perf_counter()
+        self._in_flight += 1
         self._idle.clear()
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_and_record)
         finally:
-            self._under_way -= 1
-            if not self._under_way:
+            self._in_flight -= 1
+            if not self._in_flight:
                 self._idle.set()
-            self._note(scope.get("path_template") or UNMATCHED, scope["method"], status, perf_counter() - begun_s)
+            self._record(scope.get("path_template") or UNMATCHED, scope["method"], status, perf_counter() - started_s)
 
     def collect(self) -> Iterable[Metric]:
-        """What is exposed beside the durations."""
+        """The counts of requests; the durations register themselves."""
         requests = HTTP_REQUESTS.family()
-        for (template, method, status), number in self._answers.items():
+        for (template, method, status), number in self._responses.items():
             requests.add_metric([route_name(template), method, str(status)], number)
         return (requests,)
 
-    def _note(self, template: str, method: str, status: int, seconds: float) -> None:
+    def _record(self, template: str, method: str, status: int, seconds: float) -> None:
         if method not in _METHODS:
             method = _OTHER_METHOD
-        self._answers[template, method, status] += 1
+        self._responses[template, method, status] += 1
         self._durations.note((template, method), seconds, current_trace_id())
 
 
 def route_name(template: str) -> str:
-    """A route as metrics and traces name it."""
+    """A route template without parameter types, as metrics and traces show it."""
     return _PARAMETER_TYPE.sub("}", template)

@@ -1,6 +1,6 @@
-"""BatchReply as ASGI sends them.
+"""ASGI responses with an encoded body.
 
-Handlers return these in place of Litestar's responses: what is sent is known, and nothing is looked up per request.
+Handlers return these instead of Litestar's responses, which resolve types and options for each request.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
 encode = msgspec.json.Encoder().encode
-"""The JSON of a body."""
+"""Encode a body as JSON."""
 
 
 class JsonResponse:
-    """A whole answer.
+    """A response with a complete body.
 
     Args:
-        body: its bytes.
+        body: the encoded body.
         status: the HTTP status.
         headers: further headers.
-        media_type: what the bytes are.
+        media_type: media type of the body.
     """
 
     __slots__ = ("body", "headers", "media_type", "status")
@@ -40,7 +40,7 @@ class JsonResponse:
         self.media_type = media_type
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         headers = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body))]
         if self.headers:
             headers += [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
@@ -49,5 +49,5 @@ class JsonResponse:
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonResponse:
-    """An answer with a JSON body."""
+    """A response whose body is encoded as JSON."""
     return JsonResponse(encode(body), status, headers)

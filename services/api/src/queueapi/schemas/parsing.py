@@ -1,7 +1,7 @@
-"""From the bytes of a body to a request.
+"""Request parsing: from a body to a struct.
 
-Two readers look at each body. jiter is strict where JSON leaves room for two readings: keys given twice, lone
-surrogates, deep nesting. msgspec then checks the form and makes the struct; it refuses numbers that no double holds.
+Each body is parsed twice. jiter rejects JSON that parsers disagree on: duplicate keys, lone surrogates, deep nesting.
+msgspec then validates the structure and decodes the struct; it rejects numbers outside the range of a double.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _batch_task_decoder = msgspec.json.Decoder(BatchTask)
 _limits_decoder = msgspec.json.Decoder(SetLimits)
 
 _NAME_LENGTH = 80
-"""Characters of an unknown field's name that are shown."""
+"""Maximum length of an unknown field's name in an error message."""
 
 _FIELD_PROBLEM = re.compile(
     r"Object (?P<problem>missing required|contains unknown) field `(?P<field>.*?)`(?: - at `\$\.?(?P<path>.*?)`)?",
@@ -42,53 +42,53 @@ _KINDS = {
     "array": "an array",
     "null": "null",
 }
-"""The decoder's names for kinds of values -> JSON's."""
+"""JSON's name for each of the decoder's kinds of values."""
 
 
 def parse_task(body: bytes) -> CreateTask:
-    """The body of a request for one task.
+    """Parse the body of a request for one task.
 
     Raises:
-        ApiError: it is not JSON, or not of the form of such a request.
+        ApiError: the body is not valid JSON or does not match the schema.
     """
     check_json(body)
     return _decode(_task_decoder, body)
 
 
 def parse_batch(body: bytes) -> list[msgspec.Raw]:
-    """The tasks of a batch, each still to be read by :func:`parse_batch_task`.
+    """Parse the body of a batch; each task is left to :func:`parse_batch_task`.
 
     Raises:
-        ApiError: the body is not JSON, or not of the form of a batch.
+        ApiError: the body is not valid JSON or does not match the schema.
     """
     check_json(body)
     return _decode(_batch_decoder, body).tasks
 
 
 def parse_batch_task(item: msgspec.Raw) -> BatchTask:
-    """One task of a batch.
+    """Parse one task of a batch.
 
     Raises:
-        ApiError: it is not of the form of a task.
+        ApiError: the task does not match the schema.
     """
     return _decode(_batch_task_decoder, item)
 
 
 def parse_limits(body: bytes) -> SetLimits:
-    """The body of a request that limits a queue.
+    """Parse the body of a request that sets a queue's limits.
 
     Raises:
-        ApiError: it is not JSON, or not of the form of such a request.
+        ApiError: the body is not valid JSON or does not match the schema.
     """
     check_json(body)
     return _decode(_limits_decoder, body)
 
 
 def check_json(body: bytes) -> None:
-    """Refuse what is not exactly one JSON value that can be read in only one way.
+    """Check that the body is exactly one unambiguous JSON value.
 
     Raises:
-        ApiError: the message says what is wrong and where.
+        ApiError: the body is not; the message names the problem and its position.
     """
     try:
         jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
@@ -106,7 +106,7 @@ def _decode(decoder: msgspec.json.Decoder[R], data: bytes | msgspec.Raw) -> R:
 
 
 def _refusal(message: str, data: bytes | msgspec.Raw) -> ApiError:
-    """What the decoder found, in the words of the api."""
+    """The API error for a validation error of the decoder."""
     if found := _FIELD_PROBLEM.fullmatch(message):
         name = found["field"] if len(found["field"]) <= _NAME_LENGTH else f"{found['field'][:_NAME_LENGTH]}..."
         field = ".".join(filter(None, (found["path"], name)))
@@ -147,7 +147,7 @@ def _wrong_value(path: str | None, expected: str, got_kind: str | None, data: by
 
 
 def _find(data: bytes | msgspec.Raw, path: Sequence[str]) -> object:
-    """The value at a place of the body; unset where the decoder does not say where exactly it is."""
+    """The value at a path of the body; unset when the decoder's path is not exact."""
     try:
         value = msgspec.json.decode(data)
         for name in path:

@@ -1,4 +1,4 @@
-"""How a task looks to callers."""
+"""Task view: a stored task as the API shows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WAITING = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
 
 
 def view_task(snapshot: TaskSnapshot) -> TaskView:
-    """The task at this moment."""
+    """The response body for a task."""
     task = snapshot.task
     return TaskView(
         id=task.id,
@@ -49,7 +49,7 @@ def view_task(snapshot: TaskSnapshot) -> TaskView:
 
 
 def _process_at_ms(snapshot: TaskSnapshot) -> int:
-    """When the next attempt may begin, or when the last one did."""
+    """Start of the last attempt, or the earliest start of the next one while the task waits."""
     if snapshot.state in _WAITING:
         return snapshot.state_at_ms
     if snapshot.attempts:
