@@ -34,7 +34,7 @@ _KINDS: dict[str, list[tuple[str, str, bool]]] = {
 
 
 class SmallCluster(ThreadingHTTPServer):
-    """BatchReply from ``objects``, which are by their paths."""
+    """Answer from ``objects``, which are by their paths."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

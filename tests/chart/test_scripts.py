@@ -29,13 +29,13 @@ PASSWORD = 'a "quoted" \\ pass$word'
 PATIENCE_S = 20
 COMPLETED = {"id": "1", "state": "completed"}
 
-BatchReply = dict[str, list[tuple[int, dict[str, Any]]]]
+Answers = dict[str, list[tuple[int, dict[str, Any]]]]
 
 
 class Server(ThreadingHTTPServer):
-    """BatchReply each path in turn, and with the last answer from then on."""
+    """Answer each path in turn, and with the last answer from then on."""
 
-    def __init__(self, answers: BatchReply) -> None:
+    def __init__(self, answers: Answers) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = answers
         self.asked: list[tuple[str, Any]] = []

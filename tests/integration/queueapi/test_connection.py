@@ -1,4 +1,4 @@
-"""Connections of the server's, with limits smaller than a whole api has."""
+"""Client connections with limits smaller than those of a whole API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def port() -> AsyncIterator[int]:
     server.close()
 
 
-async def test_connection_beyond_the_limit_is_closed_unheard_and_the_others_are_served(port: int) -> None:
+async def test_connection_is_closed_at_once_when_it_exceeds_the_limit(port: int) -> None:
     others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(_MOST)]
     for reader, writer in others:
         writer.write(_ASK)
@@ -49,7 +49,7 @@ async def test_connection_beyond_the_limit_is_closed_unheard_and_the_others_are_
         writer.close()
 
 
-async def test_connection_is_taken_again_when_another_has_ended(port: int) -> None:
+async def test_connection_is_accepted_again_when_another_has_ended(port: int) -> None:
     ended = [await asyncio.open_connection("127.0.0.1", port) for _ in range(_MOST)]
     for reader, writer in ended:
         writer.write(_ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))

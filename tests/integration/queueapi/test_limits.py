@@ -29,7 +29,7 @@ async def test_full_queue_answers_429_and_keeps_nothing_of_the_task(
     assert await read_keyspace(store.server) == before
 
 
-async def test_batch_tells_of_each_task_whether_there_was_room(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_batch_refuses_only_the_tasks_that_exceed_the_limit(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.queue_control.limit("default", QueueLimits(max_depth=1))
     answer = await client.post(
         "/api/v1/tasks/batch", json={"tasks": [DEMO_TASK, DEMO_TASK, {**DEMO_TASK, "queue": "other"}]}
@@ -55,7 +55,7 @@ async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient
 
 
 @pytest.mark.usefixtures("store")
-async def test_limits_are_set_told_and_taken_away(client: httpx.AsyncClient) -> None:
+async def test_limits_are_set_shown_and_removed(client: httpx.AsyncClient) -> None:
     none = {"queue": "default", "max_depth": None, "max_bytes": None, "waiting": 0, "bytes": 0, "paused": False}
     assert (await client.get(LIMITS)).json() == none
     limited = await client.put(LIMITS, json={"max_depth": 5})
@@ -63,9 +63,9 @@ async def test_limits_are_set_told_and_taken_away(client: httpx.AsyncClient) -> 
     replaced = await client.put(LIMITS, json={"max_bytes": 1_000})
     assert replaced.json() == {**none, "max_bytes": 1_000}
     await client.post("/api/v1/tasks", json=DEMO_TASK)
-    told = (await client.get(LIMITS)).json()
-    assert told["waiting"] == 1
-    assert 0 < told.pop("bytes") < 1_000
+    used = (await client.get(LIMITS)).json()
+    assert used["waiting"] == 1
+    assert 0 < used.pop("bytes") < 1_000
     assert (await client.put(LIMITS, json={})).json()["max_bytes"] is None
 
 

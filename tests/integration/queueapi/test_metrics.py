@@ -40,7 +40,7 @@ def value(family: Metric, suffix: str = "", **labels: str) -> float:
     return found
 
 
-async def test_metrics_tell_the_state_of_every_queue(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_metrics_show_the_state_of_every_queue(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.enqueue(make_task(queue="a"), make_task(queue="a"))
     await store.enqueue(make_task(queue="a", process_at_ms=now_ms() + 30_000))
 
@@ -97,7 +97,7 @@ async def test_metrics_are_those_of_the_documentation(client: httpx.AsyncClient,
     assert sorted(exposed) == sorted(each.name for each in documented)
 
 
-async def test_metrics_tell_of_the_process_and_the_runtime(client: httpx.AsyncClient) -> None:
+async def test_metrics_include_the_process_and_the_runtime(client: httpx.AsyncClient) -> None:
     families = await scrape(client)
 
     assert {"python_info", "process_resident_memory_bytes", "python_gc_collections"} <= set(families)
@@ -125,7 +125,7 @@ async def test_metrics_count_the_workers_of_a_queue_and_their_slots(
     assert value((await scrape(client))["taskyard_queue_workers"], queue="b") == 1
 
 
-async def test_metrics_tell_limits_where_there_are_any(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_metrics_include_limits_when_a_queue_has_any(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.enqueue(make_task(queue="limited"), make_task(queue="free"))
     await store.queue_control.limit("limited", QueueLimits(max_depth=5))
 
@@ -156,7 +156,7 @@ async def test_metrics_count_archived_tasks_by_reason(client: httpx.AsyncClient,
     assert found == {"cancelled": 1, "do_not_retry": 1, "retries_exhausted": 1}
 
 
-async def test_metrics_tell_of_the_server(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_metrics_include_the_server(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.server.command("CONFIG", "SET", "maxmemory", "1gb")
     try:
         families = await scrape(client)
@@ -189,7 +189,7 @@ async def test_metrics_leave_the_server_out_when_info_is_forbidden(store: TestSt
     assert "taskyard_store_memory_bytes" not in families
 
 
-async def test_metrics_of_the_process_are_told_when_the_store_is_away(tmp_path: Path) -> None:
+async def test_metrics_include_the_process_when_the_store_is_unreachable(tmp_path: Path) -> None:
     with running("queueapi", f"redis://{HOST}:{find_free_port()}", tmp_path / "api.log") as api:
         async with httpx.AsyncClient(base_url=api.url) as client:
             families = await scrape(client)

@@ -19,6 +19,6 @@ async def test_options_names_all_methods_of_a_path(client: httpx.AsyncClient, pa
     assert set(answer.headers["Allow"].split(", ")) - {"OPTIONS", "HEAD"} == methods
 
 
-async def test_options_says_so_when_there_is_no_such_path(client: httpx.AsyncClient) -> None:
+async def test_options_answers_404_when_the_path_does_not_exist(client: httpx.AsyncClient) -> None:
     answer = await client.options("/nowhere")
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")

@@ -48,7 +48,7 @@ async def own_client(own_valkey: EmbeddedValkey, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.mark.parametrize("outage", ["kill", "pause"])
-async def test_requests_get_503_in_time_when_the_store_is_away_and_go_on_when_it_is_back(
+async def test_requests_get_503_in_time_during_an_outage_and_succeed_after_it(
     own_valkey: EmbeddedValkey, own_client: httpx.AsyncClient, outage: str
 ) -> None:
     getattr(own_valkey, outage)()

@@ -18,7 +18,7 @@ HEAD = b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" %
 
 
 @pytest.mark.usefixtures("types")
-async def test_sigterm_lets_a_request_end_and_exits_0(valkey: EmbeddedValkey, tmp_path: Path) -> None:
+async def test_sigterm_lets_a_request_finish_and_exits_0(valkey: EmbeddedValkey, tmp_path: Path) -> None:
     with running("queueapi", valkey.url, tmp_path / "log") as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         _, idle = await asyncio.open_connection("127.0.0.1", api.port)
@@ -38,7 +38,7 @@ async def test_sigterm_lets_a_request_end_and_exits_0(valkey: EmbeddedValkey, tm
     assert "Traceback" not in api.log_path.read_text()
 
 
-async def test_sigterm_exits_0_when_nothing_is_under_way(valkey: EmbeddedValkey, tmp_path: Path) -> None:
+async def test_sigterm_exits_0_when_no_request_is_in_flight(valkey: EmbeddedValkey, tmp_path: Path) -> None:
     with running("queueapi", valkey.url, tmp_path / "log") as api:
         api.terminate()
 
@@ -74,7 +74,7 @@ async def test_the_process_exits_2_and_names_the_setting_when_it_is_wrong(
     assert named in process.log_path.read_text()
 
 
-async def test_a_slow_client_is_cut_off(valkey: EmbeddedValkey, tmp_path: Path) -> None:
+async def test_connection_is_closed_when_the_client_is_slow(valkey: EmbeddedValkey, tmp_path: Path) -> None:
     limits = {"TASKYARD_API_HEADER_TIMEOUT": "200ms", "TASKYARD_API_BODY_TIMEOUT": "200ms"}
     with running("queueapi", valkey.url, tmp_path / "log", **limits) as api:
         slow_head, writer = await asyncio.open_connection("127.0.0.1", api.port)
@@ -99,7 +99,7 @@ async def test_a_head_that_never_ends_is_refused(api: ServiceProcess) -> None:
     assert body == {"error": "the request's line and headers are larger than 65536 bytes", "code": "INVALID_REQUEST"}
 
 
-async def test_what_is_not_http_is_refused_as_json(api: ServiceProcess) -> None:
+async def test_bytes_that_are_not_http_are_refused_as_json(api: ServiceProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"\x16\x03\x01 hello\r\n\r\n")
 
@@ -109,7 +109,7 @@ async def test_what_is_not_http_is_refused_as_json(api: ServiceProcess) -> None:
     assert (status_line, body["code"]) == (b"HTTP/1.1 400 Bad Request", "INVALID_REQUEST")
 
 
-async def test_requests_in_a_row_are_answered_in_order(api: ServiceProcess) -> None:
+async def test_pipelined_requests_are_answered_in_order(api: ServiceProcess) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
@@ -120,7 +120,7 @@ async def test_requests_in_a_row_are_answered_in_order(api: ServiceProcess) -> N
 
 
 @pytest.mark.usefixtures("store")
-async def test_an_unknown_type_is_taken_under_a_shared_label_when_told_to(
+async def test_unknown_type_is_enqueued_under_a_shared_label_when_accepted(
     valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     with running("queueapi", valkey.url, tmp_path / "log", TASKYARD_API_UNKNOWN_TYPES="accept") as api:

@@ -19,7 +19,7 @@ async def test_schema_is_an_openapi_document(client: httpx.AsyncClient) -> None:
     assert as_json.headers["content-type"] == "application/json"
 
 
-async def test_schema_describes_what_the_api_takes_and_answers(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_schema_describes_requests_and_responses(client: httpx.AsyncClient, store: TestStore) -> None:
     document = (await client.get("/schema")).json()
     task = make_task()
     await store.enqueue(task)
@@ -37,7 +37,7 @@ async def test_schema_describes_what_the_api_takes_and_answers(client: httpx.Asy
         jsonschema_rs.Draft202012Validator(schema).validate(answer)
 
 
-async def test_schema_refers_only_to_what_it_has(client: httpx.AsyncClient) -> None:
+async def test_schema_references_only_its_own_components(client: httpx.AsyncClient) -> None:
     text = (await client.get("/schema")).text
     document = msgspec.json.decode(text)
 

@@ -17,7 +17,7 @@ FUTURE = "9999-01-01T00:00:00Z"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-async def test_create_enqueues_a_task_as_the_contract_says(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_create_enqueues_a_task_as_the_contract_specifies(client: httpx.AsyncClient, store: TestStore) -> None:
     body = {**DEMO_TASK, "queue": "mail", "max_retries": 3, "timeout": "30s", "metadata": {"user_id": "123"}}
 
     response = await client.post("/api/v1/tasks", json=body, headers={"traceparent": TRACEPARENT})
@@ -53,7 +53,7 @@ async def test_create_answers_409_with_the_holder_when_an_equal_task_holds_the_l
     assert second.json()["details"] == {"task_id": first.json()["task_id"]}
 
 
-async def test_create_takes_one_when_many_come_with_the_same_id_at_once(client: httpx.AsyncClient) -> None:
+async def test_create_accepts_one_when_many_have_the_same_id_at_once(client: httpx.AsyncClient) -> None:
     responses = await asyncio.gather(
         *(client.post("/api/v1/tasks", json={**DEMO_TASK, "task_id": "order:7"}) for _ in range(20))
     )
@@ -63,7 +63,7 @@ async def test_create_takes_one_when_many_come_with_the_same_id_at_once(client: 
     assert refused.json()["details"] == {"task_id": "order:7"}
 
 
-async def test_create_takes_one_when_many_equal_tasks_come_at_once(client: httpx.AsyncClient) -> None:
+async def test_create_accepts_one_when_many_equal_tasks_arrive_at_once(client: httpx.AsyncClient) -> None:
     body = {**DEMO_TASK, "unique": "1h", "unique_key": "k"}
 
     responses = await asyncio.gather(*(client.post("/api/v1/tasks", json=body) for _ in range(20)))
@@ -165,7 +165,7 @@ async def test_cancel_archives_a_task_that_waits_and_refuses_one_that_has_ended(
     assert (await client.get(f"/api/v1/tasks/{task.id}")).json()["reason"] == "cancelled"
 
 
-async def test_an_active_task_takes_a_cancel_request_but_no_delete_and_no_run(
+async def test_active_task_accepts_cancel_but_neither_delete_nor_run(
     client: httpx.AsyncClient, store: TestStore
 ) -> None:
     task = make_task()
@@ -181,7 +181,7 @@ async def test_an_active_task_takes_a_cancel_request_but_no_delete_and_no_run(
     assert (await client.get(f"/api/v1/tasks/{task.id}")).json()["cancel_requested"] is True
 
 
-async def test_delete_removes_a_task_for_good(client: httpx.AsyncClient) -> None:
+async def test_delete_removes_a_task(client: httpx.AsyncClient) -> None:
     created = (await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"})).json()
 
     deleted = await client.delete(f"/api/v1/tasks/{created['task_id']}", params={"queue": "default"})
@@ -219,7 +219,9 @@ async def test_types_are_listed_with_their_schemas(client: httpx.AsyncClient) ->
     assert (listed[0]["schema"]["type"], listed[1]["schema"]) == ("object", None)
 
 
-async def test_a_type_is_taken_at_once_when_it_was_just_registered(client: httpx.AsyncClient, store: TestStore) -> None:
+async def test_type_is_accepted_at_once_when_it_was_just_registered(
+    client: httpx.AsyncClient, store: TestStore
+) -> None:
     assert (await client.post("/api/v1/tasks", json={"type": "late", "payload": {}})).status_code == 400
     await store.directory.register_types({"late": b"null"})
 

@@ -10,9 +10,7 @@ STATUS = WorkerStatus(
 )
 
 
-async def test_workers_are_listed_with_what_they_run_when_registered(
-    client: httpx.AsyncClient, store: TestStore
-) -> None:
+async def test_workers_are_listed_with_their_load_when_registered(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.directory.beat(STATUS, ttl_ms=60_000)
 
     answer = await client.get("/api/v1/workers")
@@ -32,9 +30,7 @@ async def test_workers_are_listed_with_what_they_run_when_registered(
     ]
 
 
-async def test_workers_are_none_when_their_registrations_were_taken_back(
-    client: httpx.AsyncClient, store: TestStore
-) -> None:
+async def test_workers_are_none_when_they_have_deregistered(client: httpx.AsyncClient, store: TestStore) -> None:
     await store.directory.beat(STATUS, ttl_ms=60_000)
     await store.directory.forget_worker(STATUS.worker)
 

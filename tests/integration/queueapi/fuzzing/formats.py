@@ -1,4 +1,4 @@
-"""What Schemathesis loads: what the document cannot tell it."""
+"""String formats for Schemathesis, which the document cannot describe."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Schemathesis against a real api: requests as the document allows and forbids them, and sequences of them.
 
-A failure shows the seed, and a curl command for each thing found. ``make fuzz`` looks for longer.
+A failure shows the seed and a curl command per finding. ``make fuzz`` runs more examples.
 """
 
 from __future__ import annotations

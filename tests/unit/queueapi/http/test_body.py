@@ -38,7 +38,7 @@ async def test_read_joins_the_parts() -> None:
     assert await reader().read(scope(), receiving(part(b"ab"), part(b""), part(b"cd", more=False))) == b"abcd"
 
 
-async def test_read_stops_when_all_that_was_announced_is_there() -> None:
+async def test_read_stops_when_the_announced_length_is_reached() -> None:
     assert await reader().read(scope(4), receiving(part(b"ab"), part(b"cd"))) == b"abcd"
 
 
@@ -49,21 +49,21 @@ async def test_read_refuses_before_it_reads_when_the_announced_length_is_too_lar
     assert (caught.value.status, caught.value.code) == (413, "PAYLOAD_TOO_LARGE")
 
 
-async def test_read_refuses_when_more_comes_than_the_limit() -> None:
+async def test_read_refuses_a_body_when_it_exceeds_the_limit() -> None:
     with pytest.raises(ApiError) as caught:
         await reader().read(scope(), receiving(part(b"123456"), part(b"78901"), part(b"", more=False)))
 
     assert caught.value.status == 413
 
 
-async def test_read_answers_408_when_the_body_does_not_come_in_time() -> None:
+async def test_read_answers_408_when_the_body_is_too_slow() -> None:
     with pytest.raises(ApiError) as caught:
         await reader(timeout_s=0.01).read(scope(4), receiving(part(b"ab")))
 
     assert (caught.value.status, caught.value.code) == (408, "REQUEST_TIMEOUT")
 
 
-async def test_read_tells_when_the_client_went_away() -> None:
+async def test_read_fails_when_the_client_disconnects() -> None:
     with pytest.raises(ApiError) as caught:
         await reader().read(scope(4), receiving(part(b"ab"), {"type": "http.disconnect"}))
 

@@ -44,7 +44,7 @@ async def ask(error: Exception) -> httpx.Response:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-async def test_an_error_is_answered_in_the_one_format(error: Exception, status: int, code: str) -> None:
+async def test_error_is_answered_in_the_common_format(error: Exception, status: int, code: str) -> None:
     response = await ask(error)
 
     body = response.json()

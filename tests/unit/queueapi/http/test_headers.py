@@ -3,7 +3,7 @@ from __future__ import annotations
 from queueapi.http.headers import read_traceparent
 
 
-def test_read_traceparent_ignores_what_is_not_well_formed() -> None:
+def test_read_traceparent_ignores_a_malformed_header() -> None:
     good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     assert read_traceparent(good) == good

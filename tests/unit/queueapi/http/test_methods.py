@@ -29,7 +29,7 @@ async def test_head_is_asked_as_get_and_loses_its_body() -> None:
     start, body = await _ask(scope)
     assert start["headers"] == [(b"content-length", b"4")]
     assert body["body"] == b""
-    # What watches from outside counts a HEAD, on the route that was found.
+    # The metrics count a HEAD, on the route that matched.
     assert scope == {"type": "http", "method": "HEAD", "path_template": "/found"}
 
 

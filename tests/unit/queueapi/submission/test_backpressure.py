@@ -37,21 +37,21 @@ class Clock:
 
 
 class Reader:
-    """What a store would tell."""
+    """The statistics of a store."""
 
     def __init__(self) -> None:
-        self.stats_to_tell: list[QueueStats] = []
+        self.stats_in_store: list[QueueStats] = []
         self.error: StoreError | None = None
-        self.looks = 0
+        self.reads = 0
 
     async def stats(self, queues: Sequence[str]) -> list[QueueStats]:
-        self.looks += 1
+        self.reads += 1
         if self.error:
             raise self.error
-        return [each for each in self.stats_to_tell if each.queue in queues]
+        return [each for each in self.stats_in_store if each.queue in queues]
 
 
-def test_rate_is_unknown_until_a_second_look() -> None:
+def test_rate_is_unknown_before_the_second_sample() -> None:
     rates = DrainRates()
     assert rates.rate("default") is None
     rates.observe([make_stats(ended=5)], now_s=0)
@@ -67,14 +67,14 @@ def test_rate_is_that_of_the_last_minute() -> None:
     assert rates.rate("default") == 1
 
 
-def test_looks_that_follow_fast_do_not_pile_up() -> None:
+def test_samples_are_dropped_when_they_follow_too_fast() -> None:
     rates = DrainRates()
     for step in range(100):
         rates.observe([make_stats(ended=step)], step / 100)
     assert rates.rate("default") is None
 
 
-def test_rate_is_unknown_again_when_the_store_was_emptied() -> None:
+def test_rate_is_unknown_again_when_the_store_was_flushed() -> None:
     rates = DrainRates()
     rates.observe([make_stats(ended=100)], 0)
     rates.observe([make_stats(ended=7)], 10)
@@ -86,30 +86,30 @@ def test_rate_is_unknown_again_when_the_store_was_emptied() -> None:
     [(100, 1_000, 10), (1_000, 10, 1), (1, 100_000, MAX_RETRY_AFTER_S), (0, 5, MAX_RETRY_AFTER_S), (10, 0, 1)],
     ids=["tenth-of-waiting", "never-below-1", "never-beyond-longest", "nobody-works", "none-waits"],
 )
-async def test_callers_wait_until_a_tenth_has_ended(ended: int, waiting: int, expected_s: int) -> None:
+async def test_retry_after_lasts_until_a_tenth_has_ended(ended: int, waiting: int, expected_s: int) -> None:
     clock, reader = Clock(), Reader()
     backpressure = Backpressure(reader, DrainRates(), CollectorRegistry(), clock)  # type: ignore[arg-type]  # see Reader
-    reader.stats_to_tell = [make_stats(0, waiting)]
+    reader.stats_in_store = [make_stats(0, waiting)]
     await backpressure.record([FULL])
     assert backpressure.retry_after_s("default") == DEFAULT_RETRY_AFTER_S
     clock.now_s += 10
-    reader.stats_to_tell = [make_stats(ended, waiting)]
+    reader.stats_in_store = [make_stats(ended, waiting)]
     await backpressure.record([FULL])
     assert backpressure.retry_after_s("default") == expected_s
 
 
-async def test_many_refusals_cost_one_look_a_second() -> None:
+async def test_many_refusals_cost_one_read_per_second() -> None:
     clock, reader, registry = Clock(), Reader(), CollectorRegistry()
     backpressure = Backpressure(reader, DrainRates(), registry, clock)  # type: ignore[arg-type]  # see Reader
     for _ in range(50):
         clock.now_s += 0.01
         await backpressure.record([FULL, FULL])
-    assert reader.looks == 1
+    assert reader.reads == 1
     labels = {"queue": "default", "reason": "max_depth"}
     assert registry.get_sample_value("taskyard_enqueues_rejected_total", labels) == 100
 
 
-async def test_refusal_stands_when_the_store_cannot_be_looked_at() -> None:
+async def test_refusal_has_the_default_retry_after_when_the_store_is_unreachable() -> None:
     reader = Reader()
     reader.error = StoreUnavailable()
     backpressure = Backpressure(reader, DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
@@ -118,7 +118,7 @@ async def test_refusal_stands_when_the_store_cannot_be_looked_at() -> None:
     assert (refusal.status, refusal.headers) == (429, {"Retry-After": str(DEFAULT_RETRY_AFTER_S)})
 
 
-def test_task_that_can_never_fit_is_too_large() -> None:
+def test_refusal_is_a_413_when_the_task_exceeds_the_limit_alone() -> None:
     backpressure = Backpressure(Reader(), DrainRates(), CollectorRegistry(), Clock())  # type: ignore[arg-type]  # see Reader
     refusal = backpressure.refusal(QueueFull("default", "max_bytes", maximum=100, held=0, needed=101))
     assert (refusal.status, refusal.code) == (413, "PAYLOAD_TOO_LARGE")

@@ -25,7 +25,7 @@ def refusal(**changes: object) -> ApiError:
     return caught.value
 
 
-def test_build_fills_in_the_settings_when_the_caller_says_nothing() -> None:
+def test_build_uses_the_defaults_of_the_settings_when_fields_are_missing() -> None:
     settings = ApiSettings(timeout_ms=1_000, max_retries=2, retention_ms=3_000)
 
     task = TaskBuilder(settings).build(request())
@@ -35,7 +35,7 @@ def test_build_fills_in_the_settings_when_the_caller_says_nothing() -> None:
     assert len(task.id) == 36
 
 
-def test_build_takes_what_the_caller_says() -> None:
+def test_build_uses_the_fields_of_the_request() -> None:
     task = build(
         queue="mail",
         max_retries=0,
@@ -114,7 +114,7 @@ def test_build_names_the_nested_field_when_a_delay_is_refused() -> None:
 
 
 @pytest.mark.parametrize("moment", ["1999-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"])
-def test_build_takes_any_process_at_when_it_is_well_formed(moment: str) -> None:
+def test_build_accepts_any_process_at_when_it_is_well_formed(moment: str) -> None:
     assert build(process_at=moment).process_at_ms is not None
 
 

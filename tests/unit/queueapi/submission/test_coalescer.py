@@ -14,7 +14,7 @@ from queuecore.testing.builders import make_task
 
 
 class SlowStore:
-    """BatchReply each call when it is told to."""
+    """Answers each call when its gate opens."""
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -42,7 +42,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_enqueue_calls_at_once_when_nothing_is_under_way() -> None:
+async def test_enqueue_calls_at_once_when_no_call_is_in_flight() -> None:
     store = SlowStore()
     store.gate.release()
 
@@ -52,7 +52,7 @@ async def test_enqueue_calls_at_once_when_nothing_is_under_way() -> None:
     assert store.calls == [["a"]]
 
 
-async def test_enqueue_sends_together_what_came_while_a_call_was_under_way() -> None:
+async def test_enqueue_shares_a_call_when_requests_arrive_during_another() -> None:
     store = SlowStore()
     edge = EnqueueCoalescer(store.enqueue)
     waiting = [asyncio.create_task(edge.enqueue(make("a")))]
@@ -68,7 +68,7 @@ async def test_enqueue_sends_together_what_came_while_a_call_was_under_way() -> 
     assert [type(outcome) for outcome in outcomes] == [Enqueued, Enqueued, StoreFull, Enqueued]
 
 
-async def test_enqueue_bounds_the_size_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enqueue_splits_calls_when_more_requests_wait_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalescer, "FLUSH_SIZE", 2)
     store = SlowStore()
     edge = EnqueueCoalescer(store.enqueue)
@@ -81,7 +81,7 @@ async def test_enqueue_bounds_the_size_of_a_call(monkeypatch: pytest.MonkeyPatch
     assert [len(call) for call in store.calls] == [2, 2, 1]
 
 
-async def test_enqueue_tells_every_caller_when_the_call_fails_and_goes_on() -> None:
+async def test_enqueue_fails_for_every_caller_and_continues_when_the_call_fails() -> None:
     store = SlowStore()
     store.error = StoreUnavailable()
     edge = EnqueueCoalescer(store.enqueue)
@@ -112,7 +112,7 @@ async def test_enqueue_refuses_when_too_many_wait(monkeypatch: pytest.MonkeyPatc
     await asyncio.gather(first, second)
 
 
-async def test_enqueue_keeps_serving_others_when_a_caller_went_away() -> None:
+async def test_enqueue_serves_the_others_when_a_caller_is_cancelled() -> None:
     store = SlowStore()
     edge = EnqueueCoalescer(store.enqueue)
     gone, stays = (asyncio.create_task(edge.enqueue(make(name))) for name in ("a", "b"))
@@ -124,17 +124,17 @@ async def test_enqueue_keeps_serving_others_when_a_caller_went_away() -> None:
 
 
 @pytest.mark.parametrize("raised", [True, False], ids=["whole-call", "its-queue"])
-async def test_who_waits_behind_a_store_that_is_away_is_told_with_the_first(raised: bool) -> None:
-    away, gate = StoreUnavailable(), asyncio.Semaphore(0)
+async def test_enqueue_fails_waiting_requests_with_the_first_when_their_store_is_unreachable(raised: bool) -> None:
+    unreachable, gate = StoreUnavailable(), asyncio.Semaphore(0)
     calls: list[list[str]] = []
 
     async def enqueue(requests: Sequence[Enqueue]) -> list[Enqueued | StoreUnavailable]:
         calls.append([request.task.id for request in requests])
         await gate.acquire()
         if raised and requests[0].task.queue == "away":
-            raise away
+            raise unreachable
         return [
-            away if request.task.queue == "away" else Enqueued(request.task.id, TaskState.PENDING)
+            unreachable if request.task.queue == "away" else Enqueued(request.task.id, TaskState.PENDING)
             for request in requests
         ]
 
@@ -145,9 +145,9 @@ async def test_who_waits_behind_a_store_that_is_away_is_told_with_the_first(rais
     other = asyncio.create_task(edge.enqueue(Enqueue(make_task(id="c", queue="there"))))
     await settle()
     gate.release()
-    told: list[object] = list(await asyncio.gather(first, second, return_exceptions=True))
+    results: list[object] = list(await asyncio.gather(first, second, return_exceptions=True))
     gate.release()
 
-    assert told == [away, away]
+    assert results == [unreachable, unreachable]
     assert await other == Enqueued("c", TaskState.PENDING)
     assert calls == [["a"], ["c"]]

@@ -36,11 +36,11 @@ async def check(types: TypeRegistry, task_type: str, payload: object) -> None:
     types.validate(task_type, payload)
 
 
-async def test_check_takes_a_payload_when_its_schema_allows_it() -> None:
+async def test_validate_accepts_a_payload_when_its_schema_allows_it() -> None:
     await check(registry(Store({"demo": SCHEMA})), "demo", {"message": "hi", "items": [1, 2]})
 
 
-async def test_check_takes_any_payload_when_the_type_has_no_schema() -> None:
+async def test_validate_accepts_any_payload_when_the_type_has_no_schema() -> None:
     await check(registry(Store({"demo": b"null"})), "demo", {"x": 1})
 
 
@@ -52,7 +52,7 @@ async def test_check_takes_any_payload_when_the_type_has_no_schema() -> None:
         ({"message": "", "items": [1, "x"]}, "payload.items[1]", "integer"),
     ],
 )
-async def test_check_names_the_place_when_a_payload_breaks_its_schema(payload: object, field: str, words: str) -> None:
+async def test_validate_names_the_path_when_a_payload_is_invalid(payload: object, field: str, words: str) -> None:
     with pytest.raises(ApiError) as caught:
         await check(registry(Store({"demo": SCHEMA})), "demo", payload)
 
@@ -61,14 +61,14 @@ async def test_check_names_the_place_when_a_payload_breaks_its_schema(payload: o
     assert words in str(caught.value)
 
 
-async def test_check_refuses_a_type_when_nobody_has_registered_it() -> None:
+async def test_validate_refuses_a_type_when_no_worker_has_registered_it() -> None:
     with pytest.raises(ApiError) as caught:
         await check(registry(Store({})), "demo", {})
 
     assert (caught.value.code, caught.value.details["field"]) == ("INVALID_TASK_TYPE", "type")
 
 
-async def test_check_finds_a_type_when_it_was_registered_since() -> None:
+async def test_refresh_finds_a_type_when_it_was_registered_since() -> None:
     store = Store({"other": b"null"})
     types = registry(store)
     await check(types, "other", {})
@@ -79,7 +79,7 @@ async def test_check_finds_a_type_when_it_was_registered_since() -> None:
     assert "other" not in types.schemas
 
 
-async def test_check_reads_once_when_many_ask_for_an_unknown_type() -> None:
+async def test_refresh_reads_once_when_many_tasks_have_unknown_types() -> None:
     store = Store({})
     types = registry(store)
 
@@ -88,7 +88,7 @@ async def test_check_reads_once_when_many_ask_for_an_unknown_type() -> None:
     assert store.reads == 1
 
 
-async def test_check_takes_unknown_types_when_told_to() -> None:
+async def test_validate_accepts_unknown_types_when_they_are_not_rejected() -> None:
     store = Store({})
 
     await check(registry(store, reject_unknown=False), "demo", {"x": 1})
@@ -97,20 +97,20 @@ async def test_check_takes_unknown_types_when_told_to() -> None:
 
 
 @pytest.mark.parametrize("schema", [b"{", b'{"type":"nonsense"}', b'{"$ref":"http://example.com/schema.json"}', b"5"])
-async def test_check_does_not_check_payloads_when_the_schema_cannot_be_used(schema: bytes) -> None:
+async def test_validate_accepts_any_payload_when_the_schema_is_unusable(schema: bytes) -> None:
     await check(registry(Store({"demo": schema})), "demo", {"x": 1})
 
 
-async def test_label_is_shared_by_types_that_nobody_registered() -> None:
+async def test_metric_label_is_shared_by_unregistered_types() -> None:
     types = registry(Store({"demo": b"null"}))
     await types.refresh()
 
     assert [types.metric_label(name) for name in ("demo", "a", "b")] == ["demo", "unregistered", "unregistered"]
 
 
-async def test_check_tells_when_the_store_is_away() -> None:
-    async def away() -> Mapping[str, bytes]:
+async def test_refresh_fails_when_the_store_is_unreachable() -> None:
+    async def unreachable() -> Mapping[str, bytes]:
         raise StoreUnavailable
 
     with pytest.raises(StoreUnavailable):
-        await check(TypeRegistry(away, reject_unknown=True), "demo", {})
+        await check(TypeRegistry(unreachable, reject_unknown=True), "demo", {})

@@ -33,7 +33,7 @@ _CLIENT_TIMEOUT_S = 10
 
 
 class ProbeServer:
-    """BatchReply Kubernetes and Prometheus.
+    """Answer Kubernetes and Prometheus.
 
     Args:
         host: the address to listen on.
