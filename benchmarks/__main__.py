@@ -1,4 +1,4 @@
-"""Measure this project beside its peers: ``make bench``, or ``python -m benchmarks --help``."""
+"""Compare Taskyard with its peers: ``make bench``, or ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from benchmarks.peers.catalogue import BY_NAME, OURS
+from benchmarks.peers.contender import BY_NAME, OURS
 from benchmarks.plan import FULL, QUICK, RESULTS
-from benchmarks.report import write
+from benchmarks.report.files import write
 from benchmarks.run import NAMES, run
 
 
@@ -18,14 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, write the results, print the table.
 
     Returns:
-        The exit code: 1 if something of ours could not be measured; a peer's failure is reported only.
+        The exit code: 1 if a measurement of Taskyard failed; failures of peers are only reported.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under 5 minutes, in place of under 60")
-    parser.add_argument("--contenders", type=_names(BY_NAME), default=list(BY_NAME), help="only these, with commas")
-    parser.add_argument("--measures", type=_names(NAMES), default=list(NAMES), help="only these, with commas")
+    parser.add_argument("--quick", action="store_true", help="run less than 5 minutes instead of less than 60")
+    parser.add_argument("--contenders", type=_names(BY_NAME), default=list(BY_NAME), help="only these, comma-separated")
+    parser.add_argument("--measures", type=_names(NAMES), default=list(NAMES), help="only these, comma-separated")
     parser.add_argument(
-        "--out", type=Path, help="folder of the results; a part of a run is written only if it is named"
+        "--out", type=Path, help="folder of the results; required to write the results of a partial run"
     )
     options = parser.parse_args(arguments)
     plan = QUICK if options.quick else FULL

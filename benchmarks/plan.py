@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""Sizes of the quick and the full run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-"""Where the last whole run is kept."""
+"""Results of the last complete run."""
 
 
 @dataclass(frozen=True)
@@ -15,36 +15,38 @@ class Plan:
 
     name: str
     rounds: int
-    """Rounds of which the median is taken; contenders take turns within each."""
+    """Rounds of which the median is taken; contenders alternate within each."""
     idle_rounds: int
-    """The same where most time is spent waiting."""
+    """Rounds of measures that mostly wait."""
     busy_s: float
-    """How long a round of processing takes about."""
+    """Approximate duration of a processing round."""
     singles: int
     """Tasks enqueued one by one."""
     concurrent: int
-    """Tasks enqueued by many callers."""
+    """Tasks enqueued by concurrent callers."""
     batched: int
     """Tasks enqueued in batches."""
     settle_s: float
-    """How long an idle worker is left alone before its cost is taken."""
+    """Idle time of a worker before its idle cost is measured."""
     idle_s: float
-    """How long an idle worker is watched."""
+    """Duration of the idle measurement."""
     pick_up_s: float
+    """Limit of the pick-up measurement."""
     pick_ups: int
-    """Pick-ups measured: so many, or as many as the time allows."""
+    """Maximum number of pick-ups within that time."""
     scheduled: int
+    """Number of scheduled tasks."""
     scheduled_s: float
-    """Scheduled tasks, and over how long a time their due times are spread."""
+    """Interval over which their due times are spread."""
     memory_tasks: int
     growth_tasks: int
-    """The pending tasks of the large store."""
+    """Pending tasks of the large store."""
     recovery_s: float
-    """How long orphans are waited for."""
+    """Limit of the wait for orphans."""
     http_s: float
     raw_s: float
     timeout_s: float
-    """How long one contender may take for one round of one measure; five times that where the large store is filled."""
+    """Limit of one round of one measure for one contender; five times that for the large store."""
 
 
 QUICK = Plan(

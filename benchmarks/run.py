@@ -1,4 +1,4 @@
-"""Runs measures: all contenders in turn, several rounds, on one server."""
+"""Runs measures: all contenders in turn, in several rounds, on one server."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from benchmarks.figures import Collected
+from benchmarks.harness.testbed import Testbed
+from benchmarks.measures.backlog import growth, memory
 from benchmarks.measures.crash import crash
 from benchmarks.measures.enqueue import enqueue
 from benchmarks.measures.http import HttpEnqueue
 from benchmarks.measures.processing import noop_one_process, noop_two_processes, sleeping_tasks
 from benchmarks.measures.raw import raw
-from benchmarks.measures.size import growth, memory
 from benchmarks.measures.waiting import waiting
-from benchmarks.peers.catalogue import Contender
-from benchmarks.peers.environments import prepare
+from benchmarks.peers.contender import Contender
+from benchmarks.peers.environment import prepare
 from benchmarks.plan import Plan
-from benchmarks.stage import Stage
+from benchmarks.report.figure import Collected
 from queuecore.embedded import EmbeddedValkey
 
-_EXTRA_TIME_WHERE_FILLED = 5
+_TIMEOUT_FACTOR_OF_FILLING = 5
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that each contender goes through."""
+    """A measurement made with each contender."""
 
     name: str
-    run: Callable[[Stage, Plan], Awaitable[dict[str, float]]]
+    run: Callable[[Testbed, Plan], Awaitable[dict[str, float]]]
     rounds: Callable[[Plan], int]
     timeout_s: Callable[[Plan], float] = lambda plan: plan.timeout_s
-    together: bool = False
-    """Whether all contenders are measured at once, each on a database of its own, since they only wait."""
+    in_parallel: bool = False
+    """Whether contenders are measured concurrently, each on its own database, because they mostly wait."""
 
 
 MEASURES = (
@@ -50,22 +50,22 @@ MEASURES = (
     Measure("sleeping_tasks", sleeping_tasks, lambda plan: plan.rounds),
     Measure("waiting", waiting, lambda plan: plan.idle_rounds),
     Measure("memory", memory, lambda _: 1),
-    Measure("growth", growth, lambda _: 1, lambda plan: plan.timeout_s * _EXTRA_TIME_WHERE_FILLED),
-    Measure("crash", crash, lambda _: 1, lambda plan: plan.timeout_s + plan.recovery_s, together=True),
+    Measure("growth", growth, lambda _: 1, lambda plan: plan.timeout_s * _TIMEOUT_FACTOR_OF_FILLING),
+    Measure("crash", crash, lambda _: 1, lambda plan: plan.timeout_s + plan.recovery_s, in_parallel=True),
 )
 HTTP, RAW = "http", "raw"
 NAMES = (*(measure.name for measure in MEASURES), HTTP, RAW)
 
 
 def run(plan: Plan, contenders: Sequence[Contender], measures: Sequence[str]) -> Collected:
-    """Run measures on contenders. What fails is noted, and the rest goes on."""
+    """Run measures on contenders. A failure is recorded and does not stop the others."""
     collected = Collected()
-    able = [contender for contender in contenders if _is_installed(contender, collected)]
+    installed = [contender for contender in contenders if _is_installed(contender, collected)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        # Without persistence, as peers are usually measured.
+        # Without persistence, as peers are usually benchmarked.
         server = stack.enter_context(EmbeddedValkey(folder / "valkey"))
-        asyncio.run(_Run(plan, able, server, folder, collected).run(measures))
+        asyncio.run(_Run(plan, installed, server, folder, collected).run(measures))
     return collected
 
 
@@ -87,7 +87,7 @@ class _Run:
         self._server = server
         self._folder = folder
         self._collected = collected
-        self._gave_up: set[tuple[str, str]] = set()
+        self._failed: set[tuple[str, str]] = set()
 
     async def run(self, measures: Sequence[str]) -> None:
         for measure in MEASURES:
@@ -100,19 +100,19 @@ class _Run:
             await self._yardstick(RAW, self._raw)
 
     async def _round(self, measure: Measure, number: int) -> None:
-        left = [each for each in self._contenders if (measure.name, each.name) not in self._gave_up]
-        if measure.together:
-            self._have_server_answer()
+        left = [each for each in self._contenders if (measure.name, each.name) not in self._failed]
+        if measure.in_parallel:
+            self._restart_busy_server()
             await asyncio.gather(*(self._measure(measure, each, place) for place, each in enumerate(left)))
             return
-        # Another one begins each time, so that none is always measured on the warmest machine.
+        # Rotate the order, so that no contender is always measured on the warmest machine.
         first = number % max(1, len(left))
         for contender in left[first:] + left[:first]:
-            self._have_server_answer()
+            self._restart_busy_server()
             await self._measure(measure, contender, 0)
 
-    def _have_server_answer(self) -> None:
-        """Start the server anew if a contender has left it busy: a script that has written cannot be stopped."""
+    def _restart_busy_server(self) -> None:
+        """Restart a server left busy by a contender: a script that has written cannot be killed."""
         with Redis.from_url(self._server.url) as client:
             try:
                 client.ping()
@@ -125,24 +125,24 @@ class _Run:
         timeout_s = measure.timeout_s(self._plan)
         try:
             async with (
-                Stage(contender, self._server, self._folder, timeout_s, database) as stage,
+                Testbed(contender, self._server, self._folder, timeout_s, database) as testbed,
                 asyncio.timeout(timeout_s),
             ):
-                found = await measure.run(stage, self._plan)
-        except Exception as error:  # noqa: BLE001 - a contender's trouble, told in the report
+                found = await measure.run(testbed, self._plan)
+        except Exception as error:  # noqa: BLE001 - failures of contenders are reported
             self._fail(f"{contender.title}, {measure.name}", error)
-            self._gave_up.add((measure.name, contender.name))
+            self._failed.add((measure.name, contender.name))
             return
         for figure, value in found.items():
             self._collected.add(figure, contender.name, value)
         shown = ", ".join(f"{figure} {value:,.2f}" for figure, value in found.items())
-        _tell(f"{contender.name}: {shown} [{time.perf_counter() - began:.1f} s]")
+        _log(f"{contender.name}: {shown} [{time.perf_counter() - began:.1f} s]")
 
     async def _yardstick(self, name: str, measure: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(self._plan.timeout_s):
                 await measure()
-        except Exception as error:  # noqa: BLE001 - told in the report
+        except Exception as error:  # noqa: BLE001 - reported
             self._fail(name, error)
 
     async def _http(self) -> None:
@@ -160,13 +160,13 @@ class _Run:
         for figure, values in found.items():
             for who, value in values.items():
                 self._collected.add(figure, who, value)
-                _tell(f"{who}: {figure} {value:,.2f}")
+                _log(f"{who}: {figure} {value:,.2f}")
 
     def _fail(self, what: str, error: Exception) -> None:
         why = str(error) or "it took too long"
         self._collected.failures.append(f"{what}: {type(error).__name__}: {why}")
-        _tell(f"FAILED {self._collected.failures[-1]}")
+        _log(f"FAILED {self._collected.failures[-1]}")
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """Simulate every policy on every trace, and write the table and the plots into the documentation.
 
-``make bench-autoscaling``; with ``ARGS="--seed 100"`` other arrivals, which are printed only. Exit code 1 where the
+``make bench-autoscaling``; ``ARGS="--seed 100"`` uses other arrivals and only prints the table. Exit code 1 if the
 planner misses its goal on a trace.
 """
 
@@ -11,45 +11,45 @@ import sys
 from pathlib import Path
 from statistics import quantiles
 
-from benchmarks.autoscaling.model import Policy, Trace, World
-from benchmarks.autoscaling.plots import draw
-from benchmarks.autoscaling.policies import HpaOnDepth, KedaList, Taskyard
+from benchmarks.autoscaling.plot import draw
+from benchmarks.autoscaling.policy import HpaOnDepth, KedaList, Taskyard
 from benchmarks.autoscaling.report import TracedResults, replace_results, tabulate
 from benchmarks.autoscaling.result import Result, find_misses
-from benchmarks.autoscaling.traces import all_traces
+from benchmarks.autoscaling.simulation import Policy, Simulation, Trace
+from benchmarks.autoscaling.trace import all_traces
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def simulate(trace: Trace) -> list[World]:
+def simulate(trace: Trace) -> list[Simulation]:
     policies: list[Policy] = [Taskyard(trace.slots, trace.utilization), HpaOnDepth(), KedaList()]
-    return [World(trace, policy).run() for policy in policies]
+    return [Simulation(trace, policy).run() for policy in policies]
 
 
-def measure(world: World) -> Result:
-    cuts = quantiles(world.waits, n=100)
+def measure(simulation: Simulation) -> Result:
+    cuts = quantiles(simulation.waits, n=100)
     return Result(
-        policy=world.policy.name,
+        policy=simulation.policy.name,
         p50_wait_s=cuts[49],
         p99_wait_s=cuts[98],
-        drain_s=world.longest_queue_s,
-        replica_s=world.replica_s,
-        interrupted=world.interrupted,
-        changes=world.changes,
-        unfinished=len(world.trace.tasks) - world.ended,
+        drain_s=simulation.longest_queue_s,
+        replica_s=simulation.replica_s,
+        interrupted=simulation.interrupted,
+        changes=simulation.changes,
+        unfinished=len(simulation.trace.tasks) - simulation.ended,
     )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seed", type=int, default=0, help="other arrivals, which are printed only")
+    parser.add_argument("--seed", type=int, default=0, help="other arrivals; only prints the table")
     seed = parser.parse_args().seed
     results: list[TracedResults] = []
     for trace in all_traces(seed):
-        worlds = simulate(trace)
-        results.append(TracedResults(trace, [measure(world) for world in worlds]))
+        simulations = simulate(trace)
+        results.append(TracedResults(trace, [measure(simulation) for simulation in simulations]))
         if seed == 0:
-            draw(trace, worlds, DOCS / "images" / f"autoscaling-{trace.name}.png")
+            draw(trace, simulations, DOCS / "images" / f"autoscaling-{trace.name}.png")
     table = tabulate(results)
     print(table)
     if seed == 0:

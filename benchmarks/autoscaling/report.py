@@ -1,12 +1,12 @@
-"""The table of the documentation."""
+"""Table of the documentation."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.autoscaling.model import Trace
 from benchmarks.autoscaling.result import Result
+from benchmarks.autoscaling.simulation import Trace
 
 _BEGIN, _END = "<!-- results -->\n", "<!-- end of results -->\n"
 _HEAD = (
@@ -27,8 +27,8 @@ def tabulate(traced: list[TracedResults]) -> str:
         for number, result in enumerate(results)
     ]
     notes = [
-        f"\nOn `{trace.name}`, {result.policy} had not run {result.unfinished} tasks to their end an hour after the "
-        "last arrival: it takes pods away as soon as nothing waits, and interrupts the same tasks again and again.\n"
+        f"\nOn `{trace.name}`, {result.policy} left {result.unfinished} tasks unfinished an hour after the last "
+        "arrival: it removes pods as soon as the list is empty, and interrupts the same tasks repeatedly.\n"
         for trace, results in traced
         for result in results
         if result.unfinished

@@ -1,4 +1,4 @@
-"""What a policy made of a trace."""
+"""Result of a policy on a trace."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ class Result(NamedTuple):
     p50_wait_s: float
     p99_wait_s: float
     drain_s: float
-    """The longest time for which tasks were waiting without a break."""
+    """Longest period during which the queue was never empty."""
     replica_s: float
     interrupted: int
     changes: int
     unfinished: int
-    """Tasks that had not ended an hour after the last arrival."""
+    """Tasks unfinished an hour after the last arrival."""
 
 
 def find_misses(ours: Result, others: Sequence[Result]) -> list[str]:
-    """What our policy misses of its goal: to let tasks wait no longer than the best of the others does, to need no more
-    pods for it than that one, and to interrupt nothing.
+    """Missed goals of our policy.
+
+    Goals: p99 wait and replica-seconds no higher than those of the policy with the best p99 wait; no interrupted or
+    unfinished tasks.
     """
     best = min(others, key=lambda result: result.p99_wait_s)
     misses = {

@@ -1,1 +1,1 @@
-"""What Taskyard costs as it grows: from a small store to a large one, along one dimension at a time."""
+"""Growth studies: cost from a small to a large store, one dimension at a time."""

@@ -1,4 +1,4 @@
-"""Measure what Taskyard costs as it grows: ``make bench-growth``, or ``python -m benchmarks.growth --help``."""
+"""Measure the cost of growth: ``make bench-growth``, or ``python -m benchmarks.growth --help``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DOCS = Path(__file__).parents[2] / "docs"
 
 STUDIES: dict[str, tuple[str, Study]] = {
     "pending": ("Pending tasks", pending),
-    "scheduled": ("Tasks due at one instant", scheduled),
+    "scheduled": ("Tasks due at the same instant", scheduled),
     "active": ("Running tasks", active),
     "queues": ("Queues", queues),
     "workers": ("Workers", workers),
@@ -33,14 +33,14 @@ STUDIES: dict[str, tuple[str, Study]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the studies. In full they go into the documentation, where those not made stay as they were.
+    """Run the studies. A full run updates their sections of the documentation and leaves the others unchanged.
 
     Returns:
         The exit code: 1 if a study failed.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"only these: {', '.join(STUDIES)}")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything works")
+    parser.add_argument("--quick", action="store_true", help="small sizes, as a smoke test")
     options = parser.parse_args(arguments)
     if unknown := set(options.studies) - set(STUDIES):
         parser.error(f"unknown studies: {', '.join(sorted(unknown))}")
@@ -65,7 +65,7 @@ async def _make(name: str, sizes: Sizes) -> list[Curve] | None:
     try:
         async with asyncio.timeout(3_600):
             curves = await STUDIES[name][1](sizes)
-    except Exception as error:  # noqa: BLE001 - one study that fails spoils no other
+    except Exception as error:  # noqa: BLE001 - a failed study does not stop the others
         print(f"FAILED {name}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
     for curve in curves:

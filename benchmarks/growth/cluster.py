@@ -1,4 +1,4 @@
-"""One server, and a real Cluster of three: what more nodes bring, and how queues spread over them."""
+"""Single server against a real Cluster of three: throughput and distribution of queues."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.growth.curve import Curve
-from benchmarks.growth.ground import Ground, drain_rate, numbered
 from benchmarks.growth.sizes import Sizes
-from benchmarks.processes import cpu_s
-from benchmarks.stage import check_each_ran_once
+from benchmarks.growth.system_under_test import SystemUnderTest, drain_rate, numbered
+from benchmarks.harness.process import cpu_s
+from benchmarks.harness.testbed import check_each_ran_once
 from queuecore.embedded import EmbeddedValkey
 from queuecore.testing.cluster import ValkeyCluster
 
@@ -18,8 +18,10 @@ _MICRO = 1e6
 
 
 async def cluster(sizes: Sizes) -> list[Curve]:
-    """The same tasks on one server and on three."""
-    rates = Curve("cluster", "Two worker processes, one server and a Cluster of three", "Queues", "tasks/s")
+    """Compare the same tasks on one server and on three."""
+    rates = Curve(
+        "cluster", "Throughput of two worker processes: one server and a Cluster of three", "Queues", "tasks/s"
+    )
     costs = Curve("cluster-server", "Processor time of the busiest server", "Queues", "us per task of all queues", 1)
     for size in sizes.cluster_queues:
         with TemporaryDirectory(prefix="bench-") as name:
@@ -45,14 +47,14 @@ async def cluster(sizes: Sizes) -> list[Curve]:
 async def _measure(
     url: str, servers: list[EmbeddedValkey], queues: list[str], count: int, folder: Path
 ) -> tuple[float, float]:
-    """Tasks per second; microseconds of the busiest server per task, the enqueue included."""
-    async with Ground(url, folder) as ground:
-        ledger = ground.ledger(count)
+    """Tasks per second, and microseconds of the busiest server per task including its enqueue."""
+    async with SystemUnderTest(url, folder) as system:
+        executions = system.record_executions(count)
         before = [_used_s(server) for server in servers]
-        await ground.fill(count, lambda number: numbered(number, queue=queues[number % len(queues)]))
-        workers = [await ground.worker(queues) for _ in range(_WORKERS)]
-        rate = await drain_rate(ledger, workers, count)
-        check_each_ran_once(ledger, count)
+        await system.fill(count, lambda number: numbered(number, queue=queues[number % len(queues)]))
+        workers = [await system.worker(queues) for _ in range(_WORKERS)]
+        rate = await drain_rate(executions, workers, count)
+        check_each_ran_once(executions, count)
         used = [_used_s(server) - earlier for server, earlier in zip(servers, before, strict=True)]
         return rate, max(used) / count * _MICRO
 

@@ -1,4 +1,4 @@
-"""What a study finds: lines over a size."""
+"""Result of a study: lines over a size."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ class Curve:
     """Values over a size, one line each."""
 
     name: str
-    """Of its picture."""
+    """Name of its picture."""
     title: str
     size_title: str
     unit: str
     digits: int = 0
-    """Behind the point, in the table."""
+    """Decimal places in the table."""
     lines: dict[str, dict[int, float]] = field(default_factory=dict)
     """Line -> size -> value."""
 
     def add(self, size: int, values: dict[str, float]) -> None:
-        """What was measured at one size."""
+        """Add the values of one size."""
         for line, value in values.items():
             self.lines.setdefault(line, {})[size] = value
 
@@ -30,13 +30,13 @@ class Curve:
 
 
 def tabulate(curve: Curve) -> str:
-    """The curve as a Markdown table: a row per size, and one that compares the largest with the smallest."""
+    """The curve as a Markdown table: a row per size, and the ratio of the largest to the smallest."""
     sizes = curve.sizes()
     rows = [[curve.size_title, *(f"{line}, {curve.unit}" for line in curve.lines)], ["---:"] * (len(curve.lines) + 1)]
     for size in sizes:
         cells = [line.get(size) for line in curve.lines.values()]
         rows.append([f"{size:,}", *("-" if each is None else f"{each:,.{curve.digits}f}" for each in cells)])
-    rows.append(["last to first", *(_growth(line) for line in curve.lines.values())])
+    rows.append(["largest to smallest", *(_growth(line) for line in curve.lines.values())])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What single operations cost the server."""
+"""Server time of single operations."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from benchmarks.growth.ground import numbered
+from benchmarks.growth.system_under_test import numbered
 from queuecore.store.attempts.settlement import Success
 from queuecore.testing.store import TestStore
 
 _BATCH = 100
-"""At most: a batch is never larger than the tasks of a round."""
+"""Maximum; a batch is never larger than the tasks of a round."""
 _ROUNDS = 3
 
 
 class ServerTime:
-    """Microseconds that the server's one thread spent on scripts.
+    """Microseconds that the server's single thread spent in scripts.
 
-    By the server's own count: what the client and the machine's other work cost is not in it.
+    The server counts them, so the client and other load on the machine are excluded.
     """
 
     def __init__(self, store: TestStore) -> None:
         self._store = store
 
     async def of(self, operation: Callable[[], Awaitable[Any]], tasks: int) -> float:
-        """Per task, while an operation on so many tasks is made."""
+        """Microseconds per task of an operation on a number of tasks."""
         before = await self._spent()
         await operation()
         return (await self._spent() - before) / tasks
 
     async def least_of(self, operation: Callable[[], Awaitable[Any]], tasks: int) -> float:
-        """The same for an operation that may be repeated: the least of three times."""
+        """The same for a repeatable operation: the minimum of three runs."""
         return min([await self.of(operation, tasks) for _ in range(_ROUNDS)])
 
     async def _spent(self) -> int:
@@ -40,13 +40,13 @@ class ServerTime:
 
 
 async def measure_operations(store: TestStore, ids: list[str], count: int) -> dict[str, float]:
-    """Microseconds of server time per task, for each operation: the least of three rounds, since other work disturbs.
+    """Microseconds of server time per task and operation: the minimum of three rounds, to exclude other load.
 
     Args:
         ids: all pending tasks, in order, at least ``10 * count``; some are cancelled and deleted.
-        count: tasks that each operation is done to in a round.
+        count: tasks per operation and round.
     """
-    # Rounds lease from the front.
+    # Rounds lease from the front of the queue.
     later = ids[len(ids) // 3 :]
     rounds = [await _measure_once(store, later[number::_ROUNDS], count) for number in range(_ROUNDS)]
     return {name: min(each[name] for each in rounds) for name in rounds[0]}
@@ -54,7 +54,7 @@ async def measure_operations(store: TestStore, ids: list[str], count: int) -> di
 
 async def _measure_once(store: TestStore, ids: list[str], count: int) -> dict[str, float]:
     clock = ServerTime(store)
-    # From all over the backlog.
+    # Spread over the whole backlog.
     chosen = ids[:: max(1, len(ids) // (2 * count))]
     cancelled, deleted = chosen[:count], chosen[count : 2 * count]
     batches, each = max(1, count // _BATCH), min(count, _BATCH)

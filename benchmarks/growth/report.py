@@ -1,4 +1,4 @@
-"""The studies' tables and pictures in the documentation."""
+"""Tables and pictures of the studies in the documentation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 
 from benchmarks.growth.curve import Curve, tabulate
-from benchmarks.plots import save
+from benchmarks.report.plot import save
 
 _BEGIN, _END = "<!-- growth -->\n", "<!-- end of growth -->\n"
 
 
 def write_curves(studies: dict[str, Sequence[Curve]], titles: dict[str, str], images: Path, page: Path) -> str:
-    """Draw all curves and put their tables into the page, between its marks.
+    """Draw all curves and write their tables into the page, between its markers.
 
     Returns:
-        What was put there.
+        The text written there.
     """
     sections = [_section(titles[study], curves, images, page) for study, curves in studies.items()]
     text = "\n".join(sections)
@@ -30,13 +30,13 @@ def write_curves(studies: dict[str, Sequence[Curve]], titles: dict[str, str], im
 
 
 def write_json(studies: dict[str, Sequence[Curve]], path: Path) -> None:
-    """Keep the figures for machines."""
+    """Write the curves as JSON."""
     found = {study: [asdict(curve) for curve in curves] for study, curves in studies.items()}
     path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Sequence[Curve]]:
-    """What :func:`write_json` has kept; nothing where there is no such file."""
+    """Read a file of :func:`write_json`; empty without such a file."""
     if not path.exists():
         return {}
     kept = json.loads(path.read_text())
@@ -49,7 +49,7 @@ def _read_curve(kept: dict[str, Any]) -> Curve:
 
 
 def draw(curve: Curve, path: Path) -> None:
-    """Write the picture of a curve."""
+    """Draw a curve into a file."""
     picture = Picture(figsize=(6, 3.2), layout="constrained", dpi=100)
     axes = picture.subplots()
     for line, values in curve.lines.items():

@@ -1,4 +1,4 @@
-"""How far each study goes."""
+"""Sizes of the studies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of all studies, ascending."""
+    """Sizes of all studies, ascending."""
 
     pending: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     scheduled: tuple[int, ...] = (1_000, 10_000, 100_000)
@@ -23,10 +23,10 @@ class Sizes:
     """Tasks processed at each size."""
     pick_ups: int = 300
     settle_s: float = 10.0
-    """How long an idle worker is left alone before its commands are counted."""
+    """Idle time of a worker before its commands are counted."""
     idle_s: float = 10.0
     payload_total_bytes: int = 200_000_000
-    """Tasks of all payload sizes hold about so many bytes, but are no more than ``processed``."""
+    """Approximate bytes of all tasks of one payload size; their number is at most ``processed``."""
 
 
 FULL = Sizes()

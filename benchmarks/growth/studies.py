@@ -1,4 +1,4 @@
-"""One study per dimension; each returns what it found."""
+"""One study per dimension; each returns its curves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.growth.curve import Curve
-from benchmarks.growth.ground import PATIENCE_S, Ground, drain_rate, numbered
 from benchmarks.growth.operations import ServerTime, measure_operations
 from benchmarks.growth.sizes import Sizes
-from benchmarks.ledger import Ledger
-from benchmarks.stage import check_each_ran_once, wait_until
+from benchmarks.growth.system_under_test import TIMEOUT_S, SystemUnderTest, drain_rate, numbered
+from benchmarks.harness.execution_log import ExecutionLog
+from benchmarks.harness.testbed import check_each_ran_once, wait_until
 from queuecore.domain.task import Task
 from queuecore.embedded import EmbeddedValkey
 from queuecore.store.attempts.leases import Lease
@@ -28,88 +28,90 @@ Study = Callable[[Sizes], Awaitable[list[Curve]]]
 
 _LEASED_AT_ONCE = 1_000
 _FILLER = 65
-"""Makes the payload of a task 100 bytes long."""
+"""Extends the payload of a task to 100 bytes."""
 _LEAD_MS = 3_000
 _LEAD_PER_TASK_MS = 0.4
-"""Enough to schedule one, on a busy machine, too."""
+"""Time to schedule one task, with a margin for a busy machine."""
 
 
 @asynccontextmanager
-async def single_server() -> AsyncIterator[Ground]:
+async def single_server() -> AsyncIterator[SystemUnderTest]:
     """An empty server without persistence."""
     with TemporaryDirectory(prefix="bench-") as name, EmbeddedValkey(Path(name) / "valkey") as server:
-        async with Ground(server.url, Path(name)) as ground:
-            yield ground
+        async with SystemUnderTest(server.url, Path(name)) as system:
+            yield system
 
 
 async def pending(sizes: Sizes) -> list[Curve]:
-    """A backlog: the operations, the processing, the memory."""
+    """Backlog: operations, processing, memory."""
     operations = Curve("pending", "Server time per operation over pending tasks", "Pending", "us", 1)
-    processing = Curve("pending-processing", "One worker process over pending tasks", "Pending", "tasks/s")
+    processing = Curve(
+        "pending-processing", "Throughput of one worker process over pending tasks", "Pending", "tasks/s"
+    )
     memory = Curve("pending-memory", "Memory over pending tasks, payload of 100 bytes", "Pending", "bytes")
     for size in sizes.pending:
-        async with single_server() as ground:
-            # The first loads scripts and makes what a queue has once.
-            await ground.fill(1, numbered)
-            empty = await _used_memory(ground)
-            ids = await ground.fill(size, partial(numbered, filler=_FILLER))
-            memory.add(size, {"per task": (await _used_memory(ground) - empty) / size})
-            operations.add(size, await measure_operations(ground.store, ids, min(sizes.operations, size // 10)))
+        async with single_server() as system:
+            # The first task loads scripts and creates the keys that a queue has once.
+            await system.fill(1, numbered)
+            empty = await _used_memory(system)
+            ids = await system.fill(size, partial(numbered, filler=_FILLER))
+            memory.add(size, {"per task": (await _used_memory(system) - empty) / size})
+            operations.add(size, await measure_operations(system.store, ids, min(sizes.operations, size // 10)))
             processing.add(size, {"no-op tasks": await _processing_rate(size, sizes.processed)})
     return [operations, processing, memory]
 
 
 async def _processing_rate(backlog: int, most: int) -> float:
-    """While the backlog falls by as many tasks as are measured at all sizes, or to nothing."""
-    async with single_server() as ground:
-        ledger = ground.ledger(backlog)
-        await ground.fill(backlog, numbered)
-        worker = await ground.worker()
-        rate = await drain_rate(ledger, [worker], min(backlog, most))
+    """Tasks per second while at most ``most`` tasks of the backlog are processed."""
+    async with single_server() as system:
+        executions = system.record_executions(backlog)
+        await system.fill(backlog, numbered)
+        worker = await system.worker()
+        rate = await drain_rate(executions, [worker], min(backlog, most))
         await worker.kill()
-        ended = ledger.count_ended()
-        left = await _count(ground, "pending", "active")
-        if ended + left < backlog or ledger.count_ended(1) != ended:
+        ended = executions.count_ended()
+        left = await _count(system, "pending", "active")
+        if ended + left < backlog or executions.count_ended(1) != ended:
             raise AssertionError(f"of {backlog} tasks {ended} ended and {left} are left")
         return rate
 
 
 async def scheduled(sizes: Sizes) -> list[Curve]:
-    """Many tasks due at the same instant."""
-    lateness = Curve("scheduled", "Tasks due at one instant: when they began", "Due at one instant", "ms late")
+    """Tasks due at the same instant."""
+    lateness = Curve("scheduled", "Start lateness of tasks due at the same instant", "Due tasks", "ms late")
     for size in sizes.scheduled:
-        async with single_server() as ground:
-            ledger = ground.ledger(size)
-            await ground.scheduler()
-            worker = await ground.worker()
+        async with single_server() as system:
+            executions = system.record_executions(size)
+            await system.scheduler()
+            worker = await system.worker()
             due_ms = now_ms() + _LEAD_MS + round(size * _LEAD_PER_TASK_MS)
             due_ns = time.monotonic_ns() + (due_ms - round(time.time() * 1000)) * 1_000_000
-            await ground.fill(size, partial(numbered, kind="stamp", process_at_ms=due_ms))
+            await system.fill(size, partial(numbered, kind="stamp", process_at_ms=due_ms))
             if now_ms() >= due_ms:
                 raise AssertionError(f"{size} tasks could not be scheduled before they were due")
-            await wait_until(partial(_all_ended, ledger), PATIENCE_S, [worker], "all ran")
-            check_each_ran_once(ledger, size)
-            late = sorted((at - due_ns) / 1e6 for at in ledger.begun_ns)
+            await wait_until(partial(_all_ended, executions), TIMEOUT_S, [worker], "all ran")
+            check_each_ran_once(executions, size)
+            late = sorted((at - due_ns) / 1e6 for at in executions.begun_ns)
             lateness.add(size, {"first": late[0], "median": statistics.median(late), "last": late[-1]})
     return [lateness]
 
 
-def _all_ended(ledger: Ledger) -> bool:
-    return ledger.count_ended() == ledger.size
+def _all_ended(executions: ExecutionLog) -> bool:
+    return executions.count_ended() == executions.size
 
 
 async def active(sizes: Sizes) -> list[Curve]:
-    """Many tasks running at once."""
+    """Running tasks."""
     costs = Curve("active", "Server time per task over running tasks", "Active", "us", 1)
     for size in sizes.active:
-        async with single_server() as ground:
-            costs.add(size, await _costs_of_running(ground, size))
+        async with single_server() as system:
+            costs.add(size, await _costs_of_running(system, size))
     return [costs]
 
 
-async def _costs_of_running(ground: Ground, size: int) -> dict[str, float]:
-    await ground.fill(size, numbered)
-    worker, clock = ground.store.worker(), ServerTime(ground.store)
+async def _costs_of_running(system: SystemUnderTest, size: int) -> dict[str, float]:
+    await system.fill(size, numbered)
+    worker, clock = system.store.worker(), ServerTime(system.store)
     leases: list[Lease] = []
     while leased := await worker.lease(_LEASED_AT_ONCE):
         leases += leased
@@ -119,61 +121,61 @@ async def _costs_of_running(ground: Ground, size: int) -> dict[str, float]:
     return {
         "renew": await clock.least_of(lambda: worker.leases.renew(leases), size),
         "complete, 100 at once": await clock.of(lambda: worker.settlements.complete(some), len(some)),
-        "look for lapsed leases": await clock.least_of(
-            lambda: ground.store.maintenance.find_expired_leases(["default"]), 1
+        "find lapsed leases": await clock.least_of(
+            lambda: system.store.maintenance.find_expired_leases(["default"]), 1
         ),
     }
 
 
-def _dealt(queues: Sequence[str], number: int) -> Task:
-    """The queues in turn."""
+def _round_robin(queues: Sequence[str], number: int) -> Task:
+    """A numbered task in one of the queues, round robin."""
     return numbered(number, queue=queues[number % len(queues)])
 
 
 async def queues(sizes: Sizes) -> list[Curve]:
-    """Many queues on one server, all served by one worker."""
-    processing = Curve("queues-processing", "One worker process over queues", "Queues", "tasks/s")
-    idle = Curve("queues-idle", "An idle worker over queues", "Queues", "per s", 2)
-    scrape = Curve("queues-scrape", "Counting the tasks of all queues", "Queues", "ms", 2)
+    """Queues on one server, all served by one worker."""
+    processing = Curve("queues-processing", "Throughput of one worker process over queues", "Queues", "tasks/s")
+    idle = Curve("queues-idle", "Store commands of an idle worker over queues", "Queues", "per s", 2)
+    scrape = Curve("queues-scrape", "Time to count the tasks of all queues", "Queues", "ms", 2)
     for size in sizes.queues:
         names = [f"queue-{number}" for number in range(size)]
-        async with single_server() as ground:
-            ledger = ground.ledger(sizes.processed)
-            await ground.fill(sizes.processed, partial(_dealt, names))
+        async with single_server() as system:
+            executions = system.record_executions(sizes.processed)
+            await system.fill(sizes.processed, partial(_round_robin, names))
             began = time.perf_counter()
-            await ground.store.queues.stats(names)
+            await system.store.queues.stats(names)
             scrape.add(size, {"all queues": (time.perf_counter() - began) * 1000})
-            worker = await ground.worker(names)
-            processing.add(size, {"no-op tasks": await drain_rate(ledger, [worker], sizes.processed)})
-            check_each_ran_once(ledger, sizes.processed)
+            worker = await system.worker(names)
+            processing.add(size, {"no-op tasks": await drain_rate(executions, [worker], sizes.processed)})
+            check_each_ran_once(executions, sizes.processed)
             await asyncio.sleep(sizes.settle_s)
-            idle.add(size, {"store commands": await _commands_per_s(ground, sizes.idle_s)})
+            idle.add(size, {"store commands": await _commands_per_s(system, sizes.idle_s)})
     return [processing, idle, scrape]
 
 
 async def workers(sizes: Sizes) -> list[Curve]:
-    """Many workers asleep on one server: connections that wait as workers do, each leasing what it is woken for."""
+    """Idle workers on one server: simulated by connections that block on wake-up lists and lease when woken."""
     pick_up = Curve("workers", "Idle pick-up over simulated workers", "Workers", "ms", 2)
     idle = Curve("workers-idle", "Store commands of idle workers", "Workers", "per s", 1)
     for size in sizes.workers:
-        async with single_server() as ground:
+        async with single_server() as system:
             begun: asyncio.Queue[int] = asyncio.Queue()
-            stores = [TestStore(ground.url) for _ in range(size)]
+            stores = [TestStore(system.url) for _ in range(size)]
             sleepers = [
                 asyncio.create_task(_sleep_and_lease(store, f"worker-{number}", begun))
                 for number, store in enumerate(stores)
             ]
             await asyncio.sleep(1)
-            idle.add(size, {"all workers": await _commands_per_s(ground, sizes.idle_s)})
+            idle.add(size, {"all workers": await _commands_per_s(system, sizes.idle_s)})
             delays = []
             for number in range(sizes.pick_ups):
                 called_ns = time.monotonic_ns()
-                await ground.store.enqueue(numbered(number))
+                await system.store.enqueue(numbered(number))
                 delays.append((await begun.get() - called_ns) / 1e6)
                 await asyncio.sleep(0.01)
             cuts = statistics.quantiles(delays, n=100, method="inclusive")
             pick_up.add(size, {"median": cuts[49], "p99": cuts[98]})
-            if left := await _count(ground, "pending", "active"):
+            if left := await _count(system, "pending", "active"):
                 raise AssertionError(f"{left} tasks are left")
             for sleeper in sleepers:
                 sleeper.cancel()
@@ -194,56 +196,56 @@ async def _sleep_and_lease(store: TestStore, name: str, begun: asyncio.Queue[int
 
 
 async def archived(sizes: Sizes) -> list[Curve]:
-    """A large archive beside the work."""
+    """Archived tasks next to pending ones."""
     costs = Curve("archived", "Server time per operation over archived tasks", "Archived", "us", 1)
     for size in sizes.archived:
-        async with single_server() as ground:
-            await ground.fill(size, numbered)
-            worker = ground.store.worker()
+        async with single_server() as system:
+            await system.fill(size, numbered)
+            worker = system.store.worker()
             while leases := await worker.lease(_LEASED_AT_ONCE):
                 await worker.settlements.fail([Failure(lease, 1, "an error as handlers raise it") for lease in leases])
-            if (found := await _count(ground, "archived")) != size:
+            if (found := await _count(system, "archived")) != size:
                 raise AssertionError(f"{found} of {size} tasks are archived")
-            ids = await ground.fill(10 * sizes.operations, numbered)
-            costs.add(size, await measure_operations(ground.store, ids, sizes.operations))
+            ids = await system.fill(10 * sizes.operations, numbered)
+            costs.add(size, await measure_operations(system.store, ids, sizes.operations))
     return [costs]
 
 
 async def payloads(sizes: Sizes) -> list[Curve]:
-    """Small and large payloads."""
-    rates = Curve("payloads", "Tasks over the size of their payload", "Payload, bytes", "tasks/s")
-    memory = Curve("payloads-memory", "Memory over the size of the payload", "Payload, bytes", "bytes")
+    """Size of payloads."""
+    rates = Curve("payloads", "Throughput over payload size", "Payload, bytes", "tasks/s")
+    memory = Curve("payloads-memory", "Memory over payload size", "Payload, bytes", "bytes")
     for size in sizes.payload_bytes:
         count = min(sizes.processed, sizes.payload_total_bytes // size)
-        async with single_server() as ground:
-            ledger = ground.ledger(count)
-            empty = await _used_memory(ground)
+        async with single_server() as system:
+            executions = system.record_executions(count)
+            empty = await _used_memory(system)
             began = time.perf_counter()
-            await ground.fill(count, partial(numbered, filler=size), size)
+            await system.fill(count, partial(numbered, filler=size), size)
             enqueued = count / (time.perf_counter() - began)
-            memory.add(size, {"per task": (await _used_memory(ground) - empty) / count})
-            worker = await ground.worker()
-            processed = await drain_rate(ledger, [worker], count)
-            check_each_ran_once(ledger, count)
+            memory.add(size, {"per task": (await _used_memory(system) - empty) / count})
+            worker = await system.worker()
+            processed = await drain_rate(executions, [worker], count)
+            check_each_ran_once(executions, count)
             rates.add(size, {"enqueue in batches": enqueued, "processing, one process": processed})
     return [rates, memory]
 
 
-async def _count(ground: Ground, *states: str) -> int:
-    """Tasks of the queue ``default`` in some states."""
+async def _count(system: SystemUnderTest, *states: str) -> int:
+    """Count the tasks of the queue ``default`` in some states."""
     commands = [("ZCARD", f"taskyard:{{default}}:{state}") for state in states]
-    return sum(await ground.store.server.commands(commands))
+    return sum(await system.store.server.commands(commands))
 
 
-async def _used_memory(ground: Ground) -> int:
-    """Without the buffers of connections, which grow with the batches that are sent."""
-    info = await ground.store.server.client.info("memory")
+async def _used_memory(system: SystemUnderTest) -> int:
+    """Used memory without the buffers of connections, which grow with the size of batches."""
+    info = await system.store.server.client.info("memory")
     return int(info["used_memory"]) - int(info["mem_clients_normal"])
 
 
-async def _commands_per_s(ground: Ground, seconds: float) -> float:
+async def _commands_per_s(system: SystemUnderTest, seconds: float) -> float:
     async def done() -> int:
-        return int((await ground.store.server.client.info("stats"))["total_commands_processed"])
+        return int((await system.store.server.client.info("stats"))["total_commands_processed"])
 
     before = await done()
     await asyncio.sleep(seconds)

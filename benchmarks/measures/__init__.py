@@ -1,1 +1,1 @@
-"""What is measured, one module each. A measure returns its figures by name, see :mod:`benchmarks.figures`."""
+"""Measures, one module each. A measure returns its figures by name, see :mod:`benchmarks.report.figure`."""

@@ -1,15 +1,15 @@
-"""Enqueue over HTTP, beside an empty Litestar route on the same server with the same settings."""
+"""Enqueue over HTTP, compared with an empty Litestar route on the same server with the same settings."""
 
 from __future__ import annotations
 
 import json
 from contextlib import ExitStack
 
-from benchmarks.load import post_for
-from benchmarks.peers.catalogue import OURS
+from benchmarks.harness.http_load import post_for
+from benchmarks.harness.service import http_server
+from benchmarks.peers.contender import OURS
 from benchmarks.plan import Plan
-from benchmarks.servers import http_server
-from benchmarks.table import EMPTY_ROUTE, ONE_BY_ONE
+from benchmarks.report.table import EMPTY_ROUTE, ONE_BY_ONE
 from queuecore.embedded import EmbeddedValkey
 from queuecore.testing.store import TestStore
 
@@ -20,10 +20,10 @@ _SINGLE_PATH, _BATCH_PATH = "/api/v1/tasks", "/api/v1/tasks/batch"
 
 
 class HttpEnqueue:
-    """One api process and one that answers at once, for several rounds.
+    """One API process and one process of empty routes, for several rounds.
 
     Args:
-        server: the store, on its first database.
+        server: the store; the API uses its first database.
     """
 
     def __init__(self, server: EmbeddedValkey, plan: Plan) -> None:
@@ -33,14 +33,14 @@ class HttpEnqueue:
 
     def __enter__(self) -> HttpEnqueue:
         self._api = self._stack.enter_context(http_server("queueapi", self._url))
-        self._empty = self._stack.enter_context(http_server("benchmarks.empty_route"))
+        self._empty = self._stack.enter_context(http_server("benchmarks.harness.empty_route"))
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     async def measure(self) -> dict[str, dict[str, float]]:
-        """One round: per figure ours, and what it is compared with."""
+        """One round: per figure the value of Taskyard and its yardstick."""
         single = json.dumps(_TASK).encode()
         batch = json.dumps({"tasks": [_TASK] * _BATCH}).encode()
         empty_rate = await self._rate(self._empty, single, _SINGLE_PATH)
@@ -56,7 +56,7 @@ class HttpEnqueue:
         return answered / took_s
 
     async def _checked(self, body: bytes, path: str, per_request: int) -> float:
-        """Tasks per second, once all of them were found in the store."""
+        """Tasks per second, after a check that the store holds all of them."""
         store = TestStore(self._url)
         await store.server.command("FLUSHDB")
         await store.directory.register_types({"noop": b"null"})
@@ -66,5 +66,5 @@ class HttpEnqueue:
         await store.server.command("FLUSHDB")
         await store.close()
         if pending != answered * per_request:
-            raise AssertionError(f"{answered * per_request} tasks were answered for, {pending} are in the store")
+            raise AssertionError(f"{answered * per_request} tasks were accepted, {pending} are in the store")
         return pending / took_s

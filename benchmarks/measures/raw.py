@@ -1,4 +1,4 @@
-"""What the server itself can do: no queue on it can be faster."""
+"""Raw throughput of the server, an upper bound for every queue on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import time
 
 from benchmarks.plan import Plan
-from benchmarks.table import RAW
+from benchmarks.report.table import RAW
 from queuecore.embedded import EmbeddedValkey
 
 _CLIENTS = 50
@@ -16,12 +16,12 @@ _PUSH = b"*3\r\n$5\r\nLPUSH\r\n$9\r\nbench:raw\r\n$3\r\nxxx\r\n"
 
 
 def tool() -> str:
-    """What measures it: redis-benchmark where it is installed, else a driver of our own."""
+    """The load generator: redis-benchmark if installed, else one of this module."""
     return "redis-benchmark" if shutil.which("redis-benchmark") else "own pipelined driver"
 
 
 async def raw(server: EmbeddedValkey, plan: Plan) -> dict[str, dict[str, float]]:
-    """LPUSH per second by 50 clients, unpipelined and 16 deep."""
+    """LPUSH per second with 50 clients, without and with a pipeline of 16."""
     measure = _redis_benchmark if shutil.which("redis-benchmark") else _push_for
     depths = {"raw_lpush": 1, "raw_lpush_pipelined": _DEPTH}
     return {figure: {RAW: await measure(server, plan, depth)} for figure, depth in depths.items()}
@@ -39,13 +39,13 @@ def parse_redis_benchmark(csv: str) -> float:
     """Requests per second in the output of ``redis-benchmark --csv``.
 
     Raises:
-        ValueError: there is no such figure.
+        ValueError: the output has no such figure.
     """
     for line in csv.splitlines():
         name, _, rest = line.replace('"', "").partition(",")
         if name.startswith("LPUSH"):
             return float(rest.split(",")[0])
-    raise ValueError(f"redis-benchmark said: {csv!r}")
+    raise ValueError(f"unexpected output of redis-benchmark: {csv!r}")
 
 
 async def _push_for(server: EmbeddedValkey, plan: Plan, depth: int) -> float:

@@ -1,1 +1,1 @@
-"""Task queues side by side: each answers the same few questions, in an interpreter of its own."""
+"""Contenders: one client and worker module per task queue, each run in its own interpreter."""

@@ -10,37 +10,37 @@ import uvloop
 from arq import create_pool
 from arq.connections import RedisSettings
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-_SETTINGS = RedisSettings.from_dsn(work.URL)
+_SETTINGS = RedisSettings.from_dsn(workload.URL)
 
 
 async def noop(_: dict[str, Any], number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 async def stamp(_: dict[str, Any], number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 async def nap(_: dict[str, Any], number: str) -> None:
-    await work.nap(number)
+    await workload.nap(number)
 
 
 async def hold(_: dict[str, Any], number: str) -> None:
-    await work.hold(number)
+    await workload.hold(number)
 
 
 class WorkerSettings:
     functions = (noop, stamp, nap, hold)
     redis_settings = _SETTINGS
-    max_jobs = work.SLOTS
+    max_jobs = workload.SLOTS
     poll_delay = 0.01
     keep_result = 0
-    # A lost worker's job comes back 10 s after its longest time.
-    job_timeout = max(work.LEASE_S - 10, 2)
+    # arq retries the job of a lost worker 10 s after this limit.
+    job_timeout = max(workload.LEASE_S - 10, 2)
 
 
 class ArqClient(Client):

@@ -8,14 +8,14 @@ from typing import Any
 from celery import Celery
 from redis import Redis
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
-app = Celery("bench", broker=work.URL)
+app = Celery("bench", broker=workload.URL)
 app.conf.update(
     broker_connection_retry_on_startup=True,
-    # A lost worker's tasks come back after this time.
-    broker_transport_options={"visibility_timeout": work.LEASE_S},
+    # Tasks of a lost worker are redelivered after this time.
+    broker_transport_options={"visibility_timeout": workload.LEASE_S},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
@@ -28,22 +28,22 @@ app.conf.update(
 
 @app.task(name="noop")
 def noop(number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 @app.task(name="stamp")
 def stamp(number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 @app.task(name="nap")
 def nap(number: str) -> None:
-    work.nap_blocking(number)
+    workload.nap_blocking(number)
 
 
 @app.task(name="hold")
 def hold(number: str) -> None:
-    work.hold_blocking(number)
+    workload.hold_blocking(number)
 
 
 _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold}
@@ -51,7 +51,7 @@ _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold
 
 class CeleryClient(Client):
     def open(self) -> None:
-        self._redis = Redis.from_url(work.URL)
+        self._redis = Redis.from_url(workload.URL)
 
     def enqueue(self, kind: str, number: str) -> None:
         _TASKS[kind].delay(number)

@@ -1,4 +1,4 @@
-"""What the agent asks of a contender's own client library."""
+"""Interface to a contender's client library, used by the driver."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Sequence
 
 
 class Client(ABC):
-    """Puts tasks into the store as the contender's users would. Blocking libraries return when done, others await."""
+    """Enqueues tasks as users of the contender do; methods of blocking libraries return when done, others are async."""
 
     def open(self) -> Awaitable[None] | None:
-        """Connect, where that is not left to the first call."""
+        """Connect, unless the library connects on the first call."""
         return None
 
     def prepare(self) -> Awaitable[None] | None:
-        """Make what must be there before the first task, in a store that was emptied."""
+        """Create what the queue needs before the first task, in an empty store."""
         return None
 
     @abstractmethod
@@ -22,18 +22,18 @@ class Client(ABC):
         """Enqueue one task.
 
         Args:
-            kind: a function of :mod:`benchmarks.peers.work`: ``noop``, ``stamp``, ``nap`` or ``hold``.
+            kind: a function of :mod:`benchmarks.peers.workload`: ``noop``, ``stamp``, ``nap`` or ``hold``.
             number: its argument.
         """
 
     def enqueue_batch(self, kind: str, numbers: Sequence[str]) -> Awaitable[None] | None:
-        """Enqueue many tasks in one call; asked only of those that have one."""
+        """Enqueue many tasks in one call; used only for libraries with such a call."""
         raise NotImplementedError
 
     @abstractmethod
     def schedule(self, kind: str, number: str, due_s: float) -> Awaitable[None] | None:
-        """Enqueue a task that is due at a moment, Unix seconds."""
+        """Enqueue a task with a due time in Unix seconds."""
 
     @abstractmethod
     def unfinished(self) -> Awaitable[int] | int:
-        """The tasks in the store that have not ended: waiting, scheduled, running or left by a lost worker."""
+        """Count unfinished tasks in the store: pending, scheduled, running or orphaned by a lost worker."""

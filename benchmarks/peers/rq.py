@@ -1,4 +1,4 @@
-"""RQ without forking: one job after the other in the worker's process, the fastest it has."""
+"""RQ without forking: one job at a time in the worker's process, its fastest mode."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from redis import Redis
 from rq import Queue, Retry, SimpleWorker
 from rq.registry import ScheduledJobRegistry, StartedJobRegistry
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
-_redis = Redis.from_url(work.URL)
+_redis = Redis.from_url(workload.URL)
 _queue = Queue(connection=_redis)
-_OPTIONS: dict[str, Any] = {"result_ttl": 0, "job_timeout": work.LEASE_S}
+_OPTIONS: dict[str, Any] = {"result_ttl": 0, "job_timeout": workload.LEASE_S}
 _RETRY = Retry(max=3)
 
 
 def noop(number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 def stamp(number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 def nap(number: str) -> None:
-    work.nap_blocking(number)
+    workload.nap_blocking(number)
 
 
 def hold(number: str) -> None:
-    work.hold_blocking(number)
+    workload.hold_blocking(number)
 
 
 def _path(kind: str) -> str:
-    # By name: this module is __main__ where it runs the worker.
+    # By name, because this module is __main__ in the worker.
     return f"benchmarks.peers.rq.{kind}"
 
 
@@ -47,7 +47,7 @@ class RqClient(Client):
 
     def enqueue_batch(self, kind: str, numbers: Sequence[str]) -> None:
         jobs = [
-            Queue.prepare_data(_path(kind), (number,), result_ttl=0, timeout=work.LEASE_S, retry=_RETRY)
+            Queue.prepare_data(_path(kind), (number,), result_ttl=0, timeout=workload.LEASE_S, retry=_RETRY)
             for number in numbers
         ]
         _queue.enqueue_many(jobs)

@@ -8,35 +8,35 @@ from typing import Any
 import uvloop
 from saq import Queue
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-_queue = Queue.from_url(work.URL)
-# Results are not kept; a job is swept when nothing was heard of it for the time of a lease.
-_OPTIONS: dict[str, Any] = {"ttl": -1, "retries": 3, "heartbeat": work.LEASE_S, "timeout": 60}
+_queue = Queue.from_url(workload.URL)
+# Results are not kept; a job without a heartbeat for the time of a lease is swept.
+_OPTIONS: dict[str, Any] = {"ttl": -1, "retries": 3, "heartbeat": workload.LEASE_S, "timeout": 60}
 
 
 async def noop(_: dict[str, Any], *, number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 async def stamp(_: dict[str, Any], *, number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 async def nap(_: dict[str, Any], *, number: str) -> None:
-    await work.nap(number)
+    await workload.nap(number)
 
 
 async def hold(_: dict[str, Any], *, number: str) -> None:
-    await work.hold(number)
+    await workload.hold(number)
 
 
 settings = {
     "queue": _queue,
     "functions": [noop, stamp, nap, hold],
-    "concurrency": work.SLOTS,
+    "concurrency": workload.SLOTS,
     "timers": {"sweep": 5},
 }
 

@@ -9,35 +9,35 @@ from typing import Any
 
 from streaq import Worker
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
 worker: Any = Worker(
-    redis_url=work.URL,
-    concurrency=work.SLOTS,
-    idle_timeout=work.LEASE_S,
+    redis_url=workload.URL,
+    concurrency=workload.SLOTS,
+    idle_timeout=workload.LEASE_S,
     anyio_kwargs={"use_uvloop": True},
 )
 
 
 @worker.task(ttl=0, silent=True)
 async def noop(number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 @worker.task(ttl=0, silent=True)
 async def stamp(number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 @worker.task(ttl=0, silent=True)
 async def nap(number: str) -> None:
-    await work.nap(number)
+    await workload.nap(number)
 
 
 @worker.task(ttl=0, silent=True)
 async def hold(number: str) -> None:
-    await work.hold(number)
+    await workload.hold(number)
 
 
 _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold}
@@ -45,7 +45,7 @@ _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold
 
 class StreaqClient(Client):
     async def open(self) -> None:
-        # Open until the agent's process ends.
+        # Open until the driver process exits.
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(worker)
 

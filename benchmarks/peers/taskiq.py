@@ -9,38 +9,38 @@ from redis.asyncio import Redis
 from taskiq import TaskiqScheduler
 from taskiq_redis import ListRedisScheduleSource, RedisStreamBroker
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 
 broker = RedisStreamBroker(
-    work.URL,
+    workload.URL,
     consumer_id="0",
-    idle_timeout=work.LEASE_S * 1000,
+    idle_timeout=workload.LEASE_S * 1000,
     unacknowledged_lock_timeout=1,
-    max_connection_pool_size=work.SLOTS + 10,
+    max_connection_pool_size=workload.SLOTS + 10,
 )
-_schedules = ListRedisScheduleSource(work.URL)
+_schedules = ListRedisScheduleSource(workload.URL)
 scheduler = TaskiqScheduler(broker, [_schedules])
 
 
 @broker.task
 async def noop(number: str) -> None:
-    work.noop(number)
+    workload.noop(number)
 
 
 @broker.task
 async def stamp(number: str) -> None:
-    work.stamp(number)
+    workload.stamp(number)
 
 
 @broker.task
 async def nap(number: str) -> None:
-    await work.nap(number)
+    await workload.nap(number)
 
 
 @broker.task
 async def hold(number: str) -> None:
-    await work.hold(number)
+    await workload.hold(number)
 
 
 _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold}
@@ -49,7 +49,7 @@ _TASKS: dict[str, Any] = {"noop": noop, "stamp": stamp, "nap": nap, "hold": hold
 class TaskiqClient(Client):
     async def open(self) -> None:
         await _schedules.startup()
-        self._redis = Redis.from_url(work.URL)
+        self._redis = Redis.from_url(workload.URL)
 
     async def prepare(self) -> None:
         # Declares the consumer group.

@@ -1,4 +1,4 @@
-"""This project, through queuecore and with its real worker."""
+"""Taskyard, through queuecore and with its real worker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchmarks.peers import work
+from benchmarks.peers import workload
 from benchmarks.peers.client import Client
 from queuecore.domain.identity import new_task_id
 from queuecore.domain.task import Task
@@ -23,27 +23,27 @@ _KEYS = queue_keys("default")
 
 @handlers.register("noop")
 async def noop(payload: dict[str, str]) -> None:
-    work.noop(payload["number"])
+    workload.noop(payload["number"])
 
 
 @handlers.register("stamp")
 async def stamp(payload: dict[str, str]) -> None:
-    work.stamp(payload["number"])
+    workload.stamp(payload["number"])
 
 
 @handlers.register("nap")
 async def nap(payload: dict[str, str]) -> None:
-    await work.nap(payload["number"])
+    await workload.nap(payload["number"])
 
 
 @handlers.register("hold")
 async def hold(payload: dict[str, str]) -> None:
-    await work.hold(payload["number"])
+    await workload.hold(payload["number"])
 
 
 class TaskyardClient(Client):
     async def open(self) -> None:
-        self._server = connect(RedisSettings(url=work.URL))
+        self._server = connect(RedisSettings(url=workload.URL))
         self._enqueuer = Enqueuer(self._server)
 
     async def enqueue(self, kind: str, number: str) -> None:

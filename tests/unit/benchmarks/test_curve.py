@@ -19,7 +19,7 @@ def test_table_is_ordered_by_size_and_ends_with_the_growth() -> None:
         "| ---: | ---: | ---: |",
         "| 1,000 | 10.0 | - |",
         "| 1,000,000 | 12.0 | 3.0 |",
-        "| last to first | 1.20 | 1.00 |",
+        "| largest to smallest | 1.20 | 1.00 |",
     ]
 
 

@@ -1,34 +1,34 @@
-"""The ratios that were accepted, and what counts as worse."""
+"""Baseline of accepted ratios, and the detection of regressions."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
-from benchmarks.figures import FIGURE
 from benchmarks.plan import RESULTS
+from benchmarks.report.figure import FIGURE
 
 TOLERANCE = 0.3
-"""The share by which a ratio may be worse than the accepted one: less is noise."""
+"""Share by which a ratio may fall below the accepted one; smaller differences are noise."""
 LATENCY_TOLERANCE = 0.5
-"""The same for latencies, which other work on the machine disturbs most."""
+"""The same for latencies, which other load on the machine distorts most."""
 
 _FILE = RESULTS / "accepted.json"
 
 
-def read_accepted() -> dict[str, float]:
+def read_baseline() -> dict[str, float]:
     """Figure -> ratio to the best of the others."""
     accepted: dict[str, float] = json.loads(_FILE.read_text())
     return accepted
 
 
-def write_accepted(ratios: Mapping[str, float]) -> None:
-    """Take ratios as what is expected from now on."""
+def write_baseline(ratios: Mapping[str, float]) -> None:
+    """Replace the baseline."""
     _FILE.write_text(json.dumps(ratios, indent=1) + "\n")
 
 
-def find_worse(accepted: Mapping[str, float], measured: Mapping[str, float]) -> list[str]:
-    """What is worse than was accepted, one sentence each; a ratio that is missing counts as worse."""
+def find_regressions(accepted: Mapping[str, float], measured: Mapping[str, float]) -> list[str]:
+    """Ratios worse than the baseline, one sentence each; a missing ratio is a regression."""
     sentences = []
     for name, was in accepted.items():
         least = was * (1 - (LATENCY_TOLERANCE if FIGURE[name].unit == "ms" else TOLERANCE))

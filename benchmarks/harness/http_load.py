@@ -1,4 +1,4 @@
-"""A small HTTP client for load: it costs little, for it shares the machine with what it measures."""
+"""HTTP load generator with low overhead, because it shares the machine with the server under test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 
 
 class Client(asyncio.Protocol):
-    """One keep-alive connection that sends a request as soon as the last was answered."""
+    """One keep-alive connection that sends the next request when the previous one is answered."""
 
     def __init__(self, request: bytes, expected: bytes, ends_at: float) -> None:
         self._request = request
@@ -25,7 +25,7 @@ class Client(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Count an answer when it is whole, and send the next request."""
+        """Count a complete response, and send the next request."""
         self._buffer += data
         head, found, body = self._buffer.partition(b"\r\n\r\n")
         if not found or len(body) < _content_length(head):
@@ -42,19 +42,19 @@ class Client(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """The end."""
+        """Finish."""
         if not self.done.done():
             self.done.set_result(None)
 
 
 async def post_for(port: int, path: str, body: bytes, *, connections: int, seconds: float) -> tuple[int, float]:
-    """Post the same body again and again.
+    """Post the same body repeatedly.
 
     Returns:
-        How many requests were answered with 2xx, and how many seconds it took.
+        The number of 2xx responses, and the duration in seconds.
 
     Raises:
-        RuntimeError: a request was refused; the message has the answer.
+        RuntimeError: a request was refused; the message is the response.
     """
     request = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

@@ -1,4 +1,4 @@
-"""A discrete-event model: a queue, pods that take time to start and to stop, and a policy that sets their number."""
+"""Discrete-event simulation: a queue, pods with start and stop times, and a policy that sets the number of pods."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 START_S = 20.0
 """From the creation of a pod to its first lease: scheduling, image, interpreter, handlers."""
 GRACE_S = 30.0
-"""How long a pod that is told to stop may take; what still runs then is interrupted and waits anew."""
+"""Grace period of a terminating pod; tasks still running at its end are interrupted and pending again."""
 OVERTIME_S = 3600.0
-"""What has not ended so long after the last arrival never will."""
+"""Time after the last arrival at which the simulation ends; tasks unfinished by then count as never finished."""
 BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600)
 
 
@@ -26,19 +26,19 @@ class Task(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What comes in."""
+    """Workload: task arrivals and the pods that serve them."""
 
     name: str
     title: str
     slots: int
-    """Of one pod."""
+    """Slots per pod."""
     length_s: float
     tasks: Sequence[Task]
-    """By due time."""
+    """Ordered by due time."""
     utilization: int = 65
-    """Per cent of the slots that are aimed at."""
+    """Target utilization of the slots in per cent."""
     scheduled: bool = False
-    """Whether the tasks were posted long before they are due."""
+    """Whether the tasks are enqueued long before they are due."""
 
 
 class Pod:
@@ -56,15 +56,15 @@ class Policy(Protocol):
     name: str
     interval_s: float
 
-    def decide(self, world: World) -> int:
-        """How many pods there are to be."""
+    def decide(self, simulation: Simulation) -> int:
+        """The desired number of pods."""
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
-        """The pods that go first rank first."""
+        """Sort key of scale-in: pods with the lowest rank are removed first."""
 
 
-class World:
-    """The state of everything, and the clock."""
+class Simulation:
+    """State and clock of a simulated deployment."""
 
     def __init__(self, trace: Trace, policy: Policy, seed: int = 1) -> None:
         self.trace = trace
@@ -89,7 +89,7 @@ class World:
         self._order = itertools.count()
         self._numbers = itertools.count()
         self._open: list[Pod] = []
-        """Pods with a free slot, once for each look-up; checked when taken."""
+        """Candidate pods with a free slot; validated when one is taken."""
 
     @property
     def active(self) -> int:
@@ -97,17 +97,17 @@ class World:
 
     @property
     def live(self) -> list[Pod]:
-        """Pods that have not been told to stop."""
+        """Pods that are not terminating."""
         return [pod for pod in self.pods if not pod.stopping]
 
     def due_within(self, seconds: float) -> int:
-        """Scheduled tasks that fall due; none where tasks are posted when they are due."""
+        """Scheduled tasks due within ``seconds``; 0 if tasks are enqueued when they are due."""
         if not self.trace.scheduled:
             return 0
         return bisect_left(self._due_times, self.now + seconds) - bisect_left(self._due_times, self.now)
 
-    def run(self) -> World:
-        """Let it all happen, until the last task has ended."""
+    def run(self) -> Simulation:
+        """Process events until the last task has ended."""
         self._start_pod(ready_at=0.0)
         for task in self.trace.tasks:
             self._at(task.due_at, partial(self._arrive, task))

@@ -1,4 +1,4 @@
-"""What a worker runs that is measured alone."""
+"""Handlers of a worker that is measured on its own."""
 
 from __future__ import annotations
 

@@ -1,33 +1,33 @@
 from __future__ import annotations
 
-from benchmarks.accepted import find_worse, read_accepted
-from benchmarks.figures import FIGURE
 from benchmarks.measures.raw import parse_redis_benchmark
-from benchmarks.peers.catalogue import CONTENDERS, OURS
-from benchmarks.peers.environments import REQUIREMENTS
+from benchmarks.peers.contender import CONTENDERS, OURS
+from benchmarks.peers.environment import REQUIREMENTS
+from benchmarks.report.baseline import find_regressions, read_baseline
+from benchmarks.report.figure import FIGURE
 
 
 def test_ratio_within_the_tolerance_is_no_regression() -> None:
     assert (
-        find_worse(
+        find_regressions(
             {"noop_one_process": 10.0, "idle_pickup_p50": 2.0}, {"noop_one_process": 7.1, "idle_pickup_p50": 1.1}
         )
         == []
     )
 
 
-def test_ratio_below_the_tolerance_is_told_with_its_figures() -> None:
-    assert find_worse({"noop_one_process": 10.0}, {"noop_one_process": 6.9}) == [
+def test_ratio_below_the_tolerance_is_reported_with_its_figures() -> None:
+    assert find_regressions({"noop_one_process": 10.0}, {"noop_one_process": 6.9}) == [
         "noop_one_process: 6.90, accepted 10.00, at least 7.00 was expected"
     ]
 
 
-def test_figure_that_is_missing_counts_as_worse() -> None:
-    assert find_worse({"noop_one_process": 10.0}, {}) == ["noop_one_process: not measured"]
+def test_missing_figure_is_a_regression() -> None:
+    assert find_regressions({"noop_one_process": 10.0}, {}) == ["noop_one_process: not measured"]
 
 
 def test_accepted_ratios_are_of_known_figures() -> None:
-    accepted = read_accepted()
+    accepted = read_baseline()
 
     assert accepted
     assert set(accepted) <= set(FIGURE)

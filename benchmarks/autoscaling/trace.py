@@ -1,4 +1,4 @@
-"""What comes in: five days in the life of a queue, each with its own difficulty."""
+"""Workload traces: five load patterns, each with its own difficulty."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 
-from benchmarks.autoscaling.model import Task, Trace
+from benchmarks.autoscaling.simulation import Task, Trace
 
 HOUR_S = 3600.0
 
@@ -34,7 +34,7 @@ def daily_wave(seed: int) -> Trace:
 
 
 def burst(seed: int) -> Trace:
-    """Somebody posts a batch, twice."""
+    """Two large batches on top of a steady load."""
     source = random.Random(seed + 3)
     background = [Task(at, source.expovariate(1.0)) for at in _poisson(source, lambda _: 4.0, 4.0, HOUR_S)]
     batches = [Task(at, source.expovariate(1.0)) for at in (600.0, 2400.0) for _ in range(6000)]
@@ -42,7 +42,7 @@ def burst(seed: int) -> Trace:
 
 
 def cron_spike(seed: int) -> Trace:
-    """Scheduled work at every quarter of an hour, nothing between."""
+    """Scheduled tasks every 15 minutes, none in between."""
     source = random.Random(seed + 4)
     spikes = [
         Task(at + source.uniform(0, 5), source.expovariate(1.0))
@@ -53,7 +53,7 @@ def cron_spike(seed: int) -> Trace:
 
 
 def long_tasks(seed: int) -> Trace:
-    """Tasks of many minutes: each interruption throws work away."""
+    """Tasks of many minutes, whose interruption wastes work."""
     source = random.Random(seed + 5)
 
     def rate(at: float) -> float:
@@ -66,7 +66,7 @@ def long_tasks(seed: int) -> Trace:
 
 
 def _poisson(source: random.Random, rate: Callable[[float], float], most: float, length_s: float) -> Iterator[float]:
-    """Arrivals of a rate that changes, by thinning."""
+    """Arrivals of an inhomogeneous Poisson process, by thinning."""
     at = source.expovariate(most)
     while at < length_s:
         if source.random() < rate(at) / most:

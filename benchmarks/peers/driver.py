@@ -1,6 +1,6 @@
-"""Runs in a contender's interpreter, and does with its client what the benchmark asks for.
+"""Driver process: runs in a contender's interpreter and executes the benchmark's requests with the contender's client.
 
-``python -m benchmarks.peers.agent NAME``. It reads requests, one JSON object a line, and answers each with one line:
+``python -m benchmarks.peers.driver NAME`` reads requests, one JSON object per line, and answers each with one line:
 ``{"answer": ...}`` or ``{"error": "..."}``.
 """
 
@@ -20,32 +20,32 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
-from benchmarks.ledger import Ledger
+from benchmarks.harness.execution_log import ExecutionLog
 from benchmarks.peers.client import Client
 
 ASYNC_CALLERS = 64
 THREADS = 16
 BATCH = 100
-_LOOK_S = 0.0005
+_POLL_S = 0.0005
 
 
 async def _done(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-class Agent:
-    """What can be asked for: the public methods."""
+class Driver:
+    """Requests of the benchmark: each public method is one."""
 
-    def __init__(self, client: Client, ledger: Ledger) -> None:
+    def __init__(self, client: Client, executions: ExecutionLog) -> None:
         self._client = client
-        self._ledger = ledger
+        self._executions = executions
 
     async def prepare(self) -> None:
-        """Make what must be there before the first task, in a store that was emptied."""
+        """Create what the queue needs before the first task, in an empty store."""
         await _done(self._client.prepare())
 
     async def unfinished(self) -> int:
-        """The tasks in the store that have not ended."""
+        """Count the unfinished tasks in the store."""
         return int(await _done(self._client.unfinished()))
 
     async def enqueue(self, kind: str, first: int, count: int, how: str, width: int = 10) -> float:
@@ -56,7 +56,7 @@ class Agent:
             width: of the number, in characters.
 
         Returns:
-            Seconds from the first call to the last answer.
+            Seconds from the first call to the last reply.
         """
         numbers = (f"{number:0{width}}" for number in range(first, first + count))
         began = time.perf_counter()
@@ -78,39 +78,39 @@ class Agent:
             await _done(self._client.enqueue(kind, number))
 
     async def pick_up(self, first: int, most: int, seconds: float) -> list[float]:
-        """Enqueue one task after the other for an idle worker.
+        """Enqueue tasks one by one for an idle worker.
 
         Returns:
-            Per task the milliseconds from the enqueue call to the start of its handler.
+            Milliseconds from each enqueue call to the start of the handler.
         """
         delays = []
         ends_at = time.perf_counter() + seconds
         for number in range(first, first + most):
             if time.perf_counter() > ends_at:
                 break
-            # By chance, so that it does not keep step with a poll.
+            # Random, so that enqueues do not synchronize with a poll.
             await asyncio.sleep(random.uniform(0.01, 0.03))
             called_ns = time.monotonic_ns()
             await _done(self._client.enqueue("stamp", f"{number:010}"))
-            while not self._ledger.ended[number]:  # noqa: ASYNC110 - it happens in another process
-                await asyncio.sleep(_LOOK_S)
-            delays.append((self._ledger.begun_ns[number] - called_ns) / 1e6)
+            while not self._executions.ended[number]:  # noqa: ASYNC110 - set by another process
+                await asyncio.sleep(_POLL_S)
+            delays.append((self._executions.begun_ns[number] - called_ns) / 1e6)
         return delays
 
     async def schedule(self, first: int, count: int, ahead_s: float, spread_s: float) -> list[int]:
-        """Schedule tasks that fall due one after the other.
+        """Schedule tasks with evenly spread due times.
 
         Args:
-            ahead_s: from now to the first.
-            spread_s: from the first to the last.
+            ahead_s: seconds from now to the first due time.
+            spread_s: seconds from the first to the last due time.
 
         Returns:
-            When each is due, ``time.monotonic_ns()``.
+            The due times, ``time.monotonic_ns()``.
         """
         now_s, now_ns = time.time(), time.monotonic_ns()
         due = []
         for place in range(count):
-            # Whole milliseconds, as all contenders can say them.
+            # Whole milliseconds, a resolution that all contenders support.
             due_s = round(now_s + ahead_s + spread_s * place / count, 3)
             await _done(self._client.schedule("stamp", f"{first + place:010}", due_s))
             due.append(now_ns + round((due_s - now_s) * 1e9))
@@ -119,13 +119,13 @@ class Agent:
         return due
 
 
-async def _serve(agent: Agent, answers: TextIO) -> None:
+async def _serve(driver: Driver, answers: TextIO) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         request = json.loads(line)
-        method: Callable[..., Awaitable[Any]] = getattr(agent, request.pop("do"))
+        method: Callable[..., Awaitable[Any]] = getattr(driver, request.pop("do"))
         try:
             reply = {"answer": await method(**request)}
-        except Exception as error:  # noqa: BLE001 - told to the benchmark
+        except Exception as error:  # noqa: BLE001 - sent to the benchmark
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=answers, flush=True)
 
@@ -135,14 +135,14 @@ async def _run(name: str, answers: TextIO) -> None:
     await _done(client.open())
     await _done(client.prepare())
     print(json.dumps({"answer": "ready"}), file=answers, flush=True)
-    await _serve(Agent(client, Ledger(Path(os.environ["BENCH_LEDGER"]))), answers)
+    await _serve(Driver(client, ExecutionLog(Path(os.environ["BENCH_EXECUTION_LOG"]))), answers)
 
 
 def main() -> None:
-    # What libraries print must not end up among the answers.
+    # Keep output of libraries out of the replies.
     answers, sys.stdout = sys.stdout, sys.stderr
     try:
-        import uvloop  # noqa: PLC0415 - where the contender runs on it
+        import uvloop  # noqa: PLC0415 - installed only for contenders that use it
     except ImportError:
         asyncio.run(_run(sys.argv[1], answers))
     else:

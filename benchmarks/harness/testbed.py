@@ -1,4 +1,4 @@
-"""Where one contender is measured: its processes, on one database of the server that all share."""
+"""Testbed of one contender: its processes and one database of the shared server."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.ledger import Ledger
-from benchmarks.peers.catalogue import Arguments, Contender
-from benchmarks.peers.environments import interpreter
-from benchmarks.processes import AgentCall, Child
+from benchmarks.harness.execution_log import ExecutionLog
+from benchmarks.harness.process import Child, DriverClient
+from benchmarks.peers.contender import Arguments, Contender
+from benchmarks.peers.environment import interpreter
 from queuecore.embedded import EmbeddedValkey
 
 LEASE_S = 15
-_LOOK_S = 0.005
+_POLL_S = 0.005
 
 
-class Stage:
+class Testbed:
     """One contender on an empty database.
 
     Args:
-        contender: who is measured.
-        server: that all share.
-        folder: for ledgers and logs.
-        timeout_s: how long one request to its client may take.
-        database: of the server.
+        contender: the queue under test.
+        server: shared by all contenders.
+        folder: for execution logs and process output.
+        timeout_s: limit of one request to its client.
+        database: number of the server's database.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Stage:
         self._numbers = itertools.count()
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Stage:
+    async def __aenter__(self) -> Testbed:
         await self.redis.flushdb()
         return self
 
@@ -53,34 +53,35 @@ class Stage:
         await self._stack.aclose()
         await self.redis.aclose()
 
-    def ledger(self, size: int) -> Ledger:
-        """A ledger for so many tasks; later processes write to it."""
-        self._ledger = Ledger.create(self.folder / f"{self.contender.name}-{next(self._numbers)}.ledger", size)
-        return self._ledger
+    def record_executions(self, size: int) -> ExecutionLog:
+        """An execution log for ``size`` tasks; processes started later write to it."""
+        path = self.folder / f"{self.contender.name}-{next(self._numbers)}.executions"
+        self._executions = ExecutionLog.create(path, size)
+        return self._executions
 
-    async def agent(self, slots: int | None = None) -> AgentCall:
-        """The contender's client, connected."""
-        module = ("-m", "benchmarks.peers.agent", self.contender.name)
-        agent = AgentCall(await self._start(module, slots, piped=True), self._timeout_s)
-        await agent.ready()
-        return agent
+    async def driver(self, slots: int | None = None) -> DriverClient:
+        """The contender's connected client."""
+        module = ("-m", "benchmarks.peers.driver", self.contender.name)
+        driver = DriverClient(await self._start(module, slots, piped=True), self._timeout_s)
+        await driver.ready()
+        return driver
 
     async def worker(self, slots: int | None = None) -> Child:
-        """One worker process; it may not be ready yet."""
+        """Start one worker process, without waiting until it is ready."""
         slots = slots or self.contender.slots
         return await self._start(self.contender.worker(slots), slots)
 
-    async def companions(self) -> list[Child]:
-        """The contender's other processes."""
-        return [await self._start(arguments, None) for arguments in self.contender.companions]
+    async def auxiliaries(self) -> list[Child]:
+        """Start the contender's other processes."""
+        return [await self._start(arguments, None) for arguments in self.contender.auxiliaries]
 
     async def _start(self, arguments: Arguments, slots: int | None, *, piped: bool = False) -> Child:
         variables = {
             "BENCH_REDIS_URL": self.url,
-            "BENCH_LEDGER": str(self._ledger.path),
+            "BENCH_EXECUTION_LOG": str(self._executions.path),
             "BENCH_SLOTS": str(slots or self.contender.slots),
             "BENCH_LEASE_S": str(LEASE_S),
-            # Ours is started as it is everywhere.
+            # Taskyard is configured with its usual variables.
             "TASKYARD_REDIS_URL": self.url,
             "TASKYARD_LOG_LEVEL": "warning",
             "TASKYARD_WORKER_HANDLERS": "benchmarks.peers.taskyard:handlers",
@@ -96,44 +97,44 @@ class Stage:
 
 
 async def wait_until(reached: Callable[[], bool], within_s: float, workers: list[Child], what: str) -> float:
-    """Wait for what happens in other processes.
+    """Poll until a condition holds in other processes.
 
     Returns:
-        When it was seen, ``time.perf_counter()``.
+        When it was observed, ``time.perf_counter()``.
 
     Raises:
         RuntimeError: a worker ended meanwhile.
-        TimeoutError: it did not happen in time.
+        TimeoutError: the condition did not hold in time.
     """
     ends_at = time.perf_counter() + within_s
     while not reached():
         if time.perf_counter() > ends_at:
-            raise TimeoutError(f"not within {within_s:.0f} s: {what}; a worker said: {workers[0].tail()}")
+            raise TimeoutError(f"not within {within_s:.0f} s: {what}; output of a worker: {workers[0].tail()}")
         for worker in workers:
             worker.check()
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
     return time.perf_counter()
 
 
-async def wait_until_settled(agent: AgentCall, within_s: float) -> None:
+async def wait_until_settled(driver: DriverClient, within_s: float) -> None:
     """Wait until the store holds no unfinished task.
 
     Raises:
         AssertionError: tasks are left.
     """
     ends_at = time.perf_counter() + within_s
-    while left := await agent.ask("unfinished"):
+    while left := await driver.call("unfinished"):
         if time.perf_counter() > ends_at:
             raise AssertionError(f"{left} tasks are unfinished in the store, though all handlers ended")
         await asyncio.sleep(0.05)
 
 
-def check_each_ran_once(ledger: Ledger, count: int) -> None:
-    """See that of all tasks each ran exactly once.
+def check_each_ran_once(executions: ExecutionLog, count: int) -> None:
+    """Check that every task ran exactly once.
 
     Raises:
-        AssertionError: one did not.
+        AssertionError: a task did not.
     """
-    once = ledger.count_ended(1)
-    if once != count or ledger.count_ended() != count:
-        raise AssertionError(f"of {count} tasks {once} ran once, {ledger.count_ended() - once} more than once")
+    once = executions.count_ended(1)
+    if once != count or executions.count_ended() != count:
+        raise AssertionError(f"of {count} tasks {once} ran once, {executions.count_ended() - once} more than once")

@@ -1,6 +1,7 @@
-"""The contenders: what each promises, how it is set, how its worker is started.
+"""Contenders: delivery guarantee, settings and worker command of each.
 
-Their modules beside this one run only in their own interpreters, so what the benchmark must know without them is here.
+The modules of the contenders run only in their own interpreters, so this module holds everything that the benchmark
+needs without importing them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 OURS = "taskyard"
 
 NAP_S = 0.01
-"""How long a task of the kind ``nap`` sleeps."""
+"""Sleep of a task of the kind ``nap``."""
 
 Arguments = tuple[str, ...]
 
@@ -21,24 +22,24 @@ class Contender:
     """One task queue."""
 
     name: str
-    """Also its module in this package, its environment and its requirements."""
+    """Name of its module in this package, its environment and its requirements file."""
     title: str
     at_least_once: bool
-    """Whether a task whose worker was lost is run again, with these settings."""
+    """Whether it retries tasks of a lost worker with these settings."""
     settings: str
-    """What is not default, for the table."""
+    """Settings that differ from the defaults, for the table."""
     worker: Callable[[int], Arguments]
-    """Arguments of its interpreter for one worker process that runs so many tasks at once."""
+    """Arguments of its interpreter for one worker process with a number of slots."""
     pace: int
-    """No-op tasks per second that it is known to reach: sizes the rounds, nothing else."""
+    """Approximate no-op tasks per second, used only to size the rounds."""
     slots: int = 100
-    """Tasks that a worker runs at once."""
+    """Concurrent tasks per worker."""
     many_slots: int = 200
-    """The same where tasks sleep."""
+    """Concurrent tasks per worker for sleeping tasks."""
     has_batches: bool = False
     """Whether one call can enqueue many tasks."""
-    companions: tuple[Arguments, ...] = ()
-    """Arguments of its other processes, which scheduled tasks or recovery need."""
+    auxiliaries: tuple[Arguments, ...] = ()
+    """Arguments of other processes that scheduled tasks or recovery need."""
 
 
 def _module(*arguments: str) -> Callable[[int], Arguments]:
@@ -65,17 +66,17 @@ CONTENDERS = (
         OURS,
         "Taskyard",
         True,
-        "defaults; 200 slots for the tasks that sleep; lease of 15 s",
+        "defaults; 200 slots for sleeping tasks; lease of 15 s",
         _module("queueworker"),
         pace=25_000,
         has_batches=True,
-        companions=(("-m", "queuescheduler"),),
+        auxiliaries=(("-m", "queuescheduler"),),
     ),
     Contender(
         "arq",
         "arq 0.28",
         True,
-        "polls every 10 ms, keeps no results, uvloop, 100 jobs at once (200 that sleep); job time limit 5 s",
+        "polls every 10 ms, no results, uvloop, 100 concurrent jobs (200 sleeping); job time limit 5 s",
         _module("arq", "benchmarks.peers.arq.WorkerSettings"),
         pace=1_800,
     ),
@@ -83,7 +84,7 @@ CONTENDERS = (
         "saq",
         "SAQ 0.26.4",
         True,
-        "keeps no results, uvloop, 100 jobs at once (200 that sleep); heartbeat limit 15 s, sweep every 5 s",
+        "no results, uvloop, 100 concurrent jobs (200 sleeping); heartbeat limit 15 s, sweep every 5 s",
         _module("saq", "benchmarks.peers.saq.settings", "--quiet"),
         pace=2_000,
     ),
@@ -91,11 +92,11 @@ CONTENDERS = (
         "taskiq",
         "taskiq 0.13, streams",
         True,
-        "taskiq-redis 1.2.4 streams, acknowledged when executed, uvloop, 100 tasks at once (200 that sleep); "
-        "idle limit 15 s; scheduler looks every second",
+        "taskiq-redis 1.2.4 streams, acknowledged when executed, uvloop, 100 concurrent tasks (200 sleeping); "
+        "idle limit 15 s; scheduler polls every second",
         _taskiq,
         pace=2_000,
-        companions=(
+        auxiliaries=(
             (
                 *("-m", "taskiq", "scheduler", "benchmarks.peers.taskiq:scheduler"),
                 *("--update-interval", "1", "--log-level", "WARNING"),
@@ -106,7 +107,7 @@ CONTENDERS = (
         "streaq",
         "streaQ 7.2",
         True,
-        "keeps no results, silent tasks, uvloop, 100 tasks at once (200 that sleep); idle limit 15 s",
+        "no results, silent tasks, uvloop, 100 concurrent tasks (200 sleeping); idle limit 15 s",
         _module("streaq", "run", "benchmarks.peers.streaq:worker"),
         pace=800,
         has_batches=True,
@@ -115,7 +116,7 @@ CONTENDERS = (
         "celery",
         "Celery 5.7",
         True,
-        "acks_late, no results, no events, no remote control, prefetch 4; solo pool, for tasks that sleep 200 threads; "
+        "acks_late, no results, no events, no remote control, prefetch 4; solo pool, 200 threads for sleeping tasks; "
         "visibility timeout 15 s",
         _celery,
         pace=1_200,
@@ -125,7 +126,7 @@ CONTENDERS = (
         "dramatiq",
         "Dramatiq 2.2.1",
         True,
-        "8 threads (200 for tasks that sleep); heartbeat limit 15 s, maintenance in 10 % of commands",
+        "8 threads (200 for sleeping tasks); heartbeat limit 15 s, maintenance in 1 % of commands",
         _dramatiq,
         pace=2_500,
         slots=8,
@@ -134,7 +135,7 @@ CONTENDERS = (
         "rq",
         "RQ 3.0",
         False,
-        "SimpleWorker (no fork), keeps no results, one job at a time; maintenance every 5 s, 3 retries",
+        "SimpleWorker (no fork), no results, one job at a time; maintenance every 5 s, 3 retries",
         _module("benchmarks.peers.rq"),
         pace=500,
         slots=1,
@@ -142,6 +143,6 @@ CONTENDERS = (
         has_batches=True,
     ),
 )
-"""All, ours first."""
+"""All contenders, Taskyard first."""
 
 BY_NAME = {contender.name: contender for contender in CONTENDERS}

@@ -1,4 +1,4 @@
-"""The files of a run: ``latest.json``, ``latest.md`` and the plots."""
+"""Result files of a run: ``latest.json``, ``latest.md`` and the plots."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.figures import Collected, summarise
 from benchmarks.measures.raw import tool
-from benchmarks.peers.environments import ROOT
+from benchmarks.peers.environment import ROOT
 from benchmarks.plan import Plan
-from benchmarks.plots import draw_groups
-from benchmarks.table import tabulate, tabulate_settings, tabulate_yardsticks
+from benchmarks.report.figure import Collected, summarise
+from benchmarks.report.plot import draw_groups
+from benchmarks.report.table import tabulate, tabulate_settings, tabulate_yardsticks
 
 JSON = "latest.json"
 MARKDOWN = "latest.md"
 
 _NOTE = (
-    "`-`: it has no such call, or the figure could not be taken. The last column says how many times better ours is "
-    "than the best of the others; under 1 it is worse. For processing, those that may lose tasks are not among them.\n"
+    "`-`: the contender has no such call, or the measurement failed. The last column compares Taskyard with the best "
+    "peer; above 1 Taskyard is better. For processing, it excludes contenders that may lose tasks.\n"
 )
 
 
@@ -37,12 +37,12 @@ def write(collected: Collected, plan: Plan, contenders: Sequence[str], folder: P
     plots = draw_groups(summaries, folder)
     page = "\n".join(
         [
-            "# Taskyard and its peers, side by side\n",
+            "# Comparison of Taskyard with its peers\n",
             _run_line(plan),
             tabulate(summaries),
             _NOTE,
             tabulate_yardsticks(summaries),
-            f"The server alone was measured by {tool()}.\n",
+            f"Tool of the server-only rows: {tool()}.\n",
             tabulate_settings(contenders),
             *(f"![{plot.stem}]({plot.name})\n" for plot in plots),
             *_failures(collected.failures),
@@ -57,15 +57,15 @@ def _run_line(plan: Plan) -> str:
     return (
         f"{day}, a {plan.name} run on {os.cpu_count()} cores, Python {platform.python_version()}, one Valkey without "
         f"persistence; medians of {plan.rounds} rounds ({plan.idle_rounds} for latency and idle cost, 1 for memory, "
-        f"growth and crash). The large backlog of the growth rows is {plan.growth_tasks:,} tasks. Each figure counts "
-        "only if every task ran exactly once, or, where tasks are only enqueued, if the store holds every one.\n"
+        f"growth and crash). The large backlog is {plan.growth_tasks:,} tasks. A figure counts only if every task ran "
+        "exactly once or, for enqueue, if the store holds every task.\n"
     )
 
 
 def _failures(failures: Sequence[str]) -> list[str]:
     if not failures:
         return []
-    # Without the places of this machine.
+    # Without paths of this machine.
     shown = [" ".join(failure.replace(str(ROOT), ".").split())[:400] for failure in failures]
     lines = "".join(f"- {failure}\n" for failure in shown)
-    return [f"## What could not be measured\n\n{lines}"]
+    return [f"## Failed measurements\n\n{lines}"]

@@ -1,8 +1,8 @@
-"""The policies: Taskyard's own planner, and models of the two that are in use.
+"""Autoscaling policies: Taskyard's planner, and models of HPA and KEDA.
 
 The models follow the documented behaviour with its defaults: HPA's sync of 15 s, tolerance of 10 %, growth by the
 greater of 100 % and 4 pods every 15 s, scale-down window of 300 s; KEDA's poll of 30 s and cooldown of 300 s. Neither
-chooses who goes: the ReplicaSet takes pods that are not ready, then the youngest.
+selects pods at scale-in: the ReplicaSet removes pods that are not ready, then the youngest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from benchmarks.autoscaling.model import BUCKETS_S, GRACE_S, Pod, World
+from benchmarks.autoscaling.simulation import BUCKETS_S, GRACE_S, Pod, Simulation
 from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.history import History
 from queuecontroller.plan.meter import LoadMeter, QueueReading, Reading
@@ -45,7 +45,7 @@ class HpaRules:
 
 
 class HpaOnDepth:
-    """An HPA on waiting and running tasks, so many per pod as it has slots, less the room of a utilization of 80 %."""
+    """An HPA on pending and running tasks, with 80 % of the slots of a pod as the target per pod."""
 
     name = "HPA on depth"
     interval_s = SYNC_S
@@ -53,16 +53,16 @@ class HpaOnDepth:
     def __init__(self) -> None:
         self._rules = HpaRules()
 
-    def decide(self, world: World) -> int:
-        depth = len(world.pending) + world.active
-        return self._rules.apply(world.now, world.wanted, depth, 0.8 * world.trace.slots, least=1)
+    def decide(self, simulation: Simulation) -> int:
+        depth = len(simulation.pending) + simulation.active
+        return self._rules.apply(simulation.now, simulation.wanted, depth, 0.8 * simulation.trace.slots, least=1)
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
         return (pod.ready, -pod.created_at)
 
 
 class KedaList:
-    """KEDA's redis-list scaler: an HPA on the length of the list, which wakes it from zero and puts it back there."""
+    """KEDA's redis-list scaler: an HPA on the length of the list, with activation from zero and scale to zero."""
 
     name = "KEDA list"
     interval_s = SYNC_S
@@ -72,26 +72,26 @@ class KedaList:
         self._polled_at = -math.inf
         self._busy_at = 0.0
 
-    def decide(self, world: World) -> int:
-        length = len(world.pending)
-        if world.now - self._polled_at >= KEDA_POLL_S:
-            self._polled_at = world.now
+    def decide(self, simulation: Simulation) -> int:
+        length = len(simulation.pending)
+        if simulation.now - self._polled_at >= KEDA_POLL_S:
+            self._polled_at = simulation.now
             if length:
-                self._busy_at = world.now
-            if world.wanted == 0:
+                self._busy_at = simulation.now
+            if simulation.wanted == 0:
                 return 1 if length else 0
-            if world.now - self._busy_at > KEDA_COOLDOWN_S:
+            if simulation.now - self._busy_at > KEDA_COOLDOWN_S:
                 return 0
-        if world.wanted == 0:
+        if simulation.wanted == 0:
             return 0
-        return self._rules.apply(world.now, world.wanted, length, world.trace.slots, least=1)
+        return self._rules.apply(simulation.now, simulation.wanted, length, simulation.trace.slots, least=1)
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
         return (pod.ready, -pod.created_at)
 
 
 class Taskyard:
-    """The planner of the controller, as it is. Of its spec, only slots and utilization differ from trace to trace."""
+    """The controller's own planner. Between traces, only slots and utilization of its spec differ."""
 
     name = "Taskyard"
     interval_s = 5.0
@@ -114,18 +114,18 @@ class Taskyard:
         self._history = History()
         self._victims: list[str] = []
 
-    def decide(self, world: World) -> int:
-        load = self._meter.measure(Reading(world.now, {"default": _read(world)}))
-        decision = plan(self._spec, load, world.wanted, self._history, world.now)
+    def decide(self, simulation: Simulation) -> int:
+        load = self._meter.measure(Reading(simulation.now, {"default": _read(simulation)}))
+        decision = plan(self._spec, load, simulation.wanted, self._history, simulation.now)
         self._victims = []
         if decision.action == "ScaleIn":
-            pods = [_known(pod) for pod in world.live]
+            pods = [_known(pod) for pod in simulation.live]
             drain = may_drain(self._spec.behavior.scale_down.spare_busy_pods, load.longest_task_s, pods)
             removable = find_removable(pods, drain=drain)
             decision = limit_scale_in(decision, len(pods) - len(removable), sum(pod.is_busy for pod in pods))
             self._victims = [pod.name for pod in removable]
         period_s = longest_period_s(self._spec.behavior)
-        self._history = decision.history.with_replicas(world.now, decision.desired, period_s)
+        self._history = decision.history.with_replicas(simulation.now, decision.desired, period_s)
         return decision.desired
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
@@ -133,19 +133,19 @@ class Taskyard:
         return (self._victims.index(name) if name in self._victims else math.inf,)
 
 
-def _read(world: World) -> QueueReading:
+def _read(simulation: Simulation) -> QueueReading:
     total, within = 0, {}
-    for bound, number in zip((*BUCKETS_S, math.inf), world.bucket_counts, strict=True):
+    for bound, number in zip((*BUCKETS_S, math.inf), simulation.bucket_counts, strict=True):
         total += number
         within[float(bound)] = float(total)
     labels = ("demo",)
     return QueueReading(
-        pending=len(world.pending),
-        active=world.active,
-        due={seconds: world.due_within(seconds) for seconds in (0.0, 60.0, 300.0)},
-        ended={labels: world.ended},
-        run_s={labels: world.run_s},
-        runs={labels: world.ended},
+        pending=len(simulation.pending),
+        active=simulation.active,
+        due={seconds: simulation.due_within(seconds) for seconds in (0.0, 60.0, 300.0)},
+        ended={labels: simulation.ended},
+        run_s={labels: simulation.run_s},
+        runs={labels: simulation.ended},
         runs_within=within,
     )
 

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, under ``.cache``, with pinned and hashed packages."""
+"""Virtual environment of each peer, under ``.cache``, with pinned and hashed packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import venv
 from pathlib import Path
 
-from benchmarks.peers.catalogue import OURS
+from benchmarks.peers.contender import OURS
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "benchmarks"
@@ -17,15 +17,15 @@ INSTALL_S = 600
 
 
 def interpreter(name: str) -> Path:
-    """The Python that runs a contender: for ours this one, for peers that of their environment."""
+    """The Python that runs a contender: the current one for Taskyard, that of the environment for peers."""
     return Path(sys.executable) if name == OURS else CACHE / name / "bin" / "python"
 
 
 def prepare(name: str) -> None:
-    """Make a peer's environment, unless it is there and has what its requirements say.
+    """Create a peer's environment, unless it exists and matches its requirements.
 
     Raises:
-        RuntimeError: it cannot be installed; the message has what the installer said.
+        RuntimeError: the installation failed; the message has the output of pip.
     """
     if name == OURS:
         return

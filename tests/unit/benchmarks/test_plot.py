@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.figures import FIGURE, summarise
 from benchmarks.growth.curve import Curve
 from benchmarks.growth.report import write_curves
-from benchmarks.plots import GROUPS, draw_groups
+from benchmarks.report.figure import FIGURE, summarise
+from benchmarks.report.plot import GROUPS, draw_groups
 
 
 def test_plots_are_drawn_for_groups_that_were_measured(tmp_path: Path) -> None:

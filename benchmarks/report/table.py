@@ -1,12 +1,12 @@
-"""The results as Markdown."""
+"""Results as Markdown tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.figures import FIGURE, Figure, ratio
-from benchmarks.peers.catalogue import BY_NAME, CONTENDERS, OURS
+from benchmarks.peers.contender import BY_NAME, CONTENDERS, OURS
+from benchmarks.report.figure import FIGURE, Figure, ratio
 
 Summaries = Mapping[str, Mapping[str, Any]]
 
@@ -17,9 +17,9 @@ _YARDSTICKS = (EMPTY_ROUTE, ONE_BY_ONE, RAW)
 
 
 def tabulate(summaries: Summaries) -> str:
-    """One row per figure and one column per contender; the last says how many times better ours is than the best."""
+    """One row per figure, one column per contender; the last column is Taskyard relative to the best peer."""
     names = [each.name for each in CONTENDERS if any(each.name in _values(summary) for summary in summaries.values())]
-    rows = [["", "Unit", *(BY_NAME[name].title for name in names), "Ours to the best"]]
+    rows = [["", "Unit", *(BY_NAME[name].title for name in names), "Ratio to the best peer"]]
     rows.append(["---", "---", *("---:" for _ in names), "---:"])
     for name, summary in summaries.items():
         values = _values(summary)
@@ -30,7 +30,7 @@ def tabulate(summaries: Summaries) -> str:
 
 
 def tabulate_yardsticks(summaries: Summaries) -> str:
-    """What is compared with the limits of the server and of the web framework."""
+    """Figures compared with the limits of the server and of the web framework."""
     rows = [["", "Unit", "Taskyard", "Yardstick", "Ratio"], ["---", "---", "---:", "---:", "---:"]]
     for name, summary in summaries.items():
         for who in _YARDSTICKS:
@@ -42,7 +42,7 @@ def tabulate_yardsticks(summaries: Summaries) -> str:
 
 
 def tabulate_settings(names: Sequence[str]) -> str:
-    """What each contender promises and how it is set."""
+    """Delivery guarantee and settings of each contender."""
     rows = [["Contender", "Delivery", "Settings"], ["---", "---", "---"]]
     rows += [
         [each.title, "at least once" if each.at_least_once else "may lose tasks", each.settings]

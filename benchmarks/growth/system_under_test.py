@@ -1,4 +1,4 @@
-"""Where a study is made: a store to fill, and real workers and schedulers on it."""
+"""System under test: a store, and real workers and schedulers on it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Self
 
 import msgspec
 
-from benchmarks.ledger import Ledger
-from benchmarks.processes import Child
-from benchmarks.stage import LEASE_S, wait_until
+from benchmarks.harness.execution_log import ExecutionLog
+from benchmarks.harness.process import Child
+from benchmarks.harness.testbed import LEASE_S, wait_until
 from queuecore.domain.task import Task
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 _BATCH = 1_000
 _BATCH_BYTES = 4_000_000
 
 
-class Ground:
+class SystemUnderTest:
     """A store and the processes on it.
 
     Args:
         url: of the store.
-        folder: for ledgers and logs.
+        folder: for execution logs and process output.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -39,30 +39,30 @@ class Ground:
 
     async def __aenter__(self) -> Self:
         self.store = TestStore(self.url)
-        self._ledger = Ledger.create(self._folder / "no.ledger", 1)
+        self._executions = ExecutionLog.create(self._folder / "empty.executions", 1)
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
         await self.store.close()
 
-    def ledger(self, size: int) -> Ledger:
-        """A ledger for so many tasks, to which later processes write."""
-        self._ledger = Ledger.create(self._folder / f"{next(self._numbers)}.ledger", size)
-        return self._ledger
+    def record_executions(self, size: int) -> ExecutionLog:
+        """An execution log for ``size`` tasks; processes started later write to it."""
+        self._executions = ExecutionLog.create(self._folder / f"{next(self._numbers)}.executions", size)
+        return self._executions
 
     async def worker(self, queues: Sequence[str] = ("default",)) -> Child:
-        """A worker process with default settings."""
+        """Start a worker process with default settings."""
         return await self._start("queueworker", TASKYARD_WORKER_QUEUES=",".join(queues))
 
     async def scheduler(self) -> Child:
-        """A scheduler process."""
+        """Start a scheduler process."""
         return await self._start("queuescheduler")
 
     async def _start(self, module: str, **variables: str) -> Child:
         variables |= {
             "BENCH_REDIS_URL": self.url,
-            "BENCH_LEDGER": str(self._ledger.path),
+            "BENCH_EXECUTION_LOG": str(self._executions.path),
             "BENCH_SLOTS": "100",
             "BENCH_LEASE_S": str(LEASE_S),
             "TASKYARD_REDIS_URL": self.url,
@@ -77,7 +77,7 @@ class Ground:
         return child
 
     async def fill(self, count: int, make: Callable[[int], Task], task_bytes: int = 100) -> list[str]:
-        """Enqueue the tasks that ``make`` makes of 0 to ``count - 1``.
+        """Enqueue the tasks that ``make`` builds from 0 to ``count - 1``.
 
         Returns:
             Their ids.
@@ -90,18 +90,18 @@ class Ground:
         return ids
 
 
-async def drain_rate(ledger: Ledger, workers: list[Child], last: int) -> float:
-    """Tasks per second from the moment when a tenth of ``last`` tasks have ended to when all have."""
+async def drain_rate(executions: ExecutionLog, workers: list[Child], last: int) -> float:
+    """Tasks per second between the completion of a tenth of ``last`` tasks and of all."""
     began = await wait_until(
-        lambda: ledger.count_ended() >= max(1, last // 10), PATIENCE_S, workers, "the first tasks ended"
+        lambda: executions.count_ended() >= max(1, last // 10), TIMEOUT_S, workers, "the first tasks ended"
     )
-    done = ledger.count_ended()
-    ended = await wait_until(lambda: ledger.count_ended() >= last, PATIENCE_S, workers, f"{last} tasks ended")
-    return (ledger.count_ended() - done) / (ended - began)
+    done = executions.count_ended()
+    ended = await wait_until(lambda: executions.count_ended() >= last, TIMEOUT_S, workers, f"{last} tasks ended")
+    return (executions.count_ended() - done) / (ended - began)
 
 
 def numbered(number: int, kind: str = "noop", filler: int = 0, **fields: object) -> Task:
-    """A task that the benchmark's handlers take; ``filler`` characters make its payload larger."""
+    """A task for the benchmark's handlers; ``filler`` characters enlarge its payload."""
     payload = {"number": f"{number:010}"}
     if filler:
         payload["filler"] = "x" * filler

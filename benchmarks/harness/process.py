@@ -1,4 +1,4 @@
-"""Processes of the contenders: started in groups of their own, ended without mercy, their output kept."""
+"""Processes of the contenders: each in its own process group, ended with SIGKILL, output kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.environments import ROOT
+from benchmarks.peers.environment import ROOT
 from queuecore.child import bind_to_parent
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -19,7 +19,7 @@ _TAIL = 600
 
 
 class Child:
-    """A process and all that it starts."""
+    """A process and its descendants."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
@@ -31,7 +31,7 @@ class Child:
     ) -> Child:
         """Start a command in the root of the repository.
 
-        What it says goes to ``log``; where it is piped, what it says on its standard output goes to :attr:`pipes`.
+        Its output goes to ``log``; with ``piped``, its standard output goes to :attr:`pipes`.
         """
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
@@ -48,13 +48,13 @@ class Child:
 
     @property
     def pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
-        """Its input and output, where it is piped."""
+        """Standard input and output of a piped process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         return self._process.stdin, self._process.stdout
 
     def check(self) -> None:
-        """See that it still runs.
+        """Check that the process is running.
 
         Raises:
             RuntimeError: it has ended; the message has the end of its output.
@@ -67,37 +67,37 @@ class Child:
         return self._log.read_text(errors="replace").strip()[-_TAIL:] or "no output"
 
     def cpu_s(self) -> float:
-        """Seconds of processor time that it and what it started have used."""
+        """Processor time of the process and its descendants, in seconds."""
         return sum(cpu_s(pid) for pid in _group(self._process.pid))
 
     async def kill(self) -> None:
-        """End the whole group at once (SIGKILL), as a lost machine would."""
+        """Kill the whole group with SIGKILL, like the loss of a machine."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
 
-class AgentCall:
-    """Asks an agent; see :mod:`benchmarks.peers.agent`."""
+class DriverClient:
+    """Sends requests to a driver process, see :mod:`benchmarks.peers.driver`."""
 
     def __init__(self, child: Child, timeout_s: float) -> None:
         self.child = child
         self._timeout_s = timeout_s
 
     async def ready(self) -> None:
-        """Wait until it has connected.
+        """Wait until the driver has connected.
 
         Raises:
-            RuntimeError: it did not.
+            RuntimeError: it failed to connect.
         """
         await self._answer()
 
-    async def ask(self, method: str, **arguments: Any) -> Any:
-        """What a method of the agent returns.
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """Call a method of the driver and return its result.
 
         Raises:
-            RuntimeError: it failed.
-            TimeoutError: it took too long.
+            RuntimeError: the method failed.
+            TimeoutError: no reply in time.
         """
         writer, _ = self.child.pipes
         writer.write(json.dumps({"do": method, **arguments}).encode() + b"\n")
@@ -108,7 +108,7 @@ class AgentCall:
         async with asyncio.timeout(self._timeout_s):
             line = await self.child.pipes[1].readline()
         if not line:
-            raise RuntimeError(f"the agent ended: {self.child.tail()}")
+            raise RuntimeError(f"the driver exited: {self.child.tail()}")
         reply = json.loads(line)
         if "error" in reply:
             raise RuntimeError(reply["error"])
@@ -129,7 +129,7 @@ def _group(leader: int) -> list[int]:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of processor time that a process has used; 0 when it is gone."""
+    """Processor time of a process in seconds; 0 after its end."""
     try:
         fields = _fields(Path(f"/proc/{pid}/stat"))
     except OSError:
@@ -138,5 +138,5 @@ def cpu_s(pid: int) -> float:
 
 
 def _fields(stat: Path) -> list[str]:
-    # After the name, which may have spaces in it: state, parent, group, session, ..., user time, system time.
+    # The name may contain spaces. The fields after it: state, parent, group, session, ..., user time, system time.
     return stat.read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""What is measured: a real Valkey and the services, each a process of its own."""
+"""Valkey and the services, each in its own process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import httpx
 
 from queuecore.embedded import EmbeddedValkey, find_free_port
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 START_S = 20.0
 
 
 @contextmanager
 def valkey() -> Iterator[EmbeddedValkey]:
-    """A server without persistence, as the peers are measured."""
+    """A server without persistence, as in the measurements of the peers."""
     with tempfile.TemporaryDirectory() as directory, EmbeddedValkey(Path(directory)) as server:
         yield server
 
@@ -30,12 +30,12 @@ def valkey() -> Iterator[EmbeddedValkey]:
 def service(
     module: str, redis_url: str, *, logs: int | None = None, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """``python -m module`` with defaults but for ``variables``, until the block ends; it logs to ``logs``."""
+    """Run ``python -m module`` with ``variables`` until the block ends; it logs to ``logs``."""
     environment = {
         **os.environ,
         "TASKYARD_REDIS_URL": redis_url,
         "TASKYARD_LOG_LEVEL": "warning",
-        "PYTHONPATH": str(HERE.parent),
+        "PYTHONPATH": str(ROOT),
         **variables,
     }
     process = subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=logs)
@@ -49,14 +49,14 @@ def service(
 @contextmanager
 def worker(redis_url: str, *, logs: int | None = None, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker with the benchmarks' handlers."""
-    variables = {"TASKYARD_WORKER_HANDLERS": "benchmarks.handlers", "TASKYARD_WORKER_PROBE_PORT": "0", **variables}
-    with service("queueworker", redis_url, logs=logs, **variables) as process:
+    defaults = {"TASKYARD_WORKER_HANDLERS": "benchmarks.harness.handlers", "TASKYARD_WORKER_PROBE_PORT": "0"}
+    with service("queueworker", redis_url, logs=logs, **(defaults | variables)) as process:
         yield process
 
 
 @contextmanager
 def http_server(module: str, redis_url: str = "redis://127.0.0.1:1") -> Iterator[int]:
-    """A module that listens on ``TASKYARD_API_PORT``; the port, once it answers."""
+    """Run a module that listens on ``TASKYARD_API_PORT``; yields the port once it answers."""
     port = find_free_port()
     with service(module, redis_url, TASKYARD_API_PORT=str(port)):
         wait_until_answers(f"http://127.0.0.1:{port}/live")
@@ -67,7 +67,7 @@ def wait_until_answers(url: str) -> None:
     """Wait until a GET is answered with 200.
 
     Raises:
-        TimeoutError: it was not.
+        TimeoutError: no such answer in time.
     """
     ends_at = time.monotonic() + START_S
     while time.monotonic() < ends_at:

@@ -1,4 +1,4 @@
-"""What each figure means, and how the samples of several rounds become one."""
+"""Figures of the report: their definitions, and the summary of samples of several rounds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.peers.catalogue import BY_NAME, OURS
+from benchmarks.peers.contender import BY_NAME, OURS
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Figure:
     unit: str
     more_is_better: bool = False
     at_least_once_only: bool = False
-    """Whether contenders that may lose a task are left out of the comparison."""
+    """Whether the comparison excludes contenders that may lose a task."""
     digits: int = 0
-    """Behind the point."""
+    """Decimal places."""
     has_ratio: bool = True
-    """Whether a ratio to others means something."""
+    """Whether a ratio to other contenders is meaningful."""
 
 
 _PER_S = "tasks/s"
 
 FIGURES = (
-    Figure("enqueue_single", "Enqueue, one after the other", _PER_S, True),
-    Figure("enqueue_concurrent", "Enqueue, 64 callers (16 threads where the client blocks)", _PER_S, True),
+    Figure("enqueue_single", "Enqueue, sequential", _PER_S, True),
+    Figure("enqueue_concurrent", "Enqueue, 64 callers (16 threads for blocking clients)", _PER_S, True),
     Figure("enqueue_batch", "Enqueue, batches of 100", _PER_S, True),
     Figure("noop_one_process", "No-op tasks, one worker process", _PER_S, True, at_least_once_only=True),
     Figure("noop_two_processes", "No-op tasks, two worker processes", _PER_S, True, at_least_once_only=True),
@@ -39,27 +39,31 @@ FIGURES = (
     Figure("idle_pickup_p99", "Idle pick-up, p99", "ms", digits=2),
     Figure("scheduled_lateness_p50", "Lateness of scheduled tasks, median", "ms", digits=1),
     Figure("scheduled_lateness_p99", "Lateness of scheduled tasks, p99", "ms", digits=1),
-    Figure("scheduled_earliest", "Scheduled tasks, the earliest against its due time", "ms", digits=1, has_ratio=False),
-    Figure("memory_per_task", "Memory per pending task, argument of 100 bytes", "bytes"),
+    Figure("scheduled_earliest", "Lateness of scheduled tasks, minimum", "ms", digits=1, has_ratio=False),
+    Figure("memory_per_task", "Memory per pending task, 100-byte argument", "bytes"),
     Figure(
-        "growth_enqueue", "Enqueue with a large backlog, cost against 1,000 pending", "times", digits=2, has_ratio=False
-    ),
-    Figure(
-        "growth_processing",
-        "Processing with a large backlog, cost against a small one",
+        "growth_enqueue",
+        "Enqueue with a large backlog, cost relative to 1,000 pending",
         "times",
         digits=2,
         has_ratio=False,
     ),
-    Figure("crash_recovery", "kill -9: until all orphans run again", "s", digits=1),
-    Figure("crash_lost", "kill -9: tasks still not done when the wait ended", "tasks", has_ratio=False),
-    Figure("crash_twice", "kill -9: tasks that ended twice", "tasks", has_ratio=False),
+    Figure(
+        "growth_processing",
+        "Processing with a large backlog, cost relative to a small one",
+        "times",
+        digits=2,
+        has_ratio=False,
+    ),
+    Figure("crash_recovery", "kill -9: recovery of all orphans", "s", digits=1),
+    Figure("crash_lost", "kill -9: tasks not recovered in time", "tasks", has_ratio=False),
+    Figure("crash_twice", "kill -9: tasks executed twice", "tasks", has_ratio=False),
     Figure("idle_commands", "Idle worker: store commands", "per s", digits=1),
     Figure("idle_cpu", "Idle worker: processor", "% of a core", digits=2),
     Figure("http_enqueue_single", "HTTP, 64 connections, single tasks", "requests/s", True),
     Figure("http_enqueue_batch", "HTTP, 64 connections, batches of 100", _PER_S, True),
-    Figure("raw_lpush", "The server alone: LPUSH, 50 clients", "per s", True, has_ratio=False),
-    Figure("raw_lpush_pipelined", "The server alone: LPUSH, 50 clients, 16 deep", "per s", True, has_ratio=False),
+    Figure("raw_lpush", "Server only: LPUSH, 50 clients", "per s", True, has_ratio=False),
+    Figure("raw_lpush_pipelined", "Server only: LPUSH, 50 clients, pipeline of 16", "per s", True, has_ratio=False),
 )
 
 FIGURE = {figure.name: figure for figure in FIGURES}
@@ -70,16 +74,16 @@ Samples = Mapping[str, Mapping[str, Sequence[float]]]
 
 @dataclass
 class Collected:
-    """The samples of a run, and what failed."""
+    """Samples and failures of a run."""
 
     samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
     def add(self, figure: str, who: str, value: float) -> None:
-        """One more sample.
+        """Add a sample.
 
         Raises:
-            KeyError: there is no such figure.
+            KeyError: unknown figure.
         """
         self.samples.setdefault(FIGURE[figure].name, {}).setdefault(who, []).append(value)
 
@@ -107,12 +111,12 @@ def _is_left_out(figure: Figure, who: str) -> bool:
 
 
 def ratio(summary: Mapping[str, Any]) -> float | None:
-    """How many times better ours is than the best of the others; under 1 it is worse.
+    """Taskyard relative to the best of the others; above 1 Taskyard is better.
 
-    ``None`` where there is nothing to compare, or a value that no ratio can be made of.
+    ``None`` without values to compare, or where a value is not positive.
     """
     ours = summary["ours"]
-    # A scheduled task that begins early is no merit.
+    # A scheduled task that starts early is not an advantage.
     others = [value for value in summary["peers"].values() if value > 0]
     if ours is None or ours <= 0 or not others:
         return None

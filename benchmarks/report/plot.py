@@ -1,4 +1,4 @@
-"""Bars of all contenders, one picture per group of figures."""
+"""Bar charts of all contenders, one picture per group of figures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from benchmarks.figures import FIGURE, ratio
-from benchmarks.peers.catalogue import BY_NAME, OURS
+from benchmarks.peers.contender import BY_NAME, OURS
+from benchmarks.report.figure import FIGURE, ratio
 
 GROUPS = {
     "enqueue": ("enqueue_single", "enqueue_concurrent", "enqueue_batch"),
@@ -25,7 +25,7 @@ _RATIO_OF_SCALES = 50
 
 
 def draw_groups(summaries: Mapping[str, Mapping[str, Any]], folder: Path) -> list[Path]:
-    """Write a picture for each group of which there are figures.
+    """Write one picture for each group with measured figures.
 
     Returns:
         The files.
@@ -40,7 +40,7 @@ def draw_groups(summaries: Mapping[str, Mapping[str, Any]], folder: Path) -> lis
 
 
 def save(picture: Picture, path: Path) -> None:
-    """Write a picture. No version and date inside: the same figures give the same file."""
+    """Write a picture without version and date: equal figures give equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"savefig.bbox": "standard"}):
         picture.savefig(path, metadata={"Software": None})
@@ -68,5 +68,5 @@ def _draw_bars(axes: Axes, name: str, summary: Mapping[str, Any]) -> None:
     axes.tick_params(labelsize=7)
     better = "more" if figure.more_is_better else "less"
     times = ratio(summary)
-    note = f"; ours {times:.2g} x the best" if times and figure.has_ratio else ""
+    note = f"; Taskyard {times:.2g} x the best" if times and figure.has_ratio else ""
     axes.set_title(f"{figure.title}\n{figure.unit}, {better} is better{note}", fontsize=8)

@@ -7,7 +7,7 @@ import zlib
 from uuid import UUID
 
 import pytest
-from benchmarks.template import Template, pack, parse_monitored
+from benchmarks.harness.command_template import Template, pack, parse_monitored
 
 NUMBER = b"7777777777"
 HEX = b"0123456789abcdef0123456789abcdef"

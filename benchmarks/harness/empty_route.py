@@ -1,4 +1,4 @@
-"""The yardstick: a Litestar route that answers at once, on the server and with the settings of the api."""
+"""Yardstick of HTTP: empty Litestar routes on the server of the API, with its settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def live() -> None:
 
 
 async def run(settings: ApiSettings) -> int:
-    """Serve until told to stop."""
+    """Serve until SIGTERM or SIGINT."""
     app = Litestar([create, live], openapi_config=None, logging_config=None)
     readiness = ReadinessCheck(connect(settings.redis), CollectorRegistry())
     return await serve(settings, Api(app, readiness), StopSignals())

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from benchmarks.figures import Collected, ratio, summarise
-from benchmarks.table import EMPTY_ROUTE, tabulate, tabulate_settings, tabulate_yardsticks
+from benchmarks.report.figure import Collected, ratio, summarise
+from benchmarks.report.table import EMPTY_ROUTE, tabulate, tabulate_settings, tabulate_yardsticks
 
 SAMPLES = {
     "memory_per_task": {"taskyard": [300.0], "arq": [450.0]},
@@ -57,9 +57,9 @@ def test_figure_without_a_meaning_is_refused() -> None:
 def test_table_has_a_dash_where_a_contender_was_not_measured() -> None:
     table = tabulate(summarise(SAMPLES)).splitlines()
 
-    assert table[0] == "|  | Unit | Taskyard | arq 0.28 | Dramatiq 2.2.1 | RQ 3.0 | Ours to the best |"
+    assert table[0] == "|  | Unit | Taskyard | arq 0.28 | Dramatiq 2.2.1 | RQ 3.0 | Ratio to the best peer |"
     assert table[2] == "| No-op tasks, one worker process | tasks/s | 27,000 | - | 3,000 | 99,000 | 9.00 |"
-    assert table[3] == "| Memory per pending task, argument of 100 bytes | bytes | 300 | 450 | - | - | 1.50 |"
+    assert table[3] == "| Memory per pending task, 100-byte argument | bytes | 300 | 450 | - | - | 1.50 |"
     assert len(table) == 4
 
 
@@ -71,7 +71,7 @@ def test_yardsticks_have_a_table_of_their_own() -> None:
     ]
 
 
-def test_settings_tell_who_may_lose_tasks() -> None:
+def test_settings_mark_contenders_that_may_lose_tasks() -> None:
     table = tabulate_settings(["taskyard", "rq"])
 
     assert "| Taskyard | at least once |" in table

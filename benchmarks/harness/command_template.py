@@ -1,4 +1,4 @@
-"""One recorded enqueue, from which the commands for any number of other tasks are made."""
+"""Template of one recorded enqueue, which renders the commands of other tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Command = tuple[bytes, ...]
 
 
 def parse_monitored(line: bytes) -> Command | None:
-    """The command in a line of ``MONITOR``; ``None`` for what a script or the server itself did."""
+    """The command in a line of ``MONITOR``; ``None`` for commands of scripts and other output."""
     head, found, rest = line.partition(b"] ")
     if not found or head.endswith(b" lua"):
         return None
@@ -34,14 +34,14 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 class Template:
-    """The commands that enqueue one task, with places for its number and its ids.
+    """The commands that enqueue one task, with placeholders for its number and its ids.
 
     Args:
-        commands: all that were seen while the task was enqueued.
-        number: the argument of the task, a text that is found nowhere else.
+        commands: all commands recorded while the task was enqueued.
+        number: the argument of the task, a text that occurs nowhere else.
 
     Raises:
-        ValueError: none of the commands has the number.
+        ValueError: no command contains the number.
     """
 
     def __init__(self, commands: Iterable[Command], number: bytes) -> None:
@@ -61,14 +61,14 @@ class Template:
 
     @property
     def commands(self) -> int:
-        """How many it takes to enqueue one task."""
+        """Number of commands per task."""
         return len(self._commands)
 
     def render(self, number: bytes) -> bytes:
-        """The commands for another task, as they are sent.
+        """The encoded commands of another task.
 
         Args:
-            number: as wide as the recorded one.
+            number: of the same width as the recorded one.
         """
         values = [number, *(_another(each) for each in self._ids)]
         filled = (
@@ -79,13 +79,13 @@ class Template:
     def _fill(self, layer: _Pieces, values: list[bytes]) -> bytes:
         if len(layer.pieces) == 1:
             return layer.encode(layer.pieces[0])
-        # Between the pieces stand the tokens.
+        # Odd places hold the tokens.
         filled = [values[self._places[piece]] if place % 2 else piece for place, piece in enumerate(layer.pieces)]
         return layer.encode(b"".join(filled))
 
 
 class _Layer(NamedTuple):
-    """A stretch of a command's part, readable, and how it is written."""
+    """A decoded section of a command's argument and its encoder."""
 
     text: bytes
     encode: Callable[[bytes], bytes]
@@ -97,7 +97,7 @@ class _Pieces(NamedTuple):
 
 
 def _layers(part: bytes) -> list[_Layer]:
-    """Open what hides the number: RQ deflates a job's call, Celery writes the body of a message in base 64."""
+    """Decode an argument that may hide the number: RQ deflates calls, Celery encodes message bodies in base64."""
     if part.startswith(b"x\x9c"):
         return [_Layer(zlib.decompress(part), zlib.compress)]
     if found := _BASE64_BODY.search(part):
@@ -116,6 +116,6 @@ def _another(recorded: bytes) -> bytes:
 
 
 def pack(command: Sequence[bytes]) -> bytes:
-    """A command as it is sent."""
+    """Encode a command in RESP."""
     parts = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in command)
     return b"*%d\r\n%b" % (len(command), parts)

@@ -1,0 +1,1 @@
+"""Report: figures, tables, plots and the baseline of accepted ratios."""
