@@ -1,1 +1,1 @@
-"""The dashboards, built in code: the JSON files that Grafana opens are made of this by `make dashboards`."""
+"""Dashboards as code: `make dashboards` renders them into the JSON files for Grafana."""

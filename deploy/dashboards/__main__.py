@@ -1,4 +1,4 @@
-"""``python -m deploy.dashboards``: writes the dashboards; with ``--check``, says which of them are stale."""
+"""``python -m deploy.dashboards`` writes the dashboards; with ``--check``, it reports stale ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ MAKERS = (overview, queue, workers, scheduler, workerpools, store)
 
 
 def make_files() -> dict[Path, str]:
-    """What the files must hold."""
+    """Path and content of every dashboard."""
     return {TARGET / f"{board.name}.json": board.to_json() for board in (make() for make in MAKERS)}
 
 
 def find_stale() -> list[Path]:
-    """Files that do not hold what they must, or that nothing makes any more."""
+    """Files with outdated content, and files without a dashboard."""
     files = make_files()
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return stale + sorted(set(TARGET.glob("*.json")) - set(files))
 
 
 def main(arguments: list[str]) -> int:
-    """The command; returns the exit code."""
+    """Run the command.
+
+    Returns:
+        The exit code.
+    """
     if arguments == ["--check"]:
         stale = find_stale()
         for path in stale:

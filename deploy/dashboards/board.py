@@ -1,4 +1,4 @@
-"""A dashboard: variables, links to the others, rows of panels."""
+"""Builder of a dashboard: variables, links to the other dashboards, rows of panels."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from deploy.dashboards.panel import SOURCE, Panel
 
 TAG = "taskyard"
 _WIDTH = 24
-"""Of Grafana's grid."""
+"""Columns of Grafana's grid."""
 
 
 class Board:
     """One dashboard.
 
     Args:
-        name: of its file; with the tag before it, its uid, which links and bookmarks keep.
-        title: what people see.
-        description: which questions it answers.
+        name: of its file; with the tag as prefix, its stable uid.
+        title: display name.
+        description: the questions that it answers.
     """
 
     def __init__(self, name: str, title: str, description: str) -> None:
@@ -48,12 +48,12 @@ class Board:
             )
             .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
         )
-        # Of the pods, and of the pools that a controller elsewhere looks after.
-        told = '{__name__=~"taskyard_build_info|taskyard_workerpool_replicas"}'
-        self.variable("namespace", "Namespace", f"label_values({told}, namespace)")
+        # Namespaces of pods, and of pools reconciled by a controller in another namespace.
+        series = '{__name__=~"taskyard_build_info|taskyard_workerpool_replicas"}'
+        self.variable("namespace", "Namespace", f"label_values({series}, namespace)")
 
     def variable(self, name: str, label: str, query: str) -> Board:
-        """Add a variable of which any number of values may be chosen; all, at first."""
+        """Add a multi-value variable with all values selected."""
         self._builder.with_variable(
             dashboard.QueryVariable(name)
             .label(label)
@@ -69,12 +69,12 @@ class Board:
         return self
 
     def row(self, title: str, *panels: Panel) -> Board:
-        """Add panels under a heading, side by side as long as there is room."""
+        """Add panels under a heading, from left to right with line breaks."""
         self._builder.with_row(dashboard.Row(title).id(self._take_id()).grid_pos(_position(0, self._y, _WIDTH, 1)))
         x, y, height = 0, self._y + 1, 0
         for panel in panels:
             wanted = panel.build().grid_pos
-            assert wanted is not None, "every kind of panel has a size"
+            assert wanted is not None, "every kind of panel sets its size"
             if x + wanted.w > _WIDTH:
                 x, y, height = 0, y + height, 0
             self._builder.with_panel(panel.id(self._take_id()).grid_pos(_position(x, y, wanted.w, wanted.h)))
@@ -83,10 +83,10 @@ class Board:
         return self
 
     def to_json(self) -> str:
-        """The file's text."""
+        """Render the dashboard."""
         built = json.loads(JSONEncoder().encode(self._builder.build()))
         for variable in built["templating"]["list"]:
-            # The SDK writes into every variable what only those of intervals have.
+            # The SDK writes fields of interval variables into every variable.
             for key in ("auto", "auto_min", "auto_count"):
                 del variable[key]
         return json.dumps(built, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Is it down, is it slow, what is stuck: the four golden signals of each queue."""
+"""Overview dashboard: the four golden signals of each queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAILED = 'namespace=~"$namespace", queue=~"$queue", outcome!="completed"'
 
 
 def overview() -> Board:
-    """The dashboard to begin with."""
+    """The entry dashboard."""
     processed = total(stored_rate("taskyard_tasks_processed_total", "queue", "type", "outcome"), "queue")
     failed = total(stored_rate("taskyard_tasks_processed_total", "queue", "type", "outcome", where=_FAILED), "queue")
     given_up = stored_rate("taskyard_tasks_processed_total", "queue", "type", "outcome", where=_GIVEN_UP)
@@ -38,29 +38,33 @@ def overview() -> Board:
         'ALERTS{alertname=~"Taskyard.+", alertstate="firing", severity=~"warning|critical", namespace=~"$namespace"}'
     )
     return (
-        Board("overview", "Overview", "Is it down, is it slow, what is stuck: the four golden signals of each queue.")
+        Board(
+            "overview",
+            "Overview",
+            "Availability and the four golden signals of each queue: latency, traffic, errors, saturation.",
+        )
         .variable("queue", "Queue", 'label_values(taskyard_queue_tasks{namespace=~"$namespace"}, queue)')
         .row(
             "Now",
             figure(
                 "Alerts",
-                "Alerts of Taskyard that fire, without those that only inform. Each has a runbook.",
+                "Firing alerts of Taskyard with severity warning or critical. Each has a runbook.",
                 f"count({firing}) or vector(0)",
                 thresholds=((1, WARN), (3, BAD)),
             ),
             figure(
                 "Store",
-                "Whether the store answers and is set up as it must be. While it is not, no task is taken.",
+                "Whether the store is reachable and configured correctly. Otherwise no tasks are accepted.",
                 f"min({stored('taskyard_store_ready', where=IN_NAMESPACE)})",
                 thresholds=UP,
                 words={0: "not ready", 1: "ready"},
                 runbook="TaskyardStoreNotReady",
             ),
-            figure("Waiting", "Tasks that wait for a worker.", f"sum({pending})"),
-            figure("Running", "Tasks that workers run.", f"sum({active})"),
+            figure("Pending", "Tasks waiting for a worker.", f"sum({pending})"),
+            figure("Running", "Tasks leased by workers.", f"sum({active})"),
             figure(
                 "Oldest",
-                "For how long the task has waited that has waited longest.",
+                "Age of the oldest pending task.",
                 f"max({oldest})",
                 unit="s",
                 thresholds=((60, WARN), (600, BAD)),
@@ -68,7 +72,7 @@ def overview() -> Board:
             ),
             figure(
                 "API errors",
-                "Share of the HTTP requests that the api answered with 5xx, without probes and scrapes.",
+                "Share of HTTP requests with a 5xx response, without probes and scrapes.",
                 share(f"(({errors}) or vector(0))", rate("taskyard_http_requests_total", where=asked)),
                 unit="percentunit",
                 thresholds=((0.001, WARN), (0.01, BAD)),
@@ -78,24 +82,24 @@ def overview() -> Board:
         .row(
             "Latency",
             graph(
-                "Waiting time",
-                "How long tasks were pending before a worker took them; half of them waited less than p50, one in a "
-                "hundred longer than p99. Time that was planned (process_at, retry) is not in it.",
+                "Wait time",
+                "Time that tasks were pending before a worker leased them. Planned delays (process_at, retry backoff) "
+                "are excluded.",
                 Query(stored_quantile(0.5, "taskyard_task_wait_seconds", "queue"), "{{queue}} p50"),
                 Query(stored_quantile(0.99, "taskyard_task_wait_seconds", "queue"), "{{queue}} p99"),
                 unit="s",
             ),
             graph(
-                "Running time",
-                "How long attempts ran, whatever came of them.",
+                "Run time",
+                "Duration of attempts, regardless of their outcome.",
                 Query(stored_quantile(0.5, "taskyard_task_duration_seconds", "queue"), "{{queue}} p50"),
                 Query(stored_quantile(0.99, "taskyard_task_duration_seconds", "queue"), "{{queue}} p99"),
                 unit="s",
             ),
             graph(
-                "Oldest waiting task",
-                "Age of the oldest pending task of each queue. It falls to 0 when a queue is empty; a line that rises "
-                "steadily is a queue that nobody works on.",
+                "Oldest pending task",
+                "Age of the oldest pending task of each queue; 0 for an empty queue. A steady rise means that no "
+                "worker processes the queue.",
                 Query(f"max by (queue) ({oldest})", "{{queue}}"),
                 unit="s",
                 thresholds=((600, BAD),),
@@ -103,7 +107,7 @@ def overview() -> Board:
             ),
             graph(
                 "HTTP, p99",
-                "How long the api took to answer, by route.",
+                "Response time of the API by route.",
                 Query(quantile(0.99, "taskyard_http_request_duration_seconds", "route"), "{{route}}"),
                 unit="s",
                 thresholds=((1, WARN),),
@@ -114,26 +118,26 @@ def overview() -> Board:
             "Traffic",
             graph(
                 "Tasks enqueued",
-                "Tasks that were taken, per second.",
+                "Accepted tasks per second.",
                 Query(total(stored_rate("taskyard_tasks_enqueued_total", "queue", "type"), "queue"), "{{queue}}"),
                 unit="ops",
             ),
             graph(
                 "Attempts ended",
-                "Attempts that ended, per second, whatever came of them.",
+                "Ended attempts per second, regardless of their outcome.",
                 Query(processed, "{{queue}}"),
                 unit="ops",
             ),
             graph(
                 "HTTP requests",
-                "Requests that the api answered, per second, by status.",
+                "Responses of the API per second, by status.",
                 Query(rate("taskyard_http_requests_total", "status"), "{{status}}"),
                 unit="reqps",
                 stacked=True,
             ),
             graph(
                 "Tasks by state",
-                "All tasks that the store holds, the ended ones that are kept included.",
+                "All tasks in the store, including completed and archived ones within their retention.",
                 Query(total(stored("taskyard_queue_tasks", "queue", "state"), "state"), "{{state}}"),
                 stacked=True,
             ),
@@ -142,7 +146,7 @@ def overview() -> Board:
             "Errors",
             graph(
                 "Failed attempts",
-                "Share of the attempts that ended in another way than completed: retry, archived, lost.",
+                "Share of the attempts with an outcome other than completed: retry, archived, lost.",
                 Query(or_zero(share(failed, processed)), "{{queue}}"),
                 unit="percentunit",
                 most=1,
@@ -150,22 +154,22 @@ def overview() -> Board:
                 runbook="TaskyardRetriesHigh",
             ),
             graph(
-                "Tasks given up",
-                "Tasks that workers archived, per second: their retries are used up, or the handler said so.",
+                "Tasks archived",
+                "Tasks archived by workers per second: retries exhausted, or DoNotRetry raised by the handler.",
                 Query(or_zero(total(given_up, "queue")), "{{queue}}"),
                 unit="ops",
                 runbook="TaskyardTasksGivenUp",
             ),
             graph(
-                "Tasks refused",
-                "Tasks that were not taken because a queue was at its limit, per second.",
+                "Tasks rejected",
+                "Tasks rejected per second because their queue was at its limit.",
                 Query(or_zero(rate("taskyard_enqueues_rejected_total", "queue", where=IN_QUEUE)), "{{queue}}"),
                 unit="ops",
                 runbook="TaskyardQueueFull",
             ),
             graph(
                 "Attempts lost",
-                "Attempts whose worker vanished, per second. Their tasks run again.",
+                "Attempts per second whose worker was lost. Their tasks are retried.",
                 Query(
                     or_zero(
                         total(
@@ -187,22 +191,22 @@ def overview() -> Board:
         .row(
             "Saturation",
             graph(
-                "Waiting tasks",
-                "Tasks that wait for a worker. A line that only rises is a queue with too few workers.",
+                "Pending tasks",
+                "Tasks waiting for a worker. A steady rise means too few workers.",
                 Query(pending, "{{queue}}"),
                 runbook="TaskyardBacklogGrows",
             ),
             graph(
-                "Slots taken",
-                "Running tasks as a share of the slots of all workers that serve the queue. Workers that serve several "
-                "queues count for each. At 100 % tasks wait.",
+                "Slot utilization",
+                "Running tasks as a share of the slots of all workers that serve the queue. Workers of several queues "
+                "count for each. At 100 % tasks wait.",
                 Query(share(active, slots), "{{queue}}"),
                 unit="percentunit",
                 thresholds=((0.9, WARN),),
             ),
             graph(
                 "Store memory",
-                "Memory that the store uses, and its limit. At the limit no task is taken.",
+                "Memory used by the store, and its limit. At the limit no tasks are accepted.",
                 Query(f"sum({stored('taskyard_store_memory_bytes', where=IN_NAMESPACE)})", "used"),
                 Query(f"sum({stored('taskyard_store_memory_limit_bytes', where=IN_NAMESPACE)} > 0)", "limit"),
                 unit="bytes",
@@ -210,14 +214,14 @@ def overview() -> Board:
             ),
             graph(
                 "Due tasks",
-                "Scheduled tasks and retries that fall due soon, and those that are due and not yet pending.",
+                "Scheduled tasks and retries that are due soon, or overdue (due but not yet pending).",
                 Query(total(stored("taskyard_queue_due_tasks", "queue", "within"), "within"), "within {{within}}"),
                 runbook="TaskyardTasksOverdue",
             ),
             listing(
                 "Queues",
-                "The present state of each queue.",
-                Query(total(stored("taskyard_queue_tasks", "queue", where=_PENDING), "namespace", "queue"), "waiting"),
+                "Current state of each queue.",
+                Query(total(stored("taskyard_queue_tasks", "queue", where=_PENDING), "namespace", "queue"), "pending"),
                 Query(total(stored("taskyard_queue_tasks", "queue", where=_ACTIVE), "namespace", "queue"), "running"),
                 Query(total(stored("taskyard_queue_workers", "queue"), "namespace", "queue"), "workers"),
                 Query(total(stored("taskyard_queue_slots", "queue"), "namespace", "queue"), "slots"),

@@ -1,4 +1,4 @@
-"""Panels, as all dashboards have them."""
+"""Kinds of panels: graphs, single figures and tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Panel: TypeAlias = stat.Panel | table.Panel | timeseries.Panel
 P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel)
 Unit = Literal["short", "s", "percentunit", "bytes", "ops", "reqps", "cps"]
 Thresholds = Sequence[tuple[float, str]]
-"""From which value on which colour; below the first all is well."""
+"""Lower bound and colour of each range; values below the first bound are good."""
 
 SOURCE = of_dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 RUNBOOKS = "https://taskyard.dev/docs/operations/runbooks"
-"""The chart puts its value `monitoring.runbookUrl` in its place."""
+"""The chart replaces it with its value `monitoring.runbookUrl`."""
 
 _QUEUE = (
     "/d/taskyard-queue?var-queue=${__field.labels.queue}"
@@ -27,12 +27,12 @@ _QUEUE = (
 
 GOOD, WARN, BAD = "green", "orange", "red"
 UP: Thresholds = ((1, GOOD),)
-"""For what is 1 while all is well."""
+"""For series that are 1 in the good state."""
 NONE_ALLOWED: Thresholds = ((1, BAD),)
 
 
 class Query(NamedTuple):
-    """What is asked, and how an answer is called."""
+    """A PromQL expression and the legend of its series."""
 
     expression: str
     legend: str = ""
@@ -51,14 +51,14 @@ def graph(
     """Lines over time.
 
     Args:
-        title: what is seen.
-        description: what it means, and from when on it is bad.
-        queries: the lines.
+        title: of the panel.
+        description: meaning of the values, and which ones are bad.
+        queries: one or more lines each.
         unit: of all values.
         thresholds: drawn as dashed lines.
         stacked: whether the values are parts of a whole.
-        most: the greatest possible value.
-        runbook: the alert that watches this.
+        most: maximum of the axis.
+        runbook: name of the related alert.
     """
     panel = (
         timeseries.Panel()
@@ -87,7 +87,7 @@ def graph(
     if thresholds:
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(of_common.GraphThresholdsStyleMode.DASHED))
     if any("{{queue}}" in query.legend for query in queries):
-        panel.data_links([_link("Look into ${__field.labels.queue}", _QUEUE)])
+        panel.data_links([_link("Details of ${__field.labels.queue}", _QUEUE)])
     for number, query in enumerate(queries):
         panel.with_target(_target(query, number).range().exemplar("_bucket" in query.expression))
     return _finish(panel, title, description, thresholds, runbook)
@@ -103,7 +103,7 @@ def figure(
     words: dict[int, str] | None = None,
     runbook: str = "",
 ) -> stat.Panel:
-    """One number, now; the arguments are those of :func:`graph`, and ``words`` are shown in place of values."""
+    """The current value of a series; arguments as in :func:`graph`, and ``words`` are shown instead of values."""
     panel = (
         stat.Panel()
         .unit(unit)
@@ -121,7 +121,7 @@ def figure(
 
 
 def listing(title: str, description: str, *queries: Query, unit: Unit = "short", runbook: str = "") -> table.Panel:
-    """A table of the present values: a row per set of labels, a column per query, named by its legend."""
+    """A table of current values: a row per label set, a column per query, named by its legend."""
     panel = table.Panel().unit(unit).filterable(True).span(24).height(8)
     renamed = {f"Value #{_letter(number)}": query.legend for number, query in enumerate(queries)}
     for number, query in enumerate(queries):

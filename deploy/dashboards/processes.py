@@ -1,4 +1,4 @@
-"""Panels about the processes of a service; every dashboard of a service ends with them."""
+"""Panels about the processes of a service, the last row of each service's dashboard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from deploy.dashboards.promql import IN_NAMESPACE, RATE, of_service
 
 
 def processes(service: str) -> list[Panel]:
-    """Time, memory, files and releases of a service's pods."""
+    """CPU, memory, open files, garbage collections and releases of a service's pods."""
 
     def each(expression: str) -> Query:
         return Query(f"sum by (pod) ({of_service(expression, service)})", "{{pod}}")
@@ -15,7 +15,7 @@ def processes(service: str) -> list[Panel]:
     return [
         graph(
             "CPU",
-            "Cores that each pod uses. One process uses little more than one.",
+            "Cores used by each pod. A process uses little more than one.",
             each(f"rate(process_cpu_seconds_total{{{IN_NAMESPACE}}}{RATE})"),
         ),
         graph(
@@ -26,18 +26,18 @@ def processes(service: str) -> list[Panel]:
         ),
         graph(
             "Open files",
-            "Files and connections that each pod holds.",
+            "Open files and connections of each pod.",
             each(f"process_open_fds{{{IN_NAMESPACE}}}"),
         ),
         graph(
             "Garbage collections",
-            "Runs of Python's collector per second, all generations.",
+            "Runs of Python's garbage collector per second, all generations.",
             each(f"sum by (namespace, pod) (rate(python_gc_collections_total{{{IN_NAMESPACE}}}{RATE}))"),
             unit="ops",
         ),
         listing(
             "Releases",
-            "Pods by release. Two of them outside of a rollout: an upgrade has stopped half-way.",
+            "Pods by release. Two releases outside of a rollout mean an incomplete upgrade.",
             Query(
                 f'count by (namespace, version) (taskyard_build_info{{{IN_NAMESPACE}, service="{service}"}})', "pods"
             ),

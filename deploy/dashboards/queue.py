@@ -1,4 +1,4 @@
-"""What happens in a queue, and since when."""
+"""Queue dashboard: backlog, traffic, latency and failures of single queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ACTIVE = f'{IN_QUEUE}, state="active"'
 
 
 def queue() -> Board:
-    """Everything about the chosen queues and types."""
+    """Details of the selected queues and types."""
     pending = total(stored("taskyard_queue_tasks", "queue", where=_PENDING), "queue")
     ended = stored_rate("taskyard_tasks_processed_total", "queue", "type", "outcome", where=IN_TYPE)
     again = total(
@@ -33,7 +33,7 @@ def queue() -> Board:
         "taskyard_tasks_processed_total", "queue", "type", "outcome", where=f'{IN_QUEUE}, outcome=~"completed|archived"'
     )
     return (
-        Board("queue", "Queue", "What waits in a queue, what comes in and goes out, how long it takes, what fails.")
+        Board("queue", "Queue", "Backlog, traffic, latency and failures of the selected queues and task types.")
         .variable("queue", "Queue", 'label_values(taskyard_queue_tasks{namespace=~"$namespace"}, queue)')
         .variable(
             "type",
@@ -42,10 +42,10 @@ def queue() -> Board:
         )
         .row(
             "Now",
-            figure("Waiting", "Tasks that wait for a worker.", f"sum({pending})", runbook="TaskyardBacklogGrows"),
+            figure("Pending", "Tasks waiting for a worker.", f"sum({pending})", runbook="TaskyardBacklogGrows"),
             figure(
                 "Oldest",
-                "Age of the oldest task that waits.",
+                "Age of the oldest pending task.",
                 f"max({stored('taskyard_queue_oldest_pending_seconds', 'queue')})",
                 unit="s",
                 thresholds=((60, WARN), (600, BAD)),
@@ -53,67 +53,67 @@ def queue() -> Board:
             ),
             figure(
                 "Time to drain",
-                "How long it takes to work off what waits, if nothing more came in. As long as nothing ends, unknown.",
+                "Time to process the backlog at the current rate without new tasks. No value while no task ends.",
                 f"sum({pending}) / (sum({left}) > 0)",
                 unit="s",
             ),
             figure(
                 "Workers",
-                "Workers that serve the chosen queues; one that serves several counts for each.",
+                "Workers that serve the selected queues. Workers of several queues count for each.",
                 f"sum({stored('taskyard_queue_workers', 'queue')})",
                 thresholds=((1, "green"),),
                 runbook="TaskyardNoWorkers",
             ),
             figure(
                 "Paused",
-                "Queues of which no worker takes tasks, because somebody paused them.",
+                "Paused queues, whose tasks are not leased.",
                 f"sum({stored('taskyard_queue_paused', 'queue')})",
                 thresholds=((1, WARN),),
                 runbook="TaskyardQueuePaused",
             ),
             figure(
                 "Orphans",
-                "Ids without a task that were ever found. Anything above 0 means that the store has lost data.",
+                "Ids found without a task, in total. A value above 0 means that the store has lost data.",
                 f"sum({stored('taskyard_orphans_total', 'queue')})",
                 thresholds=NONE_ALLOWED,
                 runbook="TaskyardOrphans",
             ),
         )
         .row(
-            "What is there",
+            "Backlog",
             graph(
                 "Tasks by state",
-                "All tasks of the queues, the ended ones that are kept included.",
+                "All tasks of the queues, including completed and archived ones within their retention.",
                 Query(total(stored("taskyard_queue_tasks", "queue", "state"), "queue", "state"), "{{queue}} {{state}}"),
                 stacked=True,
             ),
             graph(
-                "Oldest waiting task",
-                "A line that rises steadily: nobody works on the queue.",
+                "Oldest pending task",
+                "A steady rise means that no worker processes the queue.",
                 Query(f"max by (queue) ({stored('taskyard_queue_oldest_pending_seconds', 'queue')})", "{{queue}}"),
                 unit="s",
                 thresholds=((600, BAD),),
                 runbook="TaskyardOldestTaskTooOld",
             ),
             graph(
-                "Falling due",
-                "Scheduled tasks and retries that will become pending within a time from now.",
+                "Due soon",
+                "Scheduled tasks and retries that are due within a period from now.",
                 Query(
                     total(stored("taskyard_queue_due_tasks", "queue", "within"), "queue", "within"),
                     "{{queue}} {{within}}",
                 ),
             ),
             graph(
-                "Tasks against the limit",
-                "Tasks that wait, are scheduled or are to be retried, and how many the queue takes, if it has a limit.",
+                "Tasks and limit",
+                "Pending, scheduled and retry tasks, and the limit of the queue, if any.",
                 Query(total(stored("taskyard_queue_tasks", "queue", where=_WAITING), "queue"), "{{queue}}"),
                 Query(total(stored("taskyard_queue_limit_tasks", "queue"), "queue"), "{{queue}} limit"),
                 runbook="TaskyardQueueFull",
             ),
             graph(
-                "Bytes against the limit",
-                "Bytes of all tasks, the ended ones that are kept included, and how many the queue takes, if it has a "
-                "limit.",
+                "Bytes and limit",
+                "Bytes of all tasks, including completed and archived ones within their retention, and the limit of "
+                "the queue, if any.",
                 Query(total(stored("taskyard_queue_bytes", "queue"), "queue"), "{{queue}}"),
                 Query(total(stored("taskyard_queue_limit_bytes", "queue"), "queue"), "{{queue}} limit"),
                 unit="bytes",
@@ -121,17 +121,17 @@ def queue() -> Board:
             ),
             graph(
                 "Paused",
-                "1 while no task of the queue is handed to workers.",
+                "1 while the queue is paused and none of its tasks is leased.",
                 Query(f"max by (queue) ({stored('taskyard_queue_paused', 'queue')})", "{{queue}}"),
                 most=1,
                 runbook="TaskyardQueuePaused",
             ),
         )
         .row(
-            "In and out",
+            "Traffic",
             graph(
                 "Enqueued by type",
-                "Tasks taken, per second.",
+                "Accepted tasks per second.",
                 Query(
                     total(stored_rate("taskyard_tasks_enqueued_total", "queue", "type", where=IN_TYPE), "type"),
                     "{{type}}",
@@ -141,14 +141,14 @@ def queue() -> Board:
             ),
             graph(
                 "Ended by outcome",
-                "Attempts that ended, per second.",
+                "Ended attempts per second.",
                 Query(total(ended, "outcome"), "{{outcome}}"),
                 unit="ops",
                 stacked=True,
             ),
             graph(
-                "In against out",
-                "Tasks that come and tasks that end for good, per second. While more come, the backlog grows.",
+                "Arrivals and completions",
+                "Accepted tasks and ended tasks per second. The backlog grows while arrivals exceed completions.",
                 Query(total(stored_rate("taskyard_tasks_enqueued_total", "queue", "type"), "queue"), "{{queue}} in"),
                 Query(total(left, "queue"), "{{queue}} out"),
                 unit="ops",
@@ -156,23 +156,23 @@ def queue() -> Board:
             ),
             graph(
                 "Slots",
-                "Slots of the workers that serve the queue, and how many of the queue's tasks run.",
+                "Slots of the workers that serve the queue, and its running tasks.",
                 Query(total(stored("taskyard_queue_slots", "queue"), "queue"), "{{queue}} slots"),
                 Query(total(stored("taskyard_queue_tasks", "queue", where=_ACTIVE), "queue"), "{{queue}} running"),
             ),
         )
         .row(
-            "Times",
+            "Latency",
             graph(
-                "Waiting time by type",
-                "How long tasks were pending before a worker took them.",
+                "Wait time by type",
+                "Time that tasks were pending before a worker leased them.",
                 Query(stored_quantile(0.5, "taskyard_task_wait_seconds", "type", where=IN_TYPE), "{{type}} p50"),
                 Query(stored_quantile(0.99, "taskyard_task_wait_seconds", "type", where=IN_TYPE), "{{type}} p99"),
                 unit="s",
             ),
             graph(
-                "Running time by type",
-                "How long attempts ran.",
+                "Run time by type",
+                "Duration of attempts.",
                 Query(stored_quantile(0.5, "taskyard_task_duration_seconds", "type", where=IN_TYPE), "{{type}} p50"),
                 Query(stored_quantile(0.99, "taskyard_task_duration_seconds", "type", where=IN_TYPE), "{{type}} p99"),
                 unit="s",
@@ -182,7 +182,7 @@ def queue() -> Board:
             "Failures",
             graph(
                 "Retries",
-                "Share of the attempts that are to be repeated.",
+                "Share of the attempts that are retried.",
                 Query(f"{share(again, total(ended, 'type'))} or 0 * {total(ended, 'type')}", "{{type}}"),
                 unit="percentunit",
                 most=1,
@@ -191,7 +191,7 @@ def queue() -> Board:
             ),
             graph(
                 "Archived by reason",
-                "Tasks archived, per second: given up, cancelled, poison, unreadable.",
+                "Archived tasks per second by reason, such as exhausted retries, cancelled, poison or unreadable.",
                 Query(
                     or_zero(total(stored_rate("taskyard_tasks_archived_total", "queue", "reason"), "queue", "reason")),
                     "{{queue}} {{reason}}",
@@ -201,8 +201,8 @@ def queue() -> Board:
                 runbook="TaskyardTasksGivenUp",
             ),
             graph(
-                "Refused by reason",
-                "Tasks that were not taken, per second, by the limit that was met.",
+                "Rejected by reason",
+                "Rejected tasks per second, by the limit that was reached.",
                 Query(
                     or_zero(rate("taskyard_enqueues_rejected_total", "queue", "reason", where=IN_QUEUE)),
                     "{{queue}} {{reason}}",
@@ -212,7 +212,7 @@ def queue() -> Board:
             ),
             graph(
                 "Attempts lost",
-                "Attempts whose worker vanished, per second.",
+                "Attempts per second whose worker was lost.",
                 Query(
                     or_zero(
                         total(

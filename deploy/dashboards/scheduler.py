@@ -1,4 +1,4 @@
-"""Whether due tasks become pending in time, and lost ones run again."""
+"""Scheduler dashboard: scheduled tasks, lateness, reclaimed and expired tasks."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ _OVERDUE = f'{IN_QUEUE}, within="0s"'
 
 
 def scheduler() -> Board:
-    """The schedulers, and what is planned."""
+    """Schedulers and scheduled tasks."""
     return (
         Board(
             "scheduler",
-            "Scheduler and planned tasks",
-            "What is planned, whether it becomes pending in time, and what was taken back from lost workers.",
+            "Scheduler",
+            "Scheduled tasks and retries, the lateness of their promotion, and tasks reclaimed from lost workers.",
         )
         .variable("queue", "Queue", 'label_values(taskyard_queue_tasks{namespace=~"$namespace"}, queue)')
         .row(
             "Now",
             figure(
                 "Schedulers",
-                "Schedulers that run. One does the work of all queues; the others stand by.",
+                "Running schedulers. One suffices for all queues; the others provide redundancy.",
                 f'count(taskyard_build_info{{{IN_NAMESPACE}, service="scheduler"}})',
                 thresholds=((1, GOOD),),
                 runbook="TaskyardSchedulerAbsent",
             ),
             figure(
                 "Scheduled",
-                "Tasks that wait for their time.",
+                "Tasks waiting for their due time.",
                 f"sum({stored('taskyard_queue_tasks', 'queue', where=_SCHEDULED)})",
             ),
             figure(
                 "Retries",
-                "Failed tasks that wait to be tried again.",
+                "Failed tasks waiting for their retry.",
                 f"sum({stored('taskyard_queue_tasks', 'queue', where=_RETRY)})",
             ),
             figure(
                 "Overdue",
-                "Tasks that are due and not yet pending. More than a moment's worth: no scheduler does its work.",
+                "Tasks that are due but not yet pending. A lasting value means that no scheduler promotes tasks.",
                 f"sum({stored('taskyard_queue_due_tasks', 'queue', where=_OVERDUE)})",
                 thresholds=((100, WARN), (1000, BAD)),
                 runbook="TaskyardTasksOverdue",
             ),
             figure(
                 "Lateness, p99",
-                "How long after their due time tasks became pending; one in a hundred was later.",
+                "Time from the due time of tasks to their promotion, 99th percentile.",
                 quantile(0.99, "taskyard_scheduler_lateness_seconds"),
                 unit="s",
                 thresholds=((1, WARN), (5, BAD)),
                 runbook="TaskyardSchedulerLate",
             ),
             figure(
-                "Taken back",
-                "Tasks that were taken back from workers whose lease had lapsed, since the schedulers started.",
+                "Reclaimed",
+                "Tasks reclaimed after an expired lease, since the schedulers started.",
                 f"sum(taskyard_scheduler_reclaimed_total{{{IN_NAMESPACE}}})",
                 thresholds=NONE_ALLOWED,
                 runbook="TaskyardLeasesLapse",
             ),
         )
         .row(
-            "Planned tasks",
+            "Scheduled tasks",
             graph(
                 "Scheduled and retry",
-                "Tasks that wait for their time, and failed ones that wait to be tried again.",
+                "Tasks waiting for their due time, and failed tasks waiting for their retry.",
                 Query(
                     total(stored("taskyard_queue_tasks", "queue", where=_SCHEDULED), "queue"),
                     "{{queue}} scheduled",
@@ -75,19 +75,20 @@ def scheduler() -> Board:
                 Query(total(stored("taskyard_queue_tasks", "queue", where=_RETRY), "queue"), "{{queue}} retry"),
             ),
             graph(
-                "Falling due",
-                "Tasks that will become pending within a time from now, all queues.",
+                "Due soon",
+                "Tasks of all queues that are due within a period from now.",
                 Query(total(stored("taskyard_queue_due_tasks", "queue", "within"), "within"), "within {{within}}"),
             ),
             graph(
                 "Overdue",
-                "Tasks that are due and not yet pending.",
+                "Tasks that are due but not yet pending.",
                 Query(total(stored("taskyard_queue_due_tasks", "queue", where=_OVERDUE), "queue"), "{{queue}}"),
                 runbook="TaskyardTasksOverdue",
             ),
             graph(
                 "Lateness",
-                "How long after their due time tasks became pending. A burst at one instant takes its time.",
+                "Time from the due time of tasks to their promotion. Bursts of tasks with the same due time increase "
+                "it.",
                 Query(quantile(0.5, "taskyard_scheduler_lateness_seconds"), "p50"),
                 Query(quantile(0.99, "taskyard_scheduler_lateness_seconds"), "p99"),
                 unit="s",
@@ -96,32 +97,32 @@ def scheduler() -> Board:
             ),
         )
         .row(
-            "Work done",
+            "Throughput",
             graph(
                 "Promoted",
-                "Due tasks that were made pending, per second.",
+                "Due tasks promoted to pending per second.",
                 Query(rate("taskyard_scheduler_promoted_total", "pod"), "{{pod}}"),
                 unit="ops",
                 stacked=True,
             ),
             graph(
-                "Taken back",
-                "Tasks that were taken back from workers whose lease had lapsed, per second.",
+                "Reclaimed",
+                "Tasks reclaimed after an expired lease per second.",
                 Query(rate("taskyard_scheduler_reclaimed_total", "pod"), "{{pod}}"),
                 unit="ops",
                 stacked=True,
                 runbook="TaskyardLeasesLapse",
             ),
             graph(
-                "Forgotten",
-                "Ended tasks that were deleted at the end of their retention, per second.",
+                "Expired",
+                "Completed and archived tasks deleted at the end of their retention, per second.",
                 Query(rate("taskyard_scheduler_expired_total", "pod"), "{{pod}}"),
                 unit="ops",
                 stacked=True,
             ),
             graph(
-                "Ended tasks kept",
-                "Completed and archived tasks that wait for the end of their retention.",
+                "Retained tasks",
+                "Completed and archived tasks within their retention.",
                 Query(
                     total(
                         stored(

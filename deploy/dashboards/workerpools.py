@@ -1,4 +1,4 @@
-"""How many workers there are, how many there should be, and why they are not."""
+"""WorkerPool dashboard: desired and actual replicas, and the reasons for a difference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED = "{{namespace}}/{{pool}}"
 
 
 def workerpools() -> Board:
-    """WorkerPools, as the controller that leads tells of them."""
+    """WorkerPools, as exported by the leading controller."""
 
     def pools(metric: str, *by: str) -> str:
         return f"max by ({', '.join(('namespace', 'pool', *by))}) ({metric}{{{_OF_POOL}}})"
@@ -24,45 +24,45 @@ def workerpools() -> Board:
         Board(
             "workerpools",
             "WorkerPools",
-            "How many workers each pool has, how many its queues need, and what limits it.",
+            "Actual and desired replicas of each pool, and the conditions that limit its scaling.",
         )
         .variable("pool", "Pool", 'label_values(taskyard_workerpool_replicas{namespace=~"$namespace"}, pool)')
         .row(
             "Now",
             figure(
                 "Pods",
-                "Pods that the chosen pools have.",
+                "Actual replicas of the selected pools.",
                 f"sum({pools('taskyard_workerpool_replicas')})",
             ),
             figure(
-                "Wanted",
-                "Pods that the queues need, before windows and steps.",
+                "Desired",
+                "Replicas that the queues need, before stabilization windows and scaling policies.",
                 f"sum({pools('taskyard_workerpool_desired_replicas')})",
             ),
             figure(
                 "Limited",
-                "Pools that something keeps from what their queues need.",
+                "Pools whose scaling is limited.",
                 f"sum({pools('taskyard_workerpool_scaling_limited')})",
                 thresholds=((1, WARN),),
             ),
             figure(
-                "At their maximum",
-                "Pools that need more pods than `maxReplicas` allows.",
+                "At maximum",
+                "Pools that need more replicas than `maxReplicas`.",
                 f'count(taskyard_workerpool_limited_by{{{_OF_POOL}, reason="MaxReplicas"}}) or vector(0)',
                 thresholds=((1, WARN),),
                 runbook="TaskyardWorkerPoolAtMaximum",
             ),
             figure(
                 "Metrics",
-                "Whether the controller knows the state of all queues. While it does not, pools stay as they are.",
+                "Whether the controller has the metrics of all queues. Otherwise pools keep their size.",
                 f"min({pools('taskyard_workerpool_metrics_available')})",
                 thresholds=UP,
-                words={0: "blind", 1: "known"},
+                words={0: "unavailable", 1: "available"},
                 runbook="TaskyardControllerBlind",
             ),
             figure(
                 "Controllers",
-                "Controllers that run: one leads, the others stand by.",
+                "Running controllers: one leader, the others on standby.",
                 f'count(taskyard_build_info{{{IN_NAMESPACE}, service="controller"}})',
                 thresholds=((1, GOOD),),
             ),
@@ -71,24 +71,25 @@ def workerpools() -> Board:
             "Desired and actual",
             graph(
                 "Pods",
-                "Pods that each pool has, and those that its queues need. Between them lie windows and steps.",
-                Query(pools("taskyard_workerpool_replicas"), f"{_NAMED} has"),
-                Query(pools("taskyard_workerpool_desired_replicas"), f"{_NAMED} needs"),
+                "Actual and desired replicas of each pool. Stabilization windows and scaling policies delay changes.",
+                Query(pools("taskyard_workerpool_replicas"), f"{_NAMED} actual"),
+                Query(pools("taskyard_workerpool_desired_replicas"), f"{_NAMED} desired"),
                 runbook="TaskyardWorkerPoolAtMaximum",
             ),
             graph(
                 "Slots needed",
-                "Slots that the pool's drain target asks for: arrivals and backlog times seconds per task.",
+                "Slots required by the pool's drain target: arrivals and backlog times seconds per task.",
                 Query(pools("taskyard_workerpool_needed_slots"), _NAMED),
             ),
             graph(
                 "Changes",
-                "Changes of the number of pods. Out and in by turns: windows are too short, or the load swings.",
+                "Changes of the number of replicas. Alternating directions suggest windows that are too short, or a "
+                "fluctuating load.",
                 Query(changes("taskyard_workerpool_scale_changes_total", "action"), f"{_NAMED} {{{{action}}}}"),
             ),
             graph(
-                "Waiting tasks",
-                "Tasks that wait, of all queues of the namespace: what the pools are there for.",
+                "Pending tasks",
+                "Pending tasks of all queues of the namespace.",
                 Query(
                     total(
                         stored("taskyard_queue_tasks", "queue", where=f'{IN_NAMESPACE}, state="pending"'),
@@ -101,17 +102,17 @@ def workerpools() -> Board:
             ),
         )
         .row(
-            "Why",
+            "Limits and failures",
             graph(
                 "Limited by",
-                "What keeps a pool from what its queues need, in the words of its conditions. "
-                "docs/operations/workerpool.md says what to do about each.",
+                "Reason why a pool does not reach its desired replicas, as in its conditions. "
+                "docs/operations/workerpool.md explains each reason.",
                 Query(pools("taskyard_workerpool_limited_by", "reason"), f"{_NAMED} {{{{reason}}}}"),
                 most=1,
             ),
             graph(
-                "State of the queues known",
-                "1 while the controller knows the state of the pool's queues.",
+                "Metrics available",
+                "1 while the controller has the metrics of the pool's queues.",
                 Query(pools("taskyard_workerpool_metrics_available"), _NAMED),
                 most=1,
                 thresholds=((1, GOOD),),
@@ -119,7 +120,7 @@ def workerpools() -> Board:
             ),
             graph(
                 "Failures",
-                "Attempts to keep a pool that failed, by reason.",
+                "Failed reconciliations, by reason.",
                 Query(
                     f"{changes('taskyard_workerpool_failures_total', 'reason')} or "
                     f"0 * {pools('taskyard_workerpool_replicas')}",
@@ -130,9 +131,9 @@ def workerpools() -> Board:
             ),
             listing(
                 "Reasons",
-                "What limits each pool now. Empty columns: nothing does.",
+                "Current limits of each pool. Empty columns mean no limit.",
                 Query(pools("taskyard_workerpool_replicas"), "pods"),
-                Query(pools("taskyard_workerpool_desired_replicas"), "wanted"),
+                Query(pools("taskyard_workerpool_desired_replicas"), "desired"),
                 Query(pools("taskyard_workerpool_limited_by", "reason"), "limited by the reason"),
             ),
         )

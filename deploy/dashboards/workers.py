@@ -1,4 +1,4 @@
-"""How busy the workers are, and whether they keep their leases."""
+"""Worker dashboard: utilization, leases and resources of worker pods."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ def workers() -> Board:
     slots = f"sum by (pod) (taskyard_worker_slots{{{_OF_POD}}})"
     busy = f"sum by (pod) (taskyard_worker_busy_slots{{{_OF_POD}}})"
     return (
-        Board("workers", "Workers", "How busy the workers are, whether they keep their leases, what they cost.")
+        Board("workers", "Workers", "Utilization, leases and resources of the worker pods.")
         .variable("pod", "Pod", 'label_values(taskyard_worker_slots{namespace=~"$namespace"}, pod)')
         .row(
             "Now",
-            figure("Workers", "Pods that work.", f"count(taskyard_worker_slots{{{_OF_POD}}})"),
-            figure("Slots", "Tasks that all of them can run at once.", f"sum({slots})"),
-            figure("Busy slots", "Slots that are taken.", f"sum({busy})"),
+            figure("Workers", "Worker pods.", f"count(taskyard_worker_slots{{{_OF_POD}}})"),
+            figure("Slots", "Tasks that all workers can run concurrently.", f"sum({slots})"),
+            figure("Busy slots", "Slots in use.", f"sum({busy})"),
             figure(
                 "Load",
-                "Busy slots as a share of all. Near 100 % tasks wait.",
+                "Busy slots as a share of all slots. Near 100 % tasks wait.",
                 share(f"sum({busy})", f"sum({slots})"),
                 unit="percentunit",
                 thresholds=((0.9, WARN),),
             ),
             figure(
                 "Stuck threads",
-                "Threads of attempts that have ended but cannot be stopped; each keeps its slot until it ends.",
+                "Threads still running after the end of their attempt. Each occupies a slot until it ends.",
                 f"sum(taskyard_worker_stuck_threads{{{_OF_POD}}})",
                 thresholds=((1, WARN),),
                 runbook="TaskyardWorkerThreadsStuck",
             ),
             figure(
                 "Leases lost",
-                "Leases that were lost while their task still ran, since the pods started.",
+                "Leases lost while their task was running, since the pods started.",
                 f"sum(taskyard_worker_leases_lost_total{{{_OF_POD}}})",
                 thresholds=NONE_ALLOWED,
                 runbook="TaskyardLeasesLapse",
@@ -48,59 +48,59 @@ def workers() -> Board:
             "Slots",
             graph(
                 "Load by pod",
-                "Busy slots as a share of the pod's. Pods far apart: few long tasks, or one pod is stuck.",
+                "Busy slots as a share of the pod's slots. Large differences suggest few long tasks, or a stuck pod.",
                 Query(share(busy, slots), "{{pod}}"),
                 unit="percentunit",
                 most=1,
                 thresholds=((0.9, WARN),),
             ),
             graph(
-                "Running time by pod",
-                "How long attempts ran in each pod; where traces are on, dots lead to some of them.",
+                "Run time by pod",
+                "Duration of attempts by pod. With tracing, exemplars link to traces.",
                 Query(quantile(0.99, "taskyard_worker_task_duration_seconds", "pod", where=_OF_POD), "{{pod}} p99"),
                 unit="s",
             ),
-            graph("Busy slots by pod", "Tasks that each pod runs.", Query(busy, "{{pod}}"), stacked=True),
+            graph("Busy slots by pod", "Running tasks of each pod.", Query(busy, "{{pod}}"), stacked=True),
             graph(
                 "Workers by queue",
-                "Workers that serve each queue, and are alive.",
+                "Live workers that serve each queue.",
                 Query(total(stored("taskyard_queue_workers", "queue", where=IN_NAMESPACE), "queue"), "{{queue}}"),
                 thresholds=(),
                 runbook="TaskyardNoWorkers",
             ),
             graph(
                 "Slots by queue",
-                "Slots of the workers that serve each queue; those that serve several count for each.",
+                "Slots of the workers that serve each queue. Workers of several queues count for each.",
                 Query(total(stored("taskyard_queue_slots", "queue", where=IN_NAMESPACE), "queue"), "{{queue}}"),
             ),
         )
         .row(
-            "Trouble",
+            "Failures",
             graph(
                 "Leases lost",
-                "Leases that lapsed while their task still ran, per second: the pod was frozen, its event loop "
-                "blocked, or the store away for longer than the lease.",
+                "Leases per second that expired while their task was running: the pod was frozen, its event loop "
+                "blocked, or the store unreachable for longer than the lease.",
                 Query(rate("taskyard_worker_leases_lost_total", "pod", where=_OF_POD), "{{pod}}"),
                 unit="ops",
                 runbook="TaskyardLeasesLapse",
             ),
             graph(
                 "Stale outcomes",
-                "Outcomes that came too late, per second: another worker had leased the task meanwhile.",
+                "Late outcomes per second, rejected because another worker had leased the task.",
                 Query(rate("taskyard_worker_stale_settles_total", "pod", where=_OF_POD), "{{pod}}"),
                 unit="ops",
                 runbook="TaskyardLeasesLapse",
             ),
             graph(
-                "Settles repeated",
-                "Settle calls that were sent again because the store was away, per second.",
+                "Settle retries",
+                "Settle calls per second retried because the store was unreachable.",
                 Query(rate("taskyard_worker_settle_retries_total", "pod", where=_OF_POD), "{{pod}}"),
                 unit="ops",
                 runbook="TaskyardStoreNotReady",
             ),
             graph(
                 "Stuck threads",
-                "Threads of attempts that have ended but cannot be stopped.",
+                "Threads still running after the end of their attempt.",
                 Query(f"sum by (pod) (taskyard_worker_stuck_threads{{{_OF_POD}}})", "{{pod}}"),
                 runbook="TaskyardWorkerThreadsStuck",
             ),

@@ -70,7 +70,7 @@ def _figure(prometheus: PrometheusServer, dashboard: str, title: str) -> float:
 
 def test_replicas_of_the_api_are_not_counted_twice(prometheus: PrometheusServer) -> None:
     # Two spells of ten tasks; a third of the limited queue, which takes no more.
-    assert _figure(prometheus, "overview", "Waiting") == 2 * 10 + 3
+    assert _figure(prometheus, "overview", "Pending") == 2 * 10 + 3
     (waiting,) = prometheus.query(f'sum(taskyard_queue_tasks{{queue="{PARKED}", state="pending"}})')
     assert waiting.value == 2 * 20
     assert _figure(prometheus, "queue", "Workers") == 2
@@ -90,4 +90,4 @@ def test_numbers_are_plausible(prometheus: PrometheusServer) -> None:
     assert _figure(prometheus, "scheduler", "Overdue") == 0
     assert _figure(prometheus, "scheduler", "Scheduled") == 2
     assert _figure(prometheus, "workerpools", "Pods") == 2
-    assert _figure(prometheus, "workerpools", "At their maximum") == 1
+    assert _figure(prometheus, "workerpools", "At maximum") == 1
