@@ -1,1 +1,1 @@
-"""How Taskyard is deployed, and what is generated for that."""
+"""Deployment: generators of the chart's derived files, the kustomize files and the dashboards."""

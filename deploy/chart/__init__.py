@@ -1,1 +1,1 @@
-"""What is generated in the chart: its schema and its README, from values.yaml and from the services' settings."""
+"""Generator of the chart's schema and README (from values.yaml and the services' settings) and of kustomize files."""

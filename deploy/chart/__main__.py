@@ -1,4 +1,4 @@
-"""``python -m deploy.chart``: writes what is generated; with ``--check``, says which of it is stale."""
+"""``python -m deploy.chart`` writes the generated files; with ``--check``, it reports stale ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHART = ROOT / "charts" / "taskyard"
 
 
 def make_files(chart: Path = CHART) -> dict[Path, str]:
-    """What the chart's own generated files must hold."""
+    """Path and content of the chart's generated files."""
     values = Values(chart / "values.yaml")
     definition = chart / "files" / "crds" / "workerpools.yaml"
     template = (chart / "README.md.tmpl").read_text(encoding="utf-8")
@@ -28,27 +28,31 @@ def make_files(chart: Path = CHART) -> dict[Path, str]:
 
 
 def make_kustomize() -> dict[Path, str]:
-    """What the kustomize files must hold; nothing where there is no Helm to render the chart with."""
+    """Path and content of the kustomize files; empty without Helm."""
     binaries = find_binaries()
     if not binaries:
-        sys.stderr.write("no Helm is installed: deploy/kustomize is left as it is\n")
+        sys.stderr.write("Helm is not installed: deploy/kustomize is not updated\n")
         return {}
     return make_overlays(helm_render(binaries[-1].helm, CHART), CHART, ROOT / "deploy")
 
 
 def find_stale(files: dict[Path, str]) -> list[Path]:
-    """Those that do not hold what they must."""
+    """Files with missing or outdated content."""
     return [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main(arguments: list[str]) -> int:
-    """The command; returns the exit code."""
+    """Run the command.
+
+    Returns:
+        The exit code.
+    """
     if arguments == ["--check"]:
         stale = find_stale(make_files() | make_kustomize())
         for path in stale:
             sys.stderr.write(f"{path.relative_to(ROOT)} is stale; run make chart-docs\n")
         return 1 if stale else 0
-    # The chart is rendered with its new schema.
+    # In this order: the chart is rendered with its new schema.
     for make in (make_files, make_kustomize):
         for path, text in make().items():
             path.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The kustomize files, made from the chart: the base is the chart rendered, an overlay the changes of its values.
+"""Generator of the kustomize files: the base is the rendered chart, an overlay patches it with other values.
 
-Overlays hold no copies of the chart's dashboards. kustomize reads no file outside of the folder that it builds, but
-builds other folders for it. The dashboards therefore have a kustomization.yaml beside them.
+Overlays hold no copies of the chart's dashboards. kustomize reads no files outside of the folder that it builds, but it
+builds other folders as resources, so the folder of the dashboards has a kustomization.yaml.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import yaml
 
 Manifest = dict[str, Any]
 Render = Callable[[list[Path]], list[Manifest]]
-"""Renders the chart with files of values."""
+"""Renders the chart with values files."""
 
 OVERLAYS = ("dev", "production")
 NAMESPACE = "taskyard"
 RELEASE = "taskyard"
-_NOTE = "# Made from the chart by `make chart-docs`; change the values, or make an overlay of your own on top.\n"
+_NOTE = "# Generated from the chart by `make chart-docs`. Change the values, or add an overlay of your own.\n"
 _KIND = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 _HOOK = "helm.sh/hook"
 
 
 def helm_render(helm: Path, chart: Path) -> Render:
-    """Rendering with a Helm; what Helm alone can do with hooks and tests is left out."""
+    """Renderer with a Helm binary; leaves out hooks and tests, which only Helm can run."""
 
     def render(values: list[Path]) -> list[Manifest]:
         done = subprocess.run(
@@ -44,7 +44,7 @@ def helm_render(helm: Path, chart: Path) -> Render:
 
 
 def make_overlays(render: Render, chart: Path, deploy: Path) -> dict[Path, str]:
-    """The contents of all generated kustomize files, by their paths.
+    """Path and content of all kustomize files.
 
     Args:
         render: renders the chart.
@@ -70,7 +70,7 @@ def make_overlays(render: Render, chart: Path, deploy: Path) -> dict[Path, str]:
 
 
 def _is_copy(manifest: Manifest, folder: Path) -> bool:
-    """Whether a ConfigMap holds files of a folder, unchanged."""
+    """Whether a ConfigMap consists of unchanged files of a folder."""
     return manifest["kind"] == "ConfigMap" and all(
         (folder / name).exists() and (folder / name).read_text(encoding="utf-8") == text
         for name, text in manifest["data"].items()
@@ -78,7 +78,7 @@ def _is_copy(manifest: Manifest, folder: Path) -> bool:
 
 
 def _generators(manifests: list[Manifest]) -> Manifest:
-    """A kustomization that makes ConfigMaps of the files beside it."""
+    """A kustomization that generates ConfigMaps from the files of its folder."""
     return _KIND | {
         "generatorOptions": {"disableNameSuffixHash": True},
         "configMapGenerator": [
@@ -97,7 +97,7 @@ def _kustomization(resources: list[str], patches: list[Manifest]) -> Manifest:
 
 
 def _patches(base: list[Manifest], wanted: list[Manifest]) -> Iterator[Manifest]:
-    """What turns the base into what is wanted, less what is added: entries of kustomize's ``patches``."""
+    """Entries of kustomize's ``patches`` that change or delete objects of the base."""
     targets = {_key(each): each for each in wanted}
     for manifest in base:
         kind, name = _key(manifest)
@@ -110,7 +110,7 @@ def _patches(base: list[Manifest], wanted: list[Manifest]) -> Iterator[Manifest]
 
 
 def _changes(before: Any, after: Any, path: str) -> Iterator[Manifest]:
-    """The operations of a JSON patch."""
+    """Operations of a JSON patch."""
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -134,7 +134,7 @@ def _key(manifest: Manifest) -> tuple[str, str]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they are read, and the same object twice where it stands twice."""
+    """Writes multi-line strings as literal blocks, and no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class's signature
         return True

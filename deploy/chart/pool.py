@@ -1,4 +1,4 @@
-"""The part of a WorkerPool's spec that users of the chart write, as the CustomResourceDefinition has it."""
+"""Schema of the part of a WorkerPool's spec that users of the chart set, from the CustomResourceDefinition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEPT = (
 
 
 def pool_schema(definition: Path) -> dict[str, Any]:
-    """The JSON Schema of ``autoscaling.pool``: nothing is required, as the defaults and the chart add to it."""
+    """The JSON Schema of ``autoscaling.pool``, without required fields, because the chart and the defaults add them."""
     crd = yaml.safe_load(definition.read_text(encoding="utf-8"))
     (version,) = crd["spec"]["versions"]
     spec = _closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
@@ -33,7 +33,7 @@ def pool_schema(definition: Path) -> dict[str, Any]:
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A structural schema of Kubernetes as a plain one that refuses unknown keys."""
+    """Convert a structural schema of Kubernetes into a plain one that rejects unknown keys."""
     found = {key: schema[key] for key in _KEPT if key in schema}
     if "properties" in schema:
         found["additionalProperties"] = False

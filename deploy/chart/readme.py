@@ -1,4 +1,4 @@
-"""Making the chart's README from its template, its values and the services' settings."""
+"""Generator of the chart's README from its template, its values and the services' settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.chart.values import Leaf, Values
 
 
 def make_readme(template: str, values: Values) -> str:
-    """The README."""
+    """Render the README."""
     return template.replace("{{ values }}", "\n".join(_values(values))).replace(
         "{{ settings }}", "\n".join(_settings())
     )

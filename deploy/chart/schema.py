@@ -1,4 +1,4 @@
-"""Making values.schema.json: the shape is that of values.yaml, the rules are here."""
+"""Generator of values.schema.json: the structure comes from values.yaml, the rules from this module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUANTITY = "^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
 _SERVER = "[A-Za-z0-9._-]+(:[0-9]+)?"
 
 TEXTS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
-# What selects pods must not be overwritten.
+# Selector labels must not be overridden.
 LABELS: Schema = {**TEXTS, "patternProperties": {"^(app\\.kubernetes\\.io|helm\\.sh)/|^taskyard\\.dev/pool$": False}}
 OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
 SECONDS: Schema = {"type": "integer", "minimum": 0, "maximum": 86_400}
@@ -58,7 +58,7 @@ RESTRICTED_CONTAINER: Schema = {
     "required": ["allowPrivilegeEscalation", "capabilities"],
 }
 
-# By the last key of the path, for the values that several blocks have.
+# Rules by the last key of the path, for values that occur in several blocks.
 BY_KEY: dict[str, Schema] = {
     "affinity": {"type": "object"},
     "annotations": TEXTS,
@@ -128,7 +128,7 @@ BY_PATH: dict[str, Schema] = {
     "controller.scope": {"enum": ["namespace", "cluster"]},
     "valkey.maxMemory": {"type": "string", "pattern": "^[0-9]+(kb|mb|gb)$"},
     "valkey.persistence.size": {"type": "string", "pattern": _QUANTITY},
-    # Not with user and password: those belong into a Secret.
+    # Without user and password, which belong into a Secret.
     "externalRedis.url": {
         "type": "string",
         "pattern": f"^$|^rediss?://{_SERVER}(/[0-9]+)?$|^rediss?\\+cluster://{_SERVER}(,{_SERVER})*$"
@@ -165,7 +165,7 @@ def make_schema(values: Values, definition: Path) -> Schema:
     """The schema of the chart's values.
 
     Args:
-        values: the chart's.
+        values: of the chart.
         definition: the CustomResourceDefinition of WorkerPools.
     """
     root = _closed_object()
@@ -175,7 +175,7 @@ def make_schema(values: Values, definition: Path) -> Schema:
             _put(root, leaf, pool)
         elif leaf.path != ("workers",):
             _put(root, leaf, _rule(leaf))
-    # A subchart's parent may pass more in `global`.
+    # The parent of a subchart may pass further keys in `global`.
     root["properties"]["global"]["additionalProperties"] = True
     worker = root["properties"]["worker"]
     root["properties"]["workers"] = {
@@ -188,7 +188,7 @@ def make_schema(values: Values, definition: Path) -> Schema:
                     "type": "string",
                     "pattern": DNS_LABEL,
                     "maxLength": 15,
-                    "description": "Name of the pool; ends the names of its objects.",
+                    "description": "Name of the pool, the suffix of its object names.",
                 }
             }
             | {key: each for key, each in worker["properties"].items() if key != "serviceAccount"},
@@ -215,7 +215,7 @@ def _plain(leaf: Leaf) -> Schema:
             return {"type": "boolean"}
         case str():
             return {"type": "string"}
-    raise ValueError(f"{'.'.join(leaf.path)}: deploy/chart/schema.py must say what it takes")
+    raise ValueError(f"{'.'.join(leaf.path)}: deploy/chart/schema.py has no rule for it")
 
 
 def _closed_object() -> Schema:

@@ -1,4 +1,4 @@
-"""The services' settings as the chart takes them."""
+"""The services' settings as values of the chart."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ REDIS_PREFIX = "TASKYARD_REDIS_"
 
 
 class SettingsBlock(NamedTuple):
-    """A map of the chart's values whose keys are a service's settings."""
+    """A map in the chart's values whose keys are the settings of a service."""
 
     path: tuple[str, ...]
     kind: type[msgspec.Struct]
     prefix: str
     set_elsewhere: frozenset[str]
-    """Variables, less the prefix, that other values or the chart itself set."""
+    """Variables, without the prefix, set by other values or by the chart itself."""
 
     def rows(self) -> dict[str, VariableRow]:
-        """The settings by their keys."""
+        """Settings by key."""
         return {
             camel_case(row.name.removeprefix(self.prefix)): row
             for row in describe(self.kind, self.prefix)
@@ -38,7 +38,7 @@ class SettingsBlock(NamedTuple):
         }
 
     def schema(self) -> dict[str, Any]:
-        """The map's JSON Schema."""
+        """JSON Schema of the map."""
         keys = {key: _schema(row) for key, row in sorted(self.rows().items())}
         return {"type": "object", "additionalProperties": False, "properties": keys}
 
@@ -66,7 +66,7 @@ def camel_case(variable: str) -> str:
 
 
 def _schema(row: VariableRow) -> dict[str, Any]:
-    """What the chart takes; the service itself checks the rest and names the variable."""
+    """JSON Schema of a setting; the service itself validates the rest and names the variable in its message."""
     takes = row.takes
     meaning = {"description": f"{row.description} Takes {takes}."}
     if takes.startswith("one of "):

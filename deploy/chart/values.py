@@ -1,4 +1,4 @@
-"""Reading the chart's values.yaml together with its comments."""
+"""Reader of the chart's values.yaml and its comments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import yaml
 
 MARK = "# -- "
-"""A comment that begins so makes what follows it a leaf: a value as users see it, be it a number or a whole map."""
+"""A comment with this prefix marks a leaf: a documented value, either a scalar or a whole map."""
 
 
 class Leaf(NamedTuple):
-    """A value that users set."""
+    """A documented value."""
 
     path: tuple[str, ...]
     default: Any
@@ -24,7 +24,7 @@ class Values:
     """A values.yaml.
 
     Args:
-        path: where it is.
+        path: of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +33,7 @@ class Values:
         self.defaults: dict[str, Any] = yaml.safe_load("\n".join(self._lines))
 
     def leaves(self) -> Iterator[Leaf]:
-        """All leaves, in the file's order.
+        """All leaves, in the order of the file.
 
         Raises:
             ValueError: a value has no comment.
@@ -41,7 +41,7 @@ class Values:
         return self._leaves(self._root, ())
 
     def heading(self, key: str) -> str:
-        """The comment above a top block that is no leaf; empty if there is none."""
+        """The comment above a top-level block that is not a leaf; empty without a comment."""
         for name, _ in self._root.value:
             if name.value == key:
                 return " ".join(self._comment(name.start_mark.line)).lstrip("# ")
@@ -59,7 +59,7 @@ class Values:
                 raise ValueError(f"{'.'.join(here)} has no comment that begins with {MARK!r}")
 
     def _comment(self, line: int) -> list[str]:
-        """The comment's lines right above a line."""
+        """The lines of the comment directly above a line."""
         start = line
         while start > 0 and self._lines[start - 1].lstrip().startswith("#"):
             start -= 1

@@ -141,8 +141,8 @@ def test_notes_tell_how_to_post_and_what_to_mind(helm: Helm) -> None:
     assert "http://localhost:8080/api/v1/tasks" in notes
     assert "helm --namespace queues test taskyard" in notes
     assert "For production, set externalRedis.url" in notes
-    assert "Whoever reaches the api may use it" in notes
-    assert "Whoever reaches the api may use it" not in _notes(helm, "--set=networkPolicy.enabled=true")
+    assert "every client that can reach the API may use it" in notes
+    assert "every client that can reach the API may use it" not in _notes(helm, "--set=networkPolicy.enabled=true")
     assert "WITHOUT a volume" in _notes(helm, "--set=valkey.persistence.enabled=false")
 
 

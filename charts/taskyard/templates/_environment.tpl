@@ -1,6 +1,6 @@
 {{/* Environment variables of the services. */}}
 
-{{/* A value as an environment variable writes it: numbers without exponent, lists with commas. */}}
+{{/* A value of an environment variable: numbers without exponent, lists comma-separated. */}}
 {{- define "taskyard.envValue" -}}
 {{- if kindIs "slice" . -}}
 {{- join "," . -}}
@@ -28,7 +28,7 @@
   value: {{ .Values.log.format }}
 {{- end -}}
 
-{{/* The variables that are the component's own and not among its settings. */}}
+{{/* Variables of the component: those the chart derives from other values, then its settings. */}}
 {{- define "taskyard.componentEnv" -}}
 {{- $prefix := printf "TASKYARD_%s_" (upper .component) }}
 {{- if eq .component "api" }}
@@ -59,7 +59,7 @@
 {{- include "taskyard.settings" (dict "prefix" $prefix "settings" .values.settings) }}
 {{- end -}}
 
-{{/* All variables of a component. One that `extraEnv` repeats stops the rendering: which value holds would be left to chance. */}}
+{{/* All variables of a component. A duplicate in `extraEnv` is an error, because it is undefined which value would apply. */}}
 {{- define "taskyard.env" -}}
 {{- $own := include "taskyard.logEnv" .root }}
 {{- if ne .component "controller" }}

@@ -1,13 +1,13 @@
 {{/*
-Names and labels. Where a helper takes a component, its argument is
-  (dict "root" $ "component" "api" "values" .Values.api), and "pool" with the pool's name for a worker.
+Names and labels. The argument of templates for a component is
+  (dict "root" $ "component" "api" "values" .Values.api), with "pool" and the pool's name for a worker.
 */}}
 
 {{- define "taskyard.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* What all names of the release begin with; short enough for every ending that the chart appends. */}}
+{{/* Prefix of all object names, short enough for every suffix of the chart. */}}
 {{- define "taskyard.fullname" -}}
 {{- $name := include "taskyard.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -32,7 +32,7 @@ Names and labels. Where a helper takes a component, its argument is
 {{- join "-" $parts -}}
 {{- end -}}
 
-{{/* What selects a component's pods; may never change, as Deployments' selectors cannot. */}}
+{{/* Selector labels of a component. Never change them: selectors of Deployments are immutable. */}}
 {{- define "taskyard.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "taskyard.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -53,7 +53,7 @@ helm.sh/chart: {{ include "taskyard.chart" .root }}
 {{- end }}
 {{- end -}}
 
-{{/* Labels of pods: without the chart's version, which would restart pods that are otherwise the same. */}}
+{{/* Labels of pods, without the chart's version, which would restart otherwise unchanged pods. */}}
 {{- define "taskyard.podLabels" -}}
 {{ include "taskyard.selectorLabels" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}

@@ -1,4 +1,4 @@
-{{/* Pieces of NetworkPolicies. Egress names ports by number, as not every network knows the names of another pod's. */}}
+{{/* Parts of NetworkPolicies. Egress rules use port numbers, because not every network plugin resolves named ports of other pods. */}}
 
 {{/* (dict "root" $ "component" "api" "values" ... "ingress" "text" "egress" "text") */}}
 {{- define "taskyard.networkPolicy" -}}
@@ -53,7 +53,7 @@ spec:
 {{- end -}}
 
 {{/*
-Pods of every release: of a namespace's controllers one leads, and keeps the pools of all releases by their own apis.
+Pods of every release: the leader among a namespace's controllers reconciles the pools of all releases and calls their APIs.
 (dict "components" (list "api"))
 */}}
 {{- define "taskyard.anyonesPeer" -}}
@@ -64,7 +64,7 @@ Pods of every release: of a namespace's controllers one leads, and keeps the poo
       - {key: app.kubernetes.io/component, operator: In, values: {{ toJson .components }}}
 {{- end -}}
 
-{{/* What the controller needs beside DNS: the Kubernetes API, and the apis of the pools, wherever these are. */}}
+{{/* Egress of the controller besides DNS: the Kubernetes API, and the APIs of the pools in any namespace. */}}
 {{- define "taskyard.controllerEgress" -}}
 {{ include "taskyard.kubernetesEgress" . }}
 - ports:
@@ -94,7 +94,7 @@ Pods of every release: of a namespace's controllers one leads, and keeps the poo
   {{- end }}
 {{- end -}}
 
-{{/* Scrapes of scheduler, workers and controller. Kubelets' probes need no rule. */}}
+{{/* Scrapes of scheduler, workers and controller. Probes of the kubelet need no rule. */}}
 {{- define "taskyard.metricsIngress" -}}
 - ports:
     - {port: probes, protocol: TCP}

@@ -1,6 +1,6 @@
 {{/* The pods of the services. */}}
 
-{{/* The objects that every component has: its Deployment, ServiceAccount and PodDisruptionBudget. */}}
+{{/* Objects of every component: Deployment, ServiceAccount and PodDisruptionBudget. */}}
 
 {{- define "taskyard.port" -}}
 {{ eq .component "api" | ternary "http" "probes" }}
@@ -52,7 +52,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Seconds between the removal of a pod and its kill. */}}
+{{/* Seconds between the deletion of a pod and SIGKILL. */}}
 {{- define "taskyard.grace" -}}
 {{- $least := add (int .values.preStopSeconds) (int .values.drainSeconds) -}}
 {{- kindIs "invalid" .values.terminationGracePeriodSeconds | ternary (add $least 10) (int .values.terminationGracePeriodSeconds) -}}

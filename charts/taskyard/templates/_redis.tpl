@@ -1,6 +1,6 @@
-{{/* How the services reach the store. */}}
+{{/* Connection of the services to the store. */}}
 
-{{/* Where the store is, and how its password and certificates are found. */}}
+{{/* Variables with the URL of the store and the files of its password and certificates. */}}
 {{- define "taskyard.redisEnv" -}}
 {{- $external := .Values.externalRedis }}
 - name: TASKYARD_REDIS_URL
@@ -22,7 +22,7 @@
 {{- include "taskyard.settings" (dict "prefix" "TASKYARD_REDIS_" "settings" .Values.redisClient) }}
 {{- end -}}
 
-{{/* The name of the Secret with the store's password; empty if it has none. */}}
+{{/* Name of the Secret with the store's password; empty without a password. */}}
 {{- define "taskyard.redisSecret" -}}
 {{- if .Values.valkey.enabled -}}
 {{- .Values.valkey.auth.existingSecret | default (printf "%s-valkey" (include "taskyard.fullname" .)) -}}

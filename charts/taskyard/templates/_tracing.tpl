@@ -1,4 +1,4 @@
-{{/* Where the services send their traces, and which. */}}
+{{/* Exporter and sampler of traces. */}}
 
 {{- define "taskyard.tracingEnv" -}}
 {{- $tracing := .Values.tracing }}
@@ -28,7 +28,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* What Kubernetes knows comes first; values of one's own are written as URLs write them. */}}
+{{/* Resource attributes: those of Kubernetes first, then the user's, percent-encoded. */}}
 {{- define "taskyard.resourceAttributes" -}}
 {{- $attributes := list "k8s.namespace.name=$(K8S_NAMESPACE_NAME)" "k8s.pod.name=$(K8S_POD_NAME)" -}}
 {{- $attributes = concat $attributes (list "k8s.pod.uid=$(K8S_POD_UID)" "k8s.node.name=$(K8S_NODE_NAME)") -}}
@@ -56,7 +56,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* Egress; empty without tracing. */}}
+{{/* Egress to the collector; empty without tracing. */}}
 {{- define "taskyard.collectorEgress" -}}
 {{- if .Values.tracing.endpoint -}}
 - ports:

@@ -1,4 +1,4 @@
-{{/* Combinations of values that cannot work; what a single value may be is in values.schema.json. */}}
+{{/* Checks of combinations of values; values.schema.json validates single values. */}}
 
 {{- define "taskyard.validate" -}}
 {{- include "taskyard.checkStore" . -}}
@@ -41,7 +41,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What holds for each Deployment. */}}
+{{/* Checks of each Deployment. */}}
 {{- define "taskyard.checkWorkload" -}}
 {{- $where := .pool | empty | ternary .component (printf "workers[%s]" .pool) -}}
 {{- $least := add (int .values.preStopSeconds) (int .values.drainSeconds) -}}

@@ -48,7 +48,7 @@ spec:
   {{- else }}
   maxUnavailable: {{ $budget.maxUnavailable }}
   {{- end }}
-  # A pod that is not ready does not keep a node from being drained.
+  # A pod that is not ready does not block the drain of its node.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels: {{- include "taskyard.selectorLabels" . | nindent 6 }}

@@ -1,7 +1,7 @@
-"""Posts a task of the type demo and waits until it has completed; what `helm test` runs.
+"""Script of `helm test`: enqueues a task of the type demo and waits for its completion.
 
-Arguments: the api's URL and a queue whose workers run the demo. Uses nothing but Python, so that it runs in every image
-of the release.
+Arguments: the URL of the API, and a queue whose workers run the demo. Uses the standard library only, so that it runs
+in every image of the release.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAUSE_S = 0.2
 
 
 def ask(url: str, body: object = None) -> dict[str, object]:
-    """The answer to a GET, or to a POST where there is a body."""
+    """Send a GET, or a POST with a body, and return the decoded response."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=5) as answer:
@@ -28,10 +28,14 @@ def ask(url: str, body: object = None) -> dict[str, object]:
 
 
 def try_demo(api: str, queue: str) -> str:
-    """Post a task and wait for its end; returns its id."""
+    """Enqueue a task and wait for its completion.
+
+    Returns:
+        Its id.
+    """
     deadline = time.monotonic() + PATIENCE_S
     task = {"type": "demo", "payload": {"message": "helm test", "count": 1}, "queue": queue}
-    # Until a worker has registered its types, the api knows none.
+    # The API rejects the type until a worker has registered it.
     task_id = str(_until(deadline, lambda: ask(f"{api}/api/v1/tasks", task))["task_id"])
     while True:
         found = _until(deadline, lambda: ask(f"{api}/api/v1/tasks/{task_id}"))

@@ -1,6 +1,6 @@
-"""Waits until the Kubernetes API serves WorkerPools; at a first install that takes a moment after their definition.
+"""Waits until the Kubernetes API serves WorkerPools, shortly after the first install of their definition.
 
-Argument: a path of the Kubernetes API that answers 200 from then on. Uses nothing but Python.
+Argument: a path of the Kubernetes API that then responds with 200. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def wait(path: str, account: Path = _ACCOUNT) -> None:
-    """Wait until the path answers."""
+    """Wait until the path responds with 200."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     host = f"[{host}]" if ":" in host else host
     headers = {"Authorization": f"Bearer {(account / 'token').read_text()}"}

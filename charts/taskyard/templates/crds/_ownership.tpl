@@ -1,4 +1,4 @@
-{{/* The release that owns a CustomResourceDefinition: "" where there is none, "none" where no release owns it. Argument: its name. */}}
+{{/* Owner of a CustomResourceDefinition: "" if it does not exist, "none" if no release owns it. Argument: its name. */}}
 {{- define "taskyard.crdOwner" -}}
 {{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . -}}
 {{- $owner := dig "metadata" "annotations" dict . -}}
@@ -10,7 +10,7 @@ none
 {{- end -}}
 {{- end -}}
 
-{{/* Whether the release brings the CustomResourceDefinition: not when it is there already and another's. */}}
+{{/* Whether the release installs the CustomResourceDefinition: false if it exists and belongs to another release. */}}
 {{- define "taskyard.bringsCrd" -}}
 {{- $owner := include "taskyard.crdOwner" .name -}}
 {{- if and .root.Values.crds.install (has $owner (list "" (printf "%s/%s" .root.Release.Namespace .root.Release.Name))) -}}

@@ -1,19 +1,19 @@
-{{/* Where the files of the chart say that the runbooks are. */}}
+{{/* Base URL of the runbooks in the files of the chart. */}}
 {{- define "taskyard.runbooks" -}}
 https://taskyard.dev/docs/operations/runbooks
 {{- end }}
 
 {{/*
-A file of dashboards or rules, with the runbooks where the values say.
-Takes a dict: root, path.
+A file of dashboards or rules, with the base URL of the runbooks from the values.
+Argument: a dict of root, path.
 */}}
 {{- define "taskyard.monitoringFile" -}}
 {{- .root.Files.Get .path | replace (include "taskyard.runbooks" .) .root.Values.monitoring.runbookUrl }}
 {{- end }}
 
 {{/*
-A rule, as YAML, with what the values change of it; empty when they switch it off.
-Takes a dict: rule, changes.
+A rule as YAML with the overrides of the values; empty if they disable it.
+Argument: a dict of rule, changes.
 */}}
 {{- define "taskyard.rule" -}}
 {{- $rule := .rule }}

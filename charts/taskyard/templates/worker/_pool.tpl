@@ -1,7 +1,7 @@
 {{/*
-WorkerPools of the release. Where the cluster does not know their kind yet, as at the first install, they cannot be among
-the release's objects: Helm looks up every kind before it creates the CustomResourceDefinition. They are then made by a hook
-after it, and carry what makes them the release's own at the next upgrade.
+WorkerPools of the release. At the first install their kind does not exist yet, and Helm resolves every kind before it
+creates the CustomResourceDefinition. A hook then creates them afterwards, with the annotations by which the next upgrade
+adopts them into the release.
 */}}
 {{- define "taskyard.poolsByHook" -}}
 {{- if not (.Capabilities.APIVersions.Has "taskyard.dev/v1alpha1/WorkerPool") -}}
@@ -39,12 +39,12 @@ metadata:
 spec: {{- merge (deepCopy .values.autoscaling.pool) $known | toYaml | nindent 2 }}
 {{- end -}}
 
-{{/* The api as the controller reaches it, which may be in another namespace than a pool it looks after. */}}
+{{/* URL of the API for the controller, which may run in another namespace. */}}
 {{- define "taskyard.apiUrl" -}}
 {{- printf "http://%s-api.%s.svc:%d" (include "taskyard.fullname" .) .Release.Namespace (int .Values.api.service.port) -}}
 {{- end -}}
 
-{{/* The queues without their weights, separated by commas. */}}
+{{/* Queues without weights, comma-separated. */}}
 {{- define "taskyard.queueNames" -}}
 {{- $names := list -}}
 {{- range . -}}
