@@ -1,4 +1,4 @@
-"""What holds for every test: the folder decides the mark, and the mark the time limit."""
+"""Marks and timeouts of all tests: the folder determines the mark, and the mark the timeout."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.strict_skips import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
+from tests.support.strict_skips import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
 
 _TESTS = Path(__file__).parent
 _UNIT_TIMEOUT_S = 30
-"""Against what hangs, not what is slow: the machine may have other things to do."""
+"""Stops hanging tests, with a margin for a loaded machine."""
 
 # How long an example takes depends on what else the machine does; the time limits of the tests are for what hangs.
 settings.register_profile("taskyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])

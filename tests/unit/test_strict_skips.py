@@ -54,4 +54,4 @@ def test_skips_stay_skips_when_nobody_is_strict(pytester: pytest.Pytester) -> No
 
 
 def _run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_inprocess("-p", "tests.strict_skips", *arguments)
+    return pytester.runpytest_inprocess("-p", "tests.support.strict_skips", *arguments)

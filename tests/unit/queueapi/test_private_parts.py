@@ -9,7 +9,7 @@ import pytest
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tests.unit.declared_bound import assert_bounded_to_minor
+from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_uvicorn_is_bounded_to_the_installed_minor() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import kopf
 
-from tests.unit.declared_bound import assert_bounded_to_minor
+from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_kopf_is_bounded_to_the_installed_minor() -> None:

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
-from tests.unit.declared_bound import assert_bounded_to_minor
+from tests.support.declared_bound import assert_bounded_to_minor
 
 
 @pytest.mark.parametrize("library", ["opentelemetry-sdk", "prometheus-client"])

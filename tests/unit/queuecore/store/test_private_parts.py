@@ -10,7 +10,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
-from tests.unit.declared_bound import assert_bounded_to_minor
+from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_redis_is_bounded_to_the_installed_minor() -> None:

