@@ -1,4 +1,4 @@
-"""What is done to the processes, one fault at a time, at random."""
+"""Random fault injection, one fault at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from queuecore.embedded import HOST
-from tests.faults.services.http_crowd import crowd
+from tests.faults.services.open_connections import open_connections
 from tests.support.service_process import ServiceProcess, plain_http
 from tests.support.system import System
 
@@ -22,20 +22,20 @@ SCHEDULERS = 2
 LEASE_S = 2.0
 
 _PAUSES_S = (0.5, 3.0)
-"""Between two faults."""
+"""Pause between two faults."""
 _FREEZE_S = 2 * LEASE_S
-_STORE_AWAY_S = (0.5, 10.0)
-_CROWD = 10_000
+_STORE_OUTAGE_S = (0.5, 10.0)
+_CONNECTIONS = 10_000
 _SPARE_FILES = 1_000
 _LIVE_WITHIN_S = 10.0
 
 
 class Faults:
-    """Keeps a system manned and does it harm.
+    """Injects faults into a system and restarts its processes.
 
     Args:
-        system: the server runs already.
-        dice: decides what is done, to whom and for how long.
+        system: with a running server.
+        dice: selects faults, targets and durations.
     """
 
     def __init__(self, system: System, dice: random.Random) -> None:
@@ -44,8 +44,8 @@ class Faults:
         self._workers: list[ServiceProcess] = []
         self._schedulers: list[ServiceProcess] = []
         self.injected: Counter[str] = Counter()
-        self.deaf: list[str] = []
-        """When the api did not answer although it should have."""
+        self.unresponsive: list[str] = []
+        """Violations: probes that the API did not answer."""
         self._kinds: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
             "worker killed": (6, self._kill_worker),
             "worker frozen": (4, self._freeze_worker),
@@ -57,11 +57,11 @@ class Faults:
             "store killed": (2, self._kill_store),
             "scripts flushed": (3, self._flush_scripts),
             "connections cut": (4, self._cut_connections),
-            "connections crowded": (1, self._crowd_api),
+            "connections flooded": (1, self._flood_api),
         }
 
-    async def man(self) -> None:
-        """Start what is missing: handlers end workers, too."""
+    async def start_missing(self) -> None:
+        """Start missing processes, including workers ended by handlers."""
         self._workers = [worker for worker in self._workers if not worker.ended]
         self._workers += await self._system.start_workers(
             WORKERS - len(self._workers),
@@ -77,18 +77,18 @@ class Faults:
 
     @property
     def api_url(self) -> str:
-        """Where the api is, this one and the next."""
+        """URL of the API, also after restarts."""
         return self._api.url
 
     async def run_until(self, ends_at_s: float) -> None:
-        """Do harm until then, by the monotonic clock."""
+        """Inject faults until a time of the monotonic clock."""
         weights = [weight for weight, _ in self._kinds.values()]
         while time.monotonic() < ends_at_s:
             await asyncio.sleep(self._dice.uniform(*_PAUSES_S))
             (name,) = self._dice.choices(list(self._kinds), weights)
             self.injected[name] += 1
             await self._kinds[name][1]()
-            await self.man()
+            await self.start_missing()
 
     async def _kill_worker(self) -> None:
         self._dice.choice(self._workers).kill()
@@ -121,12 +121,12 @@ class Faults:
 
     async def _freeze_store(self) -> None:
         self._system.valkey.pause()
-        await asyncio.sleep(self._dice.uniform(*_STORE_AWAY_S))
+        await asyncio.sleep(self._dice.uniform(*_STORE_OUTAGE_S))
         self._system.valkey.resume()
 
     async def _kill_store(self) -> None:
         self._system.valkey.kill()
-        await asyncio.sleep(self._dice.uniform(*_STORE_AWAY_S))
+        await asyncio.sleep(self._dice.uniform(*_STORE_OUTAGE_S))
         self._system.valkey.start()
 
     async def _flush_scripts(self) -> None:
@@ -136,11 +136,11 @@ class Faults:
         kind = self._dice.choice(["normal", "pubsub"])
         await self._system.store.server.command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
-    async def _crowd_api(self) -> None:
+    async def _flood_api(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        async with crowd(HOST, self._api.port, max(1, min(_CROWD, files - _SPARE_FILES))):
+        async with open_connections(HOST, self._api.port, max(1, min(_CONNECTIONS, files - _SPARE_FILES))):
             try:
                 async with plain_http(self._api.url, _LIVE_WITHIN_S) as http:
                     (await http.get("/live")).raise_for_status()
             except httpx.HTTPError as error:
-                self.deaf.append(f"the api was deaf in a crowd: {error!r}")
+                self.unresponsive.append(f"the api did not answer during a flood of connections: {error!r}")

@@ -1,4 +1,4 @@
-"""A service as a child process, started as a cluster starts it and within reach of harm."""
+"""A service as a child process, started as in a cluster and accessible to fault injection."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class ServiceProcess:
             return await client.get(path, headers=headers)
 
     async def status(self, path: str) -> int:
-        """The HTTP status of a GET; 0 while nobody answers."""
+        """The HTTP status of a GET; 0 without a response."""
         try:
             return (await self.get(path)).status_code
         except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""All of Taskyard on one machine for one test: a server, services as processes, and a journal of what handlers ran."""
+"""System under test: a server, services as processes, and a log of the handlers' executions."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from tests.support.journal import VARIABLE, Journal
-from tests.support.journaling_handlers import Work
+from tests.support.execution_log import LOG_VARIABLE, ExecutionLog
+from tests.support.recording_handlers import Behavior
 from tests.support.service_process import ServiceProcess, plain_http, service_environment
 
 LEASE_S = 1.0
-"""The shortest that a worker takes: what is lost is found soon."""
+"""The minimum of the setting, for a fast recovery of lost tasks."""
 QUEUE = "default"
 
-_SOON = RetryPolicy(base_ms=20, max_ms=200)
+_SHORT_RETRIES = RetryPolicy(base_ms=20, max_ms=200)
 
 
 class System:
-    """A server and the services around it. Ends all of them at exit, whatever state they are in.
+    """A server and its services. Kills all of them at exit, in any state.
 
     Args:
-        folder: holds data, logs and the journal.
-        config: further lines of the server's configuration.
+        folder: for data, logs and the log of executions.
+        config: additional lines of the server's configuration.
     """
 
     def __init__(self, folder: Path, **config: str) -> None:
         self.folder = folder
         self.valkey = EmbeddedValkey(folder / "valkey", append_only=True, config=config)
-        self.journal = Journal(folder / "journal")
+        self.executions = ExecutionLog(folder / "executions")
         self.services: list[ServiceProcess] = []
         self._numbers = itertools.count(1)
         self.stopped_pids: set[int] = set()
-        """Workers that were asked to stop: they may release what they had begun."""
+        """Workers stopped by SIGTERM, which may release running tasks."""
 
     async def __aenter__(self) -> Self:
         self.valkey.start()
@@ -63,14 +63,14 @@ class System:
         self.valkey.kill()
 
     async def start_scheduler(self, **variables: str) -> ServiceProcess:
-        """A scheduler. Lost workers make no task a suspect unless a test says so, because tests kill them at random."""
+        """Start a scheduler. Poison detection is off by default, because tests kill workers at random."""
         variables = {"TASKYARD_SCHEDULER_POISON_LOSSES": "1000", **variables}
         return await self._start("queuescheduler", **variables)
 
     async def start_worker(self, **variables: str) -> ServiceProcess:
-        """A worker with short leases."""
+        """Start a worker with short leases."""
         variables = {
-            "TASKYARD_WORKER_HANDLERS": "tests.support.journaling_handlers",
+            "TASKYARD_WORKER_HANDLERS": "tests.support.recording_handlers",
             "TASKYARD_WORKER_LEASE": f"{LEASE_S}s",
             "TASKYARD_WORKER_PROCESSES": "2",
             **variables,
@@ -78,18 +78,18 @@ class System:
         return await self._start("queueworker", **variables)
 
     async def start_workers(self, number: int, **variables: str) -> list[ServiceProcess]:
-        """Several workers."""
+        """Start several workers."""
         return await asyncio.gather(*(self.start_worker(**variables) for _ in range(number)))
 
     async def start_api(self, port: int = 0, **variables: str) -> ServiceProcess:
-        """An api that answers, on a free port if none is given."""
+        """Start an API and wait until it is ready; on a free port by default."""
         api = await self.start_unready_api(port, **variables)
         async with plain_http(api.url) as http:
             await eventually(lambda: _is_ready(http))
         return api
 
     async def start_unready_api(self, port: int = 0, **variables: str) -> ServiceProcess:
-        """An api that need not be ready."""
+        """Start an API without waiting for its readiness."""
         return await self._start("queueapi", **({"TASKYARD_API_PORT": str(port)} if port else {}), **variables)
 
     async def enqueue(self, tasks: Iterable[Task]) -> list[Task]:
@@ -100,17 +100,17 @@ class System:
         return tasks
 
     async def stats(self) -> QueueStats:
-        """The counts of the queue."""
+        """Statistics of the queue."""
         (stats,) = await self.store.queues.stats([QUEUE])
         return stats
 
     async def count_ended(self) -> int:
-        """How many tasks are completed or archived."""
+        """Number of completed and archived tasks."""
         counts = (await self.stats()).counts
         return counts[TaskState.COMPLETED] + counts[TaskState.ARCHIVED]
 
     async def until_ended(self, number: int, within_s: float = 30.0) -> None:
-        """Wait until so many tasks are completed or archived."""
+        """Wait until ``number`` tasks are completed or archived."""
 
         async def enough() -> bool:
             return await self.count_ended() >= number
@@ -121,46 +121,50 @@ class System:
             raise AssertionError(f"{error}; {(await self.stats()).counts}") from error
 
     async def until_started(self, tasks: Iterable[Task], within_s: float = 15.0) -> None:
-        """Wait until handlers have begun to run all of these tasks."""
+        """Wait until the handlers of all these tasks have started."""
         wanted = {task.id for task in tasks}
-        await eventually(lambda: wanted <= self.journal.started_ids(), within_s)
+        await eventually(lambda: wanted <= self.executions.started_ids(), within_s)
 
     async def find(self, task: Task) -> TaskSnapshot:
-        """A task that must exist."""
+        """Read a task that must exist."""
         found = await self.store.reader.find(task.id, [task.queue])
         assert found is not None, f"{task.id} is gone"
         return found
 
     async def stop(self, worker: ServiceProcess) -> int:
-        """Ask a worker to stop; its exit code."""
+        """Stop a worker with SIGTERM.
+
+        Returns:
+            The exit code.
+        """
         self.stopped_pids.add(worker.pid)
         return await worker.stop()
 
     def ask_to_stop(self, worker: ServiceProcess) -> None:
-        """Ask a worker to stop."""
+        """Send SIGTERM to a worker, without waiting for its exit."""
         self.stopped_pids.add(worker.pid)
         worker.send(signal.SIGTERM)
 
     async def _start(self, module: str, **variables: str) -> ServiceProcess:
-        environ = service_environment(module, self.valkey.url) | {VARIABLE: str(self.journal.path)} | variables
+        environ = service_environment(module, self.valkey.url) | {LOG_VARIABLE: str(self.executions.path)} | variables
         service = ServiceProcess(module, self.folder / f"{module}-{next(self._numbers)}.log", environ)
         self.services.append(service)
         await service.until_started()
         return service
 
 
-def work(kind: str, *, max_retries: int = 25, timeout_ms: int = 60_000, priority: int = 5, **behaviour: Any) -> Task:
-    """A task of one of :mod:`tests.support.journaling_handlers`, retried soon.
+def work(kind: str, *, max_retries: int = 25, timeout_ms: int = 60_000, priority: int = 5, **behavior: Any) -> Task:
+    """Make a task of one of the :mod:`tests.support.recording_handlers`, with short retry delays.
 
-    ``behaviour`` holds fields of its payload.
+    ``behavior`` are fields of its payload.
     """
     return make_task(
         type=kind,
         queue=QUEUE,
-        payload=msgspec.json.encode(Work(**behaviour)),
+        payload=msgspec.json.encode(Behavior(**behavior)),
         max_retries=max_retries,
         timeout_ms=timeout_ms,
-        retry_policy=_SOON,
+        retry_policy=_SHORT_RETRIES,
         priority=priority,
     )
 

@@ -10,6 +10,6 @@ from tests.support.system import System
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
-    """A server of the test's own; the test starts the services that it needs."""
+    """A system with its own server; the test starts services as needed."""
     async with System(tmp_path) as made:
         yield made

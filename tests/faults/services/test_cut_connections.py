@@ -7,21 +7,21 @@ import uvloop
 from queuecore.embedded import find_free_port
 from queuecore.errors import StoreUnavailable
 from queuecore.testing.store import TestStore
-from tests.faults.services.closed_door import ClosedDoor
+from tests.faults.services.refusing_listener import RefusingListener
 
 _CALLS = 300
 
 
-def test_every_call_says_that_the_store_is_away_when_connections_are_cut_at_once() -> None:
-    # The services' own event loop, which refuses to write to a closed connection in words of its own.
+def test_every_call_raises_store_unavailable_when_connections_are_closed_immediately() -> None:
+    # The event loop of the services, whose error for writes to a closed connection differs from asyncio's.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        errors = runner.run(_call_again_and_again())
+        errors = runner.run(_call_repeatedly())
     assert {type(error) for error in errors} == {StoreUnavailable}
 
 
-async def _call_again_and_again() -> list[object]:
+async def _call_repeatedly() -> list[object]:
     port = find_free_port()
-    async with ClosedDoor(port):
+    async with RefusingListener(port):
         store = TestStore(f"redis://127.0.0.1:{port}/0")
         calls = [
             call

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from queuecore.domain.task import Outcome
 from queuecore.testing.waiting import eventually
-from tests.support.audit import audit
+from tests.support.invariants import assert_invariants
 from tests.support.system import LEASE_S, System, work
 
 _KILLS = 4
 _TASKS = 2_500
 _RESTART_S = LEASE_S + 2.0
-"""The promise: what a lost worker had runs elsewhere within so long."""
+"""Guaranteed time until the tasks of a lost worker are retried."""
 
 
 async def test_tasks_are_all_run_when_workers_are_killed_again_and_again(system: System) -> None:
@@ -33,9 +33,9 @@ async def test_tasks_are_all_run_when_workers_are_killed_again_and_again(system:
         workers.append(await system.start_worker(TASKYARD_WORKER_SLOTS="20"))
     await system.until_ended(_TASKS)
 
-    tally = await audit(system, tasks)
-    assert tally.completed + tally.archived == _TASKS
-    assert tally.executions > _TASKS
+    summary = await assert_invariants(system, tasks)
+    assert summary.completed + summary.archived == _TASKS
+    assert summary.executions > _TASKS
 
 
 async def test_orphans_run_again_within_lease_and_two_seconds_when_their_worker_is_killed(
@@ -50,13 +50,13 @@ async def test_orphans_run_again_within_lease_and_two_seconds_when_their_worker_
 
     victim.kill()
     killed_at_s = time.monotonic()
-    await eventually(lambda: len(system.journal.started()) == 2 * len(orphans))
+    await eventually(lambda: len(system.executions.started()) == 2 * len(orphans))
     gate.touch()
     await system.until_ended(len(orphans))
 
-    again = system.journal.started()[len(orphans) :]
+    again = system.executions.started()[len(orphans) :]
     assert {entry.attempt for entry in again} == {2}
     assert max(entry.at_s for entry in again) - killed_at_s < _RESTART_S
     histories = [[attempt.outcome for attempt in (await system.find(task)).attempts] for task in orphans]
     assert histories == [[Outcome.LOST, Outcome.COMPLETED]] * len(orphans)
-    await audit(system, orphans)
+    await assert_invariants(system, orphans)

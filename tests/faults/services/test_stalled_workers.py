@@ -7,7 +7,7 @@ from typing import Any
 from queuecore.domain.task import Outcome
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.waiting import eventually
-from tests.support.audit import audit
+from tests.support.invariants import assert_invariants
 from tests.support.service_process import ServiceProcess
 from tests.support.system import QUEUE, System, work
 
@@ -33,8 +33,8 @@ async def test_late_settles_change_nothing_when_a_frozen_worker_wakes(system: Sy
 
     assert await zombie.metric("taskyard_worker_stale_settles_total") >= 50
     assert await _read_queue(system) == settled
-    tally = await audit(system, tasks)
-    assert tally.repeated >= 50
+    summary = await assert_invariants(system, tasks)
+    assert summary.repeated >= 50
 
 
 async def test_all_tasks_of_a_worker_run_elsewhere_when_a_handler_blocks_its_event_loop(
@@ -48,7 +48,7 @@ async def test_all_tasks_of_a_worker_run_elsewhere_when_a_handler_blocks_its_eve
     blockers = await system.enqueue([work("blocking", fail_times=1, until=str(unblock))])
     await system.until_started(blockers)
     await system.start_worker()
-    await eventually(lambda: len(system.journal.started(*(task.id for task in others))) == 2 * len(others))
+    await eventually(lambda: len(system.executions.started(*(task.id for task in others))) == 2 * len(others))
     finish.touch()
     await system.until_ended(len(others) + 1)
     settled = await _read_queue(system)
@@ -61,17 +61,17 @@ async def test_all_tasks_of_a_worker_run_elsewhere_when_a_handler_blocks_its_eve
     assert histories == [[Outcome.LOST, Outcome.COMPLETED]] * (len(others) + 1)
     later = await system.enqueue(work("coroutine") for _ in range(200))
     await system.until_ended(len(others) + 1 + len(later))
-    await audit(system, [*others, *blockers, *later])
+    await assert_invariants(system, [*others, *blockers, *later])
 
 
 async def _late_settles(worker: ServiceProcess, number: int) -> bool:
-    """Whether the worker has learnt of so many tasks that it has lost them."""
+    """Whether the worker has detected that it lost ``number`` tasks."""
     lost = await worker.metric("taskyard_worker_leases_lost_total")
     return lost + await worker.metric("taskyard_worker_stale_settles_total") >= number
 
 
 async def _read_queue(system: System) -> dict[str, Any]:
-    """All that is stored of the queue and its tasks, but for the token that wakes idle workers."""
+    """All keys of the queue and its tasks, except the wake-up list of idle workers."""
     keyspace = await read_keyspace(system.store.server)
     prefix = f"taskyard:{{{QUEUE}}}:"
     return {key: value for key, value in keyspace.items() if key.startswith(prefix) and key != f"{prefix}wake"}

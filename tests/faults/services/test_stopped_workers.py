@@ -4,7 +4,7 @@ from pathlib import Path
 
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.testing.waiting import eventually
-from tests.support.audit import audit
+from tests.support.invariants import assert_invariants
 from tests.support.system import System, work
 
 
@@ -23,7 +23,7 @@ async def test_tasks_run_elsewhere_at_no_cost_when_their_worker_is_stopped(syste
     await system.start_worker(TASKYARD_WORKER_LEASE="60s")
 
     assert await system.stop(stopping) == 0
-    await eventually(lambda: len(system.journal.started()) == 2 * len(tasks))
+    await eventually(lambda: len(system.executions.started()) == 2 * len(tasks))
     gate.touch()
     await system.until_ended(len(tasks))
 
@@ -31,7 +31,7 @@ async def test_tasks_run_elsewhere_at_no_cost_when_their_worker_is_stopped(syste
         found = await system.find(task)
         assert [attempt.outcome for attempt in found.attempts] == [Outcome.COMPLETED]
         assert found.attempt == 1
-    await audit(system, tasks)
+    await assert_invariants(system, tasks)
 
 
 async def test_worker_stops_in_bounded_time_when_a_thread_never_ends(system: System) -> None:
@@ -46,4 +46,4 @@ async def test_worker_stops_in_bounded_time_when_a_thread_never_ends(system: Sys
     assert await worker.metric("taskyard_worker_stuck_threads") == 1
     assert await worker.metric("taskyard_worker_busy_slots") == 1
     assert await system.stop(worker) == 0
-    await audit(system, [endless, *others])
+    await assert_invariants(system, [endless, *others])

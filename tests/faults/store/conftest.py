@@ -13,7 +13,7 @@ from queuecore.testing.store import TestStore
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A server of the test's own, which it may ill-treat."""
+    """The test's own server, for fault injection."""
     with EmbeddedValkey(tmp_path) as started:
         yield started
         started.resume()
@@ -21,7 +21,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture
 async def store(server: EmbeddedValkey) -> AsyncIterator[TestStore]:
-    """A store on that server; whatever was done to it, there are no contradictions in the end."""
+    """A store on that server, whose keyspace must be consistent at the end of the test."""
     opened = TestStore(server.url)
     yield opened
     contradictions = find_contradictions(await read_keyspace(opened.server))
@@ -31,7 +31,7 @@ async def store(server: EmbeddedValkey) -> AsyncIterator[TestStore]:
 
 @pytest.fixture
 async def patient_store(server: EmbeddedValkey, store: TestStore) -> AsyncIterator[TestStore]:  # noqa: ARG001 - checks
-    """The same store, for calls that must not fail."""
+    """The same store, with retries for calls that must not fail."""
     opened = TestStore(server.url, patient=True)
     yield opened
     await opened.close()
@@ -45,7 +45,7 @@ async def proxy(server: EmbeddedValkey) -> AsyncIterator[FaultyProxy]:
 
 @pytest.fixture
 async def far_store(proxy: FaultyProxy) -> AsyncIterator[TestStore]:
-    """The same store behind the proxy."""
+    """The same store, accessed through the proxy."""
     opened = TestStore(proxy.url)
     yield opened
     await opened.close()

@@ -1,7 +1,7 @@
-"""The master dies, and the Sentinels make its replica the master.
+"""Failover: the master dies, and the Sentinels promote its replica.
 
-Replication is asynchronous: what the master acknowledged in its last moments may be missing afterwards. What is
-promised is about all that the replica had received.
+Replication is asynchronous, so writes acknowledged just before the failure may be lost. The guarantees cover the writes
+that the replica had received.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(
     listener = asyncio.ensure_future(anext(store.notifications.cancels()))
     await pair.until_replicated()
     pair.master.kill()
-    said = await eventually(lambda: _until_taken(store), within_s=30)
-    assert {type(each) for each in said[:-1]} == {StoreUnavailable}
-    # Whoever slept on the dead master is told, and sleeps again on the new one.
+    results = await eventually(lambda: _enqueue_until_accepted(store), within_s=30)
+    assert {type(each) for each in results[:-1]} == {StoreUnavailable}
+    # Blocking waits on the dead master fail, and work again on the new one.
     with pytest.raises(StoreUnavailable):
         await sleeper
     with pytest.raises(StoreUnavailable):
         await listener
     assert await store.notifications.wait_for_work(["default"], LONG_S)
     assert (await check_readiness(store.server)).policy_known
-    # Leases from before hold: their tokens came along.
+    # Leases granted before the failover are valid: their tokens were replicated.
     assert await worker.leases.renew(leases) == [Reply.DONE] * 10
     assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE] * 10
     (stats,) = await store.queues.stats(["default"])
@@ -65,11 +65,11 @@ async def test_nothing_that_was_replicated_is_lost_when_the_replica_is_promoted(
     await store.close()
 
 
-async def _until_taken(store: TestStore) -> list[object]:
-    """What the store says to the same enqueue, again and again, until it takes it."""
+async def _enqueue_until_accepted(store: TestStore) -> list[object]:
+    """Repeat an enqueue until it succeeds; all results."""
     request = Enqueue(make_task())
-    said: list[object] = []
-    while not (said and isinstance(said[-1], Enqueued)):
-        said += await store.enqueuer.enqueue([request])
+    results: list[object] = []
+    while not (results and isinstance(results[-1], Enqueued)):
+        results += await store.enqueuer.enqueue([request])
         await asyncio.sleep(0)
-    return said
+    return results

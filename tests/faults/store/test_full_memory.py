@@ -14,7 +14,7 @@ from queuecore.testing.store import TestStore
 
 
 async def fill(store: TestStore) -> None:
-    """Leave no room."""
+    """Set the memory limit below the current usage."""
     await store.server.command("CONFIG", "SET", "maxmemory", "1")
 
 

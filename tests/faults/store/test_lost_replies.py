@@ -1,4 +1,4 @@
-"""The server has done what it was asked, and the caller does not know."""
+"""Lost replies: the server has executed a call, and the caller does not get the reply."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.store import LEASE_MS, TestStore
 
 EVERY_TRY = 2
-"""The client library tries once more by itself when a connection breaks."""
+"""Attempts of a call: the client library retries once when a connection breaks."""
 
 
 async def warm(store: TestStore) -> None:
-    """Load the scripts and open a connection, so that the next call is the one that is cut."""
+    """Load the scripts and open a connection, because the next call is the one to be cut."""
     task = make_task(queue="warm", retention_ms=0)
     await store.enqueue(task)
     worker = store.worker()
@@ -45,7 +45,7 @@ async def test_enqueue_exists_once_when_every_reply_was_lost_and_the_caller_repe
     first_id, again = Enqueue(task, idempotency_digest="key"), Enqueue(make_task(), idempotency_digest="key")
     (lost,) = await far_store.enqueuer.enqueue([first_id])
     assert isinstance(lost, StoreUnavailable)
-    # The caller cannot know the id that it was given, so the second request has another: the key tells.
+    # The caller does not know the first id, so the repeated request has another one; the key identifies the task.
     assert await far_store.enqueuer.enqueue([again]) == [Enqueued(task.id, TaskState.PENDING, replayed=True)]
     (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.PENDING] == 1

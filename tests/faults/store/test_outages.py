@@ -1,4 +1,4 @@
-"""The server is away, frozen, restarted or forgetful."""
+"""Outages: the server is unreachable, frozen or restarted, or has lost its scripts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_acknowledged_tasks_are_there_when_server_is_killed_and_syncs_alwa
         await store.close()
 
 
-async def test_store_is_whole_when_server_is_killed_and_syncs_each_second(tmp_path: Path) -> None:
+async def test_keyspace_is_consistent_when_server_is_killed_and_syncs_each_second(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path, append_only=True) as server:
         store = TestStore(server.url)
         acknowledged: set[str] = set()
@@ -86,14 +86,14 @@ async def test_store_is_whole_when_server_is_killed_and_syncs_each_second(tmp_pa
         await asyncio.gather(*posting, working)
         server.start()
         keyspace = await read_keyspace(store.server)
-        # The process died, not the machine: what it had written is with the kernel.
+        # The process died, not the machine: its writes are in the page cache of the kernel.
         assert acknowledged <= {key.rpartition(":")[2] for key in keyspace if ":t:" in key}
         assert find_contradictions(keyspace) == []
         await store.close()
 
 
 async def _post(store: TestStore, acknowledged: set[str]) -> None:
-    """Enqueue until the store is away."""
+    """Enqueue until the store is unreachable."""
     while True:
         task = make_task()
         (answer,) = await store.enqueuer.enqueue([Enqueue(task)])
@@ -103,7 +103,7 @@ async def _post(store: TestStore, acknowledged: set[str]) -> None:
 
 
 async def _work(store: TestStore) -> None:
-    """Lease and complete until the store is away."""
+    """Lease and complete until the store is unreachable."""
     worker = store.worker()
     while True:
         (answer,) = await worker.leases.lease([("default", 5)])
@@ -176,7 +176,7 @@ async def _holds(store: TestStore, task_id: str) -> bool:
     return await store.reader.find(task_id, ["default"]) is not None
 
 
-async def test_connections_are_bounded_while_the_server_is_away(
+async def test_connections_are_bounded_when_the_server_is_unreachable(
     store: TestStore, far_store: TestStore, proxy: FaultyProxy
 ) -> None:
     await store.enqueue(make_task())
@@ -185,7 +185,7 @@ async def test_connections_are_bounded_while_the_server_is_away(
     calls = 20
     answers = [(await far_store.enqueuer.enqueue([Enqueue(make_task())]))[0] for _ in range(calls)]
     assert {type(answer) for answer in answers} == {StoreUnavailable}
-    # A call knocks twice, since its first connection may be one from before; all else is the caller's own pace.
+    # A call connects twice, because its first connection may be an old one; the rest depends on the rate of the caller.
     assert proxy.connections <= 2 * calls
     proxy.refuses = False
     await far_store.enqueue(make_task())
@@ -203,7 +203,7 @@ async def test_calls_recover_when_all_their_connections_were_cut(proxy: FaultyPr
     await far_store.close()
 
 
-async def test_calls_say_unavailable_when_replies_come_too_late(far_store: TestStore, proxy: FaultyProxy) -> None:
+async def test_calls_raise_store_unavailable_when_replies_are_late(far_store: TestStore, proxy: FaultyProxy) -> None:
     await far_store.enqueue(make_task())
     proxy.delay_s = TIMEOUT_S * 2
     task = make_task()

@@ -1,16 +1,16 @@
-"""What must hold when all is over, whatever was done to the processes.
+"""Invariants that hold after every fault, once all tasks have ended.
 
-1. Nothing is lost: each task that was enqueued is completed, or archived with a reason.
-2. Nothing is completed twice: the history of a completed task has exactly one attempt ``completed``, that of an
-   archived one has none, and the totals count as many completions as there are completed tasks.
-3. Histories are whole: attempts are numbered without gaps, and each has ended with an outcome. The totals count as many
-   failed attempts as the histories hold. They may count more lost ones: a success that came late turns a lost attempt
-   into a completed one.
-4. Each execution is accounted for: whenever a handler began, the history has an attempt of that number by that worker.
-   Excepted is what a worker gave back because it was asked to stop: the number goes to the next attempt. Excepted, too,
-   are attempts that the history no longer holds because twenty newer ones followed.
-5. What counts was done: a completed attempt's handler came to its end, and the task's result is what it returned.
-6. The store holds no contradictions.
+1. No task is lost: each enqueued task is completed, or archived with a reason.
+2. No task is completed twice: the history of a completed task has exactly one ``completed`` attempt, that of an
+   archived task has none, and the totals count as many completions as there are completed tasks.
+3. Histories are complete: attempts are numbered without gaps, and each has an outcome. The totals count as many failed
+   attempts as the histories. They may count more lost attempts, because a late success turns a lost attempt into a
+   completed one.
+4. Every execution has an attempt: for each start of a handler, the history has an attempt with that number and worker.
+   Exceptions: attempts released by a stopping worker, whose number is reused, and attempts dropped from the history
+   after twenty newer ones.
+5. Completed attempts ran: the handler of a completed attempt ended, and the task has its result.
+6. The keyspace of the store is consistent.
 """
 
 from __future__ import annotations
@@ -26,67 +26,67 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import HISTORY_LENGTH, Attempt, Outcome, Task, TaskSnapshot
 from queuecore.store.queues.reader import QueueStats
 from queuecore.testing.keyspace import find_contradictions, read_keyspace
-from tests.support.journal import Entry
+from tests.support.execution_log import Entry
 from tests.support.system import System
 
 _SHOWN = 20
-_AT_ONCE = 50
+_BATCH = 50
 
 
-class Tally(NamedTuple):
-    """What was found."""
+class Summary(NamedTuple):
+    """Counts and violations of a run."""
 
     completed: int
     archived: int
     lost: int
     executions: int
-    """How often handlers began."""
+    """Starts of handlers."""
     repeated: int
-    """How often handlers came to their end in vain: another execution of the task was the one that counted."""
-    wrong: list[str]
-    """What does not hold, in sentences."""
+    """Completed executions without effect, because another execution of the task counted."""
+    violations: list[str]
+    """Violated invariants, one sentence each."""
 
 
-async def audit(system: System, tasks: Iterable[Task]) -> Tally:
-    """Check all of the above.
+async def assert_invariants(system: System, tasks: Iterable[Task]) -> Summary:
+    """Assert all invariants.
 
     Raises:
-        AssertionError: something does not hold; the message says what.
+        AssertionError: an invariant is violated; the message lists the violations.
     """
-    tally = await examine(system, tasks)
-    wrong = tally.wrong
-    assert not wrong, f"{len(wrong)} things are wrong:\n" + "\n".join(wrong[:_SHOWN])
-    return tally
+    summary = await check_invariants(system, tasks)
+    violations = summary.violations
+    assert not violations, f"{len(violations)} invariants are violated:\n" + "\n".join(violations[:_SHOWN])
+    return summary
 
 
-async def examine(system: System, tasks: Iterable[Task]) -> Tally:
-    """Find out what of the above holds, with the numbers."""
+async def check_invariants(system: System, tasks: Iterable[Task]) -> Summary:
+    """Check all invariants and count tasks and executions."""
     tasks = list(tasks)
     found = await _find_all(system, tasks)
-    entries = system.journal.entries()
+    entries = system.executions.entries()
     snapshots = [snapshot for snapshot in found if snapshot is not None]
-    wrong = [f"{task.id} is lost" for task, snapshot in zip(tasks, found, strict=True) if snapshot is None]
+    violations = [f"{task.id} is lost" for task, snapshot in zip(tasks, found, strict=True) if snapshot is None]
     for snapshot in snapshots:
-        wrong += _check_task(snapshot)
-    wrong += _check_totals(await system.stats(), snapshots)
-    wrong += _check_executions(entries, snapshots, system.stopped_pids)
-    wrong += find_contradictions(await read_keyspace(system.store.server))
+        violations += _check_task(snapshot)
+    violations += _check_totals(await system.stats(), snapshots)
+    violations += _check_executions(entries, snapshots, system.stopped_pids)
+    violations += find_contradictions(await read_keyspace(system.store.server))
     states = Counter(snapshot.state for snapshot in snapshots)
     ended = Counter(each.task_id for each in entries if each.event == "ended")
-    return Tally(
+    return Summary(
         completed=states[TaskState.COMPLETED],
         archived=states[TaskState.ARCHIVED],
         lost=len(tasks) - len(snapshots),
         executions=sum(each.event == "started" for each in entries),
         repeated=sum(number - 1 for number in ended.values()),
-        wrong=wrong,
+        violations=violations,
     )
 
 
 async def _find_all(system: System, tasks: list[Task]) -> list[TaskSnapshot | None]:
     found: list[TaskSnapshot | None] = []
-    for first in range(0, len(tasks), _AT_ONCE):
-        chunk = tasks[first : first + _AT_ONCE]
+    for first in range(0, len(tasks), _BATCH):
+        chunk = tasks[first : first + _BATCH]
         found += await asyncio.gather(*(system.store.reader.find(task.id, [task.queue]) for task in chunk))
     return found
 
@@ -134,11 +134,11 @@ def _check_executions(entries: list[Entry], snapshots: list[TaskSnapshot], stopp
         if each.attempt <= snapshot.attempt - HISTORY_LENGTH:
             continue
         if (each.attempt, each.worker_pid) not in {(held.number, _pid(held)) for held in snapshot.attempts}:
-            yield f"{each.task_id} was run by {each.worker_pid} as attempt {each.attempt}, which its history has not"
+            yield f"{each.task_id} was run by {each.worker_pid} as attempt {each.attempt}, which is not in its history"
     for snapshot in snapshots:
         for attempt in snapshot.attempts:
             if attempt.outcome is Outcome.COMPLETED and (attempt.number, _pid(attempt)) not in ended[snapshot.task.id]:
-                yield f"{snapshot.task.id} is completed by {attempt.worker}, whose handler did not come to its end"
+                yield f"{snapshot.task.id} is completed by {attempt.worker}, whose handler did not end"
 
 
 def _pid(attempt: Attempt) -> int:

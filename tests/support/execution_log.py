@@ -1,4 +1,4 @@
-"""What handlers really did, told by themselves: lines in a file, which outlive whatever happens to their process."""
+"""Log of executions: handlers append lines to a file, which survives every fault of their process."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-VARIABLE = "TASKS_JOURNAL"
-"""Names the file to the services; their handlers inherit it."""
+LOG_VARIABLE = "TASKS_EXECUTION_LOG"
+"""Environment variable with the path of the file, inherited by the handlers."""
 
 
 class Entry(NamedTuple):
     """One line."""
 
     event: str
-    """``started``; then ``ended`` or ``failed``, unless it was stopped."""
+    """``started``, followed by ``ended`` or ``failed`` unless the execution was stopped."""
     task_id: str
     attempt: int
     worker_pid: int
     handler_pid: int
-    """Another than the worker's for handlers that run in a child."""
+    """Differs from the worker's pid for handlers in a child process."""
     at_s: float
-    """By the monotonic clock, which all processes of a machine share."""
+    """Monotonic clock, shared by all processes of a machine."""
 
 
-def write(event: str, task_id: str, attempt: int, worker_pid: int) -> None:
-    """Add a line. Whole lines only: one write, always at the end of the file."""
+def record(event: str, task_id: str, attempt: int, worker_pid: int) -> None:
+    """Append a line atomically, with a single write."""
     line = f"{event} {task_id} {attempt} {worker_pid} {os.getpid()} {time.monotonic():.6f}\n"
-    file = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND)
+    file = os.open(os.environ[LOG_VARIABLE], os.O_WRONLY | os.O_APPEND)
     try:
         os.write(file, line.encode())
     finally:
@@ -38,36 +38,36 @@ def write(event: str, task_id: str, attempt: int, worker_pid: int) -> None:
 
 
 @contextmanager
-def written(task_id: str, attempt: int, worker_pid: int) -> Iterator[None]:
-    """Write the start of what is inside, and its end if it comes to an end by itself."""
-    write("started", task_id, attempt, worker_pid)
+def recorded(task_id: str, attempt: int, worker_pid: int) -> Iterator[None]:
+    """Record the start of the block, and its end or failure unless it is stopped."""
+    record("started", task_id, attempt, worker_pid)
     try:
         yield
     except Exception:
-        write("failed", task_id, attempt, worker_pid)
+        record("failed", task_id, attempt, worker_pid)
         raise
-    write("ended", task_id, attempt, worker_pid)
+    record("ended", task_id, attempt, worker_pid)
 
 
-class Journal:
-    """Reads the lines."""
+class ExecutionLog:
+    """Reader of the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.touch()
 
     def entries(self) -> list[Entry]:
-        """All lines so far, in the order in which they were written."""
+        """All entries so far, in the order of their writes."""
         return [_parse(line) for line in self.path.read_text().splitlines()]
 
     def started(self, *task_ids: str) -> list[Entry]:
-        """The executions begun so far, of these tasks or of all."""
+        """Started executions, of some tasks or of all."""
         return [
             each for each in self.entries() if each.event == "started" and (not task_ids or each.task_id in task_ids)
         ]
 
     def started_ids(self) -> set[str]:
-        """The tasks that were begun."""
+        """Ids of started tasks."""
         return {each.task_id for each in self.started()}
 
 

@@ -1,4 +1,4 @@
-"""A client as services have them: posts tasks over HTTP, each until it is taken."""
+"""Producer over HTTP: posts tasks at a steady pace and retries each until it is accepted."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from queuecore.domain.duration import format_duration
 from queuecore.domain.task import Task
 from tests.support.service_process import plain_http
 
-_PATIENCE_S = 10.0
-"""How long the client waits for an answer: much longer than the api may take."""
-_AGAIN_S = 0.2
-"""When to try again if nobody says so."""
+_TIMEOUT_S = 10.0
+"""Request timeout, well above the API's own limits."""
+_RETRY_S = 0.2
+"""Delay of a retry without ``Retry-After``."""
 
 
-class Answer(NamedTuple):
-    """What the api said."""
+class Response(NamedTuple):
+    """A response of the API."""
 
     status: int
     code: str
-    """Of an error; else empty."""
+    """Error code; empty for accepted tasks."""
     retry_after: str | None
     took_s: float
 
 
-class Posting:
-    """Posts tasks over a few connections at a steady pace, as long as the block lasts.
+class HttpProducer:
+    """Posts tasks over a few connections at a steady pace until the block ends.
 
-    Each task is posted with its id as ``Idempotency-Key`` until the api has taken it, as often as ``Retry-After``
-    allows.
+    Each task is posted with its id as ``Idempotency-Key``, and retried after ``Retry-After`` until it is accepted.
 
     Args:
-        url: the api.
-        make_task: what to post next.
-        connections: how many tasks are posted at once.
-        pause_s: between the tasks of a connection.
+        url: of the API.
+        make_task: builds the next task.
+        connections: number of concurrent posts.
+        pause_s: pause between the tasks of a connection.
     """
 
     def __init__(self, url: str, make_task: Callable[[], Task], *, connections: int = 4, pause_s: float = 0.02) -> None:
@@ -48,11 +47,11 @@ class Posting:
         self._connections = connections
         self._pause_s = pause_s
         self._stopped = asyncio.Event()
-        self._http = plain_http(url, _PATIENCE_S)
+        self._http = plain_http(url, _TIMEOUT_S)
         self.accepted: list[Task] = []
-        self.answers: list[Answer] = []
-        self.broken = 0
-        """Requests without an answer: the connection was lost."""
+        self.responses: list[Response] = []
+        self.disconnects = 0
+        """Requests without a response, because the connection was lost."""
 
     async def __aenter__(self) -> Self:
         self._posters = [asyncio.create_task(self._post_on()) for _ in range(self._connections)]
@@ -69,9 +68,9 @@ class Posting:
         await self._http.aclose()
 
     @property
-    def refusals(self) -> list[Answer]:
-        """The answers that were errors."""
-        return [answer for answer in self.answers if answer.status != httpx.codes.CREATED]
+    def rejections(self) -> list[Response]:
+        """Responses with an error."""
+        return [answer for answer in self.responses if answer.status != httpx.codes.CREATED]
 
     async def _post_on(self) -> None:
         while not self._stopped.is_set():
@@ -84,19 +83,19 @@ class Posting:
             await asyncio.sleep(self._pause_s)
 
     async def _post(self, task: Task) -> float | None:
-        """Post once; seconds until the next try, none when the task was taken."""
+        """Post once; the delay of the retry in seconds, or ``None`` for an accepted task."""
         began_at_s = asyncio.get_running_loop().time()
         try:
             answer = await self._http.post("/api/v1/tasks", content=_body(task), headers={"Idempotency-Key": task.id})
         except httpx.TransportError:
-            self.broken += 1
-            return _AGAIN_S
+            self.disconnects += 1
+            return _RETRY_S
         took_s = asyncio.get_running_loop().time() - began_at_s
         taken = answer.status_code == httpx.codes.CREATED
         code = "" if taken else str(answer.json()["code"])
         retry_after = answer.headers.get("Retry-After")
-        self.answers.append(Answer(answer.status_code, code, retry_after, took_s))
-        return None if taken else float(retry_after or _AGAIN_S)
+        self.responses.append(Response(answer.status_code, code, retry_after, took_s))
+        return None if taken else float(retry_after or _RETRY_S)
 
 
 def _body(task: Task) -> bytes:

@@ -1,4 +1,4 @@
-"""A port where a server was: counts who knocks."""
+"""Listener on the port of a stopped server that closes and counts connections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Self
 from queuecore.embedded import HOST
 
 
-class ClosedDoor:
-    """Accepts connections on a port of loopback and closes each at once."""
+class RefusingListener:
+    """Accepts connections on a loopback port and closes each immediately."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self.knocks = 0
+        self.connections = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._refuse, HOST, self._port)
@@ -27,5 +27,5 @@ class ClosedDoor:
         await self._server.wait_closed()
 
     async def _refuse(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.knocks += 1
+        self.connections += 1
         writer.transport.abort()
