@@ -20,7 +20,7 @@ def binaries() -> list[Binaries]:
 
 @pytest.fixture(scope="session")
 def helms(binaries: list[Binaries], tmp_path_factory: pytest.TempPathFactory) -> list[Helm]:
-    """One of each major, the oldest first."""
+    """One Helm of each major, the oldest first."""
     return [Helm(each.helm, tmp_path_factory.mktemp("helm")) for each in binaries]
 
 

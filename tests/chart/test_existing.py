@@ -1,4 +1,4 @@
-"""What the chart does where something is there already."""
+"""Installs and upgrades of the chart with existing objects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cluster(tmp_path: Path) -> Iterator[SmallCluster]:
 
 
 def render(helm: Helm, tmp_path: Path, *options: str) -> Manifests:
-    """What an install would make, hooks included; Helm asks the cluster as for a real one."""
+    """Objects of an install, including hooks; Helm queries the cluster as in a real install."""
     kubeconfig = f"--kubeconfig={tmp_path / 'kubeconfig'}"
     where = ["one", str(CHART), "--namespace=here", kubeconfig]
     release = json.loads(helm.run("install", *where, "--dry-run=server", "--output=json", *options))
@@ -47,7 +47,7 @@ def definitions(manifests: Manifests) -> set[str]:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_everything_is_made_when_nothing_is_there(helms: list[Helm], tmp_path: Path) -> None:
+def test_install_creates_everything_when_the_cluster_is_empty(helms: list[Helm], tmp_path: Path) -> None:
     for helm in helms:
         manifests = render(helm, tmp_path)
         assert DEFINITION in definitions(manifests)
@@ -79,7 +79,7 @@ def test_password_is_kept_when_the_release_is_upgraded(
     ],
     ids=["own", "other namespace", "other release", "nobody's"],
 )
-def test_definition_is_brought_when_it_is_not_anothers(
+def test_definition_is_installed_when_no_other_release_owns_it(
     helm: Helm, cluster: SmallCluster, tmp_path: Path, annotations: dict[str, str], brought: bool
 ) -> None:
     definition = {
@@ -92,7 +92,7 @@ def test_definition_is_brought_when_it_is_not_anothers(
     assert (DEFINITION in definitions(manifests)) is brought
     roles = {each["metadata"]["name"] for each in manifests.of_kind("ClusterRole")}
     assert bool(roles) is brought
-    # The others are not there yet.
+    # The other definitions do not exist yet.
     assert len(definitions(manifests)) == (3 if brought else 2)
 
 
@@ -105,7 +105,7 @@ def test_scaled_pools_can_be_installed_before_their_kind_is_known(helms: list[He
 
 
 @pytest.mark.usefixtures("cluster")
-def test_pool_that_is_no_hook_would_keep_the_release_from_being_installed(helms: list[Helm], tmp_path: Path) -> None:
+def test_install_fails_when_a_pool_is_no_hook(helms: list[Helm], tmp_path: Path) -> None:
     plain = tmp_path / "values.yaml"
     pool = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "plain"}}
     plain.write_text(json.dumps({"extraObjects": [pool]}), encoding="utf-8")
@@ -114,7 +114,7 @@ def test_pool_that_is_no_hook_would_keep_the_release_from_being_installed(helms:
             render(helm, tmp_path, f"--values={plain}")
 
 
-def test_pool_made_by_the_hook_is_taken_over_at_the_next_upgrade(
+def test_pool_created_by_the_hook_is_adopted_at_the_next_upgrade(
     helms: list[Helm], cluster: SmallCluster, tmp_path: Path
 ) -> None:
     (made,) = render(helms[0], tmp_path, "--set=worker.autoscaling.enabled=true").of_kind("WorkerPool")
@@ -127,7 +127,7 @@ def test_pool_made_by_the_hook_is_taken_over_at_the_next_upgrade(
         assert pool["spec"] == made["spec"]
 
 
-def test_pool_of_somebody_else_is_not_taken_over(helm: Helm, cluster: SmallCluster, tmp_path: Path) -> None:
+def test_pool_of_another_owner_is_not_adopted(helm: Helm, cluster: SmallCluster, tmp_path: Path) -> None:
     cluster.kinds["taskyard.dev/v1alpha1"] = [("workerpools", "WorkerPool", True)]
     name = "one-taskyard-worker-default"
     other = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": name}}

@@ -21,7 +21,7 @@ def build(kubectl: Path, folder: Path) -> Manifests:
 
 
 def expected(helm: Helm, environment: str | None) -> list[Manifest]:
-    """What the chart renders, less what only Helm can use, in the namespace."""
+    """Objects rendered by the chart in the namespace, without those that only Helm uses."""
     files = [FOLDER / "values.yaml"]
     files += [ROOT / "deploy" / "environments" / f"{environment}.yaml"] if environment else []
     found = helm.render(files=files, namespace=NAMESPACE)
@@ -84,6 +84,6 @@ def _dashboards(folder: Path, files: dict[str, str]) -> Path:
 
 
 def _rendering(name: str, text: str) -> Render:
-    """Renders one dashboard in every environment, and nothing in the base."""
+    """Renderer with one dashboard in every environment, and an empty base."""
     dashboard = {"kind": "ConfigMap", "metadata": {"name": "queue", "labels": {"some": "label"}}, "data": {name: text}}
     return lambda values: [dashboard] if len(values) > 1 else []

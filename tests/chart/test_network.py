@@ -11,7 +11,7 @@ from tests.chart.manifests import Manifest, Manifests, component_of, containers,
 ON: dict[str, Any] = {"networkPolicy": {"enabled": True}}
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
 
-# Who must reach whom, and on which port.
+# Required connections: source, target, port.
 NEEDED = (
     ("api", "valkey", 6379),
     ("scheduler", "valkey", 6379),
@@ -99,7 +99,7 @@ def test_controller_reaches_what_its_values_add(helm: Helm) -> None:
 
 
 def _may(manifests: Manifests, source: str, target: str, port: int) -> bool:
-    """Whether policies let pods of one component connect to pods of another."""
+    """Whether policies allow connections from pods of one component to pods of another."""
     for sender in _of(manifests, source):
         for receiver in _of(manifests, target):
             out = _allows(manifests, sender, receiver, "egress", "to", port)
@@ -120,7 +120,7 @@ def _allows(manifests: Manifests, owner: Manifest, peer: Manifest, direction: st
 
 
 def _in_namespace(peers: list[Manifest]) -> list[Manifest]:
-    """The peers that pods of the same namespace can be."""
+    """The peers that match pods of the same namespace."""
     return [each for each in peers if "podSelector" in each and not each.get("namespaceSelector")]
 
 

@@ -44,7 +44,7 @@ def test_every_service_has_all_probes_on_the_port_it_listens_on(helm: Helm, file
             assert str(port) == environment(workload)[variable]
 
 
-# What Litestar says of the api's handlers is for the api's own tests.
+# Warnings of Litestar about the API's handlers belong to the API's own tests.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @each_ci_file
 def test_probes_ask_for_paths_that_the_services_have(helm: Helm, file: Path) -> None:
@@ -163,7 +163,7 @@ def _selectors(manifests: Manifests) -> list[tuple[tuple[str, str], Manifest]]:
 
 
 def _meant(key: tuple[str, str], manifests: Manifests) -> set[tuple[str, str]]:
-    """The workloads whose pods an object selects, by the names of both."""
+    """The workloads whose pods an object selects, by kind and name."""
     kind, name = key
     workloads = manifests.workloads()
     if kind == "PodMonitor":
@@ -176,7 +176,7 @@ def _meant(key: tuple[str, str], manifests: Manifests) -> set[tuple[str, str]]:
 
 def _api_has(path: str) -> bool:
     async def ask() -> int:
-        # Without a store: /ready says so, with 503.
+        # Without a store, /ready responds with 503.
         api = create_api(ApiSettings(redis=RedisSettings(url="redis://127.0.0.1:1/0")))
         transport = httpx.ASGITransport(api.asgi)  # type: ignore[arg-type]  # Litestar's types of scopes are its own
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:

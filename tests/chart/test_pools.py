@@ -45,7 +45,7 @@ def test_pool_reads_the_metrics_of_the_release(helm: Helm) -> None:
     assert pool["spec"]["metrics"] == {"endpoint": f"http://{service['metadata']['name']}.here.svc:{port}/metrics"}
 
 
-def test_pool_reads_prometheus_where_it_is_told_to(helm: Helm) -> None:
+def test_pool_reads_prometheus_when_values_configure_it(helm: Helm) -> None:
     prometheus = {"url": "http://prometheus.monitoring:9090"}
     (pool,) = helm.render(
         {"workers": [{"name": "one", **scaled({"metrics": {"prometheus": prometheus, "timeout": "3s"}})}]}

@@ -16,7 +16,7 @@ from tests.chart.manifests import Manifest
 Permission = tuple[str, str, str]
 """Group, resource with its subresource, verb."""
 
-# What kopf asks for by itself, besides the calls that our own code makes.
+# Requests of kopf itself, in addition to those of the controller's code.
 OF_KOPF: set[Permission] = {
     (GROUP, PLURAL, "list"),
     (GROUP, PLURAL, "watch"),

@@ -13,7 +13,7 @@ import pytest
 from tests.chart.helm import CHART, CI_VALUES, POOLS_KNOWN, ROOT, Helm
 from tests.chart.manifests import Manifest, Manifests, key_of, matches, pod_template
 
-# What the Kubernetes API refuses to change in an object that is there.
+# Fields that the Kubernetes API does not allow to change.
 IMMUTABLE = {
     "Deployment": ("spec.selector",),
     "StatefulSet": ("spec.selector", "spec.serviceName", "spec.volumeClaimTemplates"),
@@ -31,7 +31,7 @@ def test_two_releases_share_a_namespace(helm: Helm, file: Path, others: str) -> 
     first = helm.render(files=[file], release="taskyard")
     second = helm.render(files=[file], release=others)
     shared = {key_of(each) for each in first} & {key_of(each) for each in second}
-    # The definition is the cluster's: the second release finds it there and leaves it alone.
+    # The definition is cluster-wide: the second release does not change the existing one.
     belonging = {key_of(each) for each in first.of_kind("CustomResourceDefinition")}
     belonging |= {key_of(each) for each in first.of_kind("ClusterRole") if "workerpools" in each["metadata"]["name"]}
     belonging |= {("ConfigMap", "extra")}
@@ -128,7 +128,7 @@ def _selectors(manifests: Manifests) -> list[Manifest]:
 
 
 def _hooks(manifests: Manifests, kind: str) -> list[int]:
-    """The weights of hooks of a kind."""
+    """Hook weights of a kind."""
     annotations = [each["metadata"].get("annotations", {}) for each in manifests.of_kind(kind)]
     return [int(each["helm.sh/hook-weight"]) for each in annotations if "helm.sh/hook" in each]
 
@@ -159,7 +159,7 @@ def _with_version(chart: Path, version: str) -> Path:
 
 
 def _last_release() -> str:
-    """The last tag. Until there is one, the commit that brought the chart stands for it."""
+    """The last tag, or without tags the commit that added the chart."""
     tag = _git("describe", "--tags", "--abbrev=0").decode().strip()
     first = _git("log", "--format=%H", "--diff-filter=A", "--", "charts/taskyard/Chart.yaml").decode().split()
     if not tag and not first:
@@ -177,6 +177,6 @@ def _chart_of(revision: str, folder: Path) -> Path:
 
 
 def _git(*arguments: str) -> bytes:
-    """What git prints; nothing where it fails, as outside of a repository."""
+    """Output of git; empty if it fails, for example outside of a repository."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, timeout=20, check=False)
     return done.stdout if done.returncode == 0 else b""

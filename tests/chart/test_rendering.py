@@ -43,7 +43,7 @@ def test_unknown_field_or_kind_would_be_found(helm: Helm, version: str) -> None:
 
 @each_ci_file
 def test_both_majors_render_the_same(helms: list[Helm], file: Path) -> None:
-    # With a password of one's own, as the one that is made is another each time.
+    # With a fixed password, because generated ones differ.
     values = {"valkey": {"auth": {"existingSecret": "store"}}}
     first, *others = (sorted(each.render(values, files=[file]), key=key_of) for each in helms)
     assert others, "only one major of Helm is installed"
@@ -135,7 +135,7 @@ def _app_version() -> str:
     return str(yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"])
 
 
-def test_notes_tell_how_to_post_and_what_to_mind(helm: Helm) -> None:
+def test_notes_show_a_first_task_and_warnings(helm: Helm) -> None:
     notes = _notes(helm)
     assert "kubectl --namespace queues port-forward service/taskyard-api 8080:8080" in notes
     assert "http://localhost:8080/api/v1/tasks" in notes

@@ -33,7 +33,7 @@ Answers = dict[str, list[tuple[int, dict[str, Any]]]]
 
 
 class Server(ThreadingHTTPServer):
-    """Answer each path in turn, and with the last answer from then on."""
+    """Responds to each path with its responses in turn, and repeats the last one."""
 
     def __init__(self, answers: Answers) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Keep the tests' output clean."""
+        """Discard the log."""
 
     def _answer(self, body: Any) -> None:
         self.server.asked.append((self.path, body))
@@ -193,7 +193,7 @@ def _wait_until_it_answers(client: Redis, process: subprocess.Popen[bytes]) -> N
 
 
 def _encrypt(server: Server, folder: Path) -> None:
-    """Give the server a certificate, which the folder holds as ``ca.crt``."""
+    """Serve with a certificate, stored in the folder as ``ca.crt``."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed: there is no certificate to serve HTTPS with")

@@ -15,7 +15,7 @@ from tests.chart.manifests import containers
 SERVICES = ("api", "scheduler", "worker", "controller")
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 
-# The fields of the declared version that are in use, written from its reference; a new one is to be looked up there.
+# Fields of the declared version in use, from its reference; check further ones there before adding them.
 _BUILD = {
     "tagPolicy": {"inputDigest": {}},
     "local": {"useBuildkit": None},
@@ -145,7 +145,7 @@ def test_forwarded_port_is_one_of_a_service_of_the_release(config: dict[str, Any
 
 @pytest.mark.parametrize("name", [None, "dev", "production"])
 def test_release_is_verified_by_its_own_test(config: dict[str, Any], helm: Helm, name: str | None) -> None:
-    # Skaffold does not merge the two: the helm block of a profile takes the place of the other.
+    # Skaffold does not merge them: the helm block of a profile replaces the default one.
     chosen = profile(config, name) if name else config
     deployed = chosen.get("deploy", config["deploy"])["helm"]
     (hook,) = deployed["hooks"]["after"]
@@ -170,7 +170,7 @@ def test_pods_of_development_can_be_written_to(helm: Helm) -> None:
 def test_make_dev_says_what_is_missing(tmp_path: Path) -> None:
     make = shutil.which("make")
     assert make
-    # A machine with a shell and nothing of what is needed.
+    # A machine with a shell, but without the required tools.
     for name in ("sh", "make"):
         (tmp_path / name).symlink_to(shutil.which(name) or "")
     done = subprocess.run(
@@ -188,7 +188,7 @@ def test_make_dev_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def _unknown(value: Any, fields: Any, path: str) -> list[str]:
-    """The paths of what is not among the fields."""
+    """Paths of unknown fields."""
     if fields is None:
         return []
     if isinstance(fields, list):

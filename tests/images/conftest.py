@@ -25,7 +25,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
 
 @pytest.fixture(scope="session")
 def base(podman: Podman) -> str:
-    """The image that ours stand on: the Dockerfile's, or one that was made here."""
+    """The base image: the one of the Dockerfile, or a local build."""
     (usual,) = re.findall(r"(?m)^ARG BASE=(.*)$", DOCKERFILE.read_text(encoding="utf-8"))
     for name in (usual, OWN_BASE):
         if podman.has_image(name):
@@ -35,7 +35,7 @@ def base(podman: Podman) -> str:
 
 @pytest.fixture(scope="session")
 def images(podman: Podman, base: str) -> dict[str, str]:
-    """The names of all images, built."""
+    """Build all images; their names by service."""
     found = {each: f"localhost/taskyard/{each}:{_TAG}" for each in SERVICES}
     for service, name in found.items():
         podman.build(name, f"--file={DOCKERFILE}", f"--target={service}", *_build_arguments(base))
@@ -44,7 +44,7 @@ def images(podman: Podman, base: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def dev_image(podman: Podman, base: str) -> str:
-    """The worker that starts again when its sources change."""
+    """The worker image that restarts when its sources change."""
     name = f"localhost/taskyard/worker-dev:{_TAG}"
     podman.build(name, f"--file={DOCKERFILE}", "--target=dev", "--build-arg=SERVICE=worker", *_build_arguments(base))
     return name
@@ -52,7 +52,7 @@ def dev_image(podman: Podman, base: str) -> str:
 
 @pytest.fixture(scope="session")
 def example_image(podman: Podman, images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image of the example, on top of the worker that was built here."""
+    """The image of the example, based on the built worker image."""
     folder = ROOT / "examples" / "02-worker-image"
     text = (folder / "Dockerfile").read_text(encoding="utf-8")
     file = tmp_path_factory.mktemp("example") / "Dockerfile"
@@ -69,7 +69,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 
 def _build_arguments(base: str) -> list[str]:
-    """What this machine's pip goes by, the image's pip goes by."""
+    """Pip configuration of this machine, for the build."""
     arguments = [f"--build-arg=BASE={base}"]
     arguments += [f"--build-arg={name}={os.environ[name]}" for name in ("PIP_INDEX_URL",) if name in os.environ]
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")

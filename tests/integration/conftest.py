@@ -19,7 +19,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 @pytest.fixture
 async def store(valkey: EmbeddedValkey) -> AsyncIterator[TestStore]:
-    """An empty store; whatever a test does, it must leave it without contradictions."""
+    """An empty store, whose keyspace must be consistent at the end of the test."""
     opened = TestStore(valkey.url)
     await opened.server.command("FLUSHALL")
     yield opened

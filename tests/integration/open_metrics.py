@@ -1,4 +1,4 @@
-"""Reading OpenMetrics, strictly."""
+"""Strict parser of OpenMetrics."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 
 def read_open_metrics(text: str) -> dict[str, Metric]:
-    """The families by their names."""
+    """Metric families by name."""
     return {family.name: family for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]

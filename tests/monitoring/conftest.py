@@ -14,7 +14,7 @@ _SCRAPE = "500ms"
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
-    """All services, idle."""
+    """All services, without load."""
     with running_system(tmp_path_factory.mktemp("live")) as running:
         yield running
 
@@ -28,7 +28,7 @@ def prometheus_binary() -> str:
 def prometheus(
     prometheus_binary: str, live: LiveSystem, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrometheusServer]:
-    """Has scraped all services before, between and after two spells of work, so that every counter has grown."""
+    """Prometheus after scrapes before, between and after two rounds of load, so that every counter has increased."""
     assert prometheus_binary
     config = {
         "global": {"scrape_interval": _SCRAPE, "scrape_timeout": _SCRAPE, "evaluation_interval": _SCRAPE},
@@ -44,7 +44,7 @@ def prometheus(
 
 
 def _wait_until_scraped(server: PrometheusServer, live: LiveSystem, spell: int) -> None:
-    """Wait until every pod's present numbers have reached Prometheus."""
+    """Wait until Prometheus has scraped the current values of every pod."""
     series = "sum by (pod) (taskyard_tasks_archived_total{queue='lost'})"
     expected = {pod: spell for pod in live.urls if pod in {"api-0", "api-1"}}
 

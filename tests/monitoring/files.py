@@ -1,4 +1,4 @@
-"""What the chart brings for Prometheus and Grafana, as the files have it."""
+"""Rules and dashboards of the chart, read from their files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SELECTOR = re.compile(_METRIC.pattern + r"(?:\{[^}]*\})?")
 
 
 class Rule(NamedTuple):
-    """An alert or a recorded series."""
+    """An alerting or recording rule."""
 
     name: str
     expression: str
@@ -38,7 +38,7 @@ class Rule(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """What shows data on a dashboard."""
+    """A panel of a dashboard, without rows."""
 
     dashboard: str
     title: str
@@ -81,5 +81,5 @@ def find_selectors(expression: str) -> set[str]:
 
 
 def substitute(expression: str) -> str:
-    """An expression of a dashboard as Grafana would send it, with all values of all variables chosen."""
+    """An expression of a dashboard as sent by Grafana, with all values of all variables selected."""
     return re.sub(r"\$(?!__)\w+", ".*", expression.replace("$__rate_interval", "2m"))

@@ -1,4 +1,4 @@
-"""Two more types of tasks, so that there are several."""
+"""Two additional task types."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""All of Taskyard at work, as a cluster runs it: two replicas of the api and one that is cut off from the store, a
-scheduler, a worker, and a controller with a WorkerPool."""
+"""A running system as in a cluster: two replicas of the API and one without access to the store, a scheduler, a worker,
+and a controller with a WorkerPool."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEMO = {"type": "demo", "payload": {"message": "hi", "count": 1}}
 
 
 class LiveSystem:
-    """What runs."""
+    """The running services."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class LiveSystem:
         self.urls |= {"scheduler-0": scheduler.url, "worker-0": worker.url, "controller-0": controller.url}
 
     def scrape_configs(self) -> list[dict[str, Any]]:
-        """As the chart's monitors make them: a job for the api, another for all else, labels of namespace and pod."""
+        """Scrape targets like those of the chart's monitors: a job for the API, one for the rest, namespace and pod."""
         apis = [self._target(pod) for pod in self.urls if pod.startswith("api-")]
         others = [self._target(pod) for pod in self.urls if not pod.startswith("api-")]
         return [
@@ -59,18 +59,18 @@ class LiveSystem:
         ]
 
     def metrics(self, pod: str) -> str:
-        """What a pod tells."""
+        """The exposition of a pod."""
         return httpx.get(f"{self.urls[pod]}/metrics", trust_env=False).text
 
-    def keeps_its_pool(self) -> bool:
-        """Whether the controller has found its WorkerPool."""
+    def has_reconciled(self) -> bool:
+        """Whether the controller has reconciled its WorkerPool."""
         try:
             return "taskyard_workerpool_replicas{" in self.metrics("controller-0")
         except httpx.TransportError:
             return False
 
     def work(self) -> None:
-        """Post tasks of every kind, look at them, ask for nonsense, and wait until all that can end has ended."""
+        """Post tasks of every kind, read them, send invalid requests, and wait until all tasks have ended that can."""
         with httpx.Client(base_url=self.apis[0].url, trust_env=False) as http:
             ids = [_post(http, each) for each in _tasks()]
             for task_id in ids[:3]:
@@ -109,7 +109,7 @@ class LiveSystem:
 
 @contextmanager
 def running_system(folder: Path) -> Iterator[LiveSystem]:
-    """Start everything; nothing has happened yet."""
+    """Start all services, without load."""
     with ExitStack() as stack:
         valkey = stack.enter_context(EmbeddedValkey(folder / "valkey", config={"maxmemory": "256mb"}))
         nowhere = f"redis://{HOST}:{find_free_port()}"
@@ -134,12 +134,12 @@ def running_system(folder: Path) -> Iterator[LiveSystem]:
         controller = stack.enter_context(running_controller(cluster.kubeconfig, folder / "controller.log"))
         cluster.background.call(lambda: cluster.background.keep(_keep_pool(cluster, apis[0].url)))
         live = LiveSystem(valkey, apis, scheduler, worker, controller)
-        wait_until(live.keeps_its_pool, lambda: controller.log)
+        wait_until(live.has_reconciled, lambda: controller.log)
         yield live
 
 
 async def _keep_pool(cluster: KubeServer, api_url: str) -> None:
-    """A pool that needs more pods than it may have, once tasks wait in the parked queue."""
+    """A pool that needs more pods than its maximum when tasks are pending in the parked queue."""
     async with httpx.AsyncClient(base_url=cluster.url, headers=cluster.headers, trust_env=False) as http:
         client = KubeClient(http, NAMESPACE)
         replica_sets = ReplicaSets(client)

@@ -1,4 +1,4 @@
-"""A real Prometheus on a free port of loopback. The machine's own, if one runs, is left alone."""
+"""A real Prometheus on a free port of loopback, independent of any server of the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.monitoring.waiting import wait_until
 
 
 def find_binary(name: str) -> str:
-    """Where a program of Prometheus is; without it, the test is skipped."""
+    """Path of a program of Prometheus; skips the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"there is no {name}: what needs a real one is NOT tested (apt-get install prometheus)")
@@ -26,29 +26,29 @@ def find_binary(name: str) -> str:
 
 
 class Sample(NamedTuple):
-    """One value of an answer."""
+    """One sample of a query result."""
 
     labels: Mapping[str, str]
     value: float
 
 
 class QueryFailed(Exception):
-    """Prometheus does not understand the query; the message is what it said."""
+    """Prometheus rejects the query; the message is its response."""
 
 
 class PrometheusServer:
-    """One that runs."""
+    """A running Prometheus."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._http = httpx.Client(base_url=url, trust_env=False)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def query(self, expression: str) -> list[Sample]:
-        """What an expression gives now.
+        """Evaluate an expression at the current time.
 
         Raises:
             QueryFailed: the expression is wrong.
@@ -59,12 +59,12 @@ class PrometheusServer:
         return [Sample(each["metric"], float(each["value"][1])) for each in result["result"]]
 
     def targets(self) -> dict[str, str]:
-        """Health by the pod that is scraped: up, down or unknown."""
+        """Health of the target of each pod: up, down or unknown."""
         active = self._get("/api/v1/targets")["activeTargets"]
         return {each["labels"]["pod"]: each["health"] for each in active}
 
     def rules(self) -> list[dict[str, Any]]:
-        """All rules that it evaluates, with their health."""
+        """All rules with their health."""
         groups = self._get("/api/v1/rules")["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
@@ -84,7 +84,7 @@ class PrometheusServer:
 
 @contextmanager
 def running_prometheus(folder: Path, config: Mapping[str, Any]) -> Iterator[PrometheusServer]:
-    """Run one with a configuration of its own, in a folder of its own."""
+    """Run a Prometheus with its own configuration and folder."""
     binary = find_binary("prometheus")
     file, log_path = folder / "prometheus.yml", folder / "prometheus.log"
     file.write_text(yaml.safe_dump(dict(config)))

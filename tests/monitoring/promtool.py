@@ -1,4 +1,4 @@
-"""Prometheus's own checker."""
+"""Runner of promtool."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TIMEOUT_S = 40
 
 
 def promtool(*arguments: str, stdin: str = "") -> str:
-    """What promtool finds wrong; empty if nothing. Without promtool, the test is skipped."""
+    """Findings of promtool, empty if there are none; skips the test if it is not installed."""
     done = subprocess.run(
         [find_binary("promtool"), *arguments],
         input=stdin,

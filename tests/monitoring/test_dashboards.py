@@ -118,7 +118,7 @@ def _series(definition: metrics.Definition) -> list[str]:
 
 
 def _keys(value: Any, path: str = "") -> Iterator[str]:
-    """Where something is, as panels.0.title; what is empty may be left out."""
+    """Paths of all non-empty values, such as panels.0.title."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         here = f"{path}.{key}"

@@ -69,7 +69,7 @@ def _figure(prometheus: PrometheusServer, dashboard: str, title: str) -> float:
 
 
 def test_replicas_of_the_api_are_not_counted_twice(prometheus: PrometheusServer) -> None:
-    # Two spells of ten tasks; a third of the limited queue, which takes no more.
+    # Two rounds of ten tasks, and three tasks of the limited queue, which accepts no more.
     assert _figure(prometheus, "overview", "Pending") == 2 * 10 + 3
     (waiting,) = prometheus.query(f'sum(taskyard_queue_tasks{{queue="{PARKED}", state="pending"}})')
     assert waiting.value == 2 * 20

@@ -53,7 +53,7 @@ def test_expressions_of_a_runbook_work(prometheus: PrometheusServer, page: Path)
 
 @pytest.fixture(scope="module")
 def calls(live: LiveSystem) -> set[tuple[str, str]]:
-    """What the api answers: method and path."""
+    """Routes of the API: method and path."""
     document = httpx.get(f"{live.apis[0].url}/schema/openapi.json", trust_env=False).json()
     return {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
 

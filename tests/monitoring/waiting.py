@@ -1,4 +1,4 @@
-"""Waiting where nothing is asynchronous."""
+"""Bounded waiting in synchronous tests."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from queuecore.testing.waiting import eventually
 
 
-def wait_until(look: Callable[[], object], tell: Callable[[], object], within_s: float = 20.0) -> None:
-    """Wait until what is seen is true.
+def wait_until(condition: Callable[[], object], describe: Callable[[], object], within_s: float = 20.0) -> None:
+    """Wait until a condition holds.
 
     Args:
-        look: what is to become true.
-        tell: what to say if it does not.
-        within_s: how long it may take.
+        condition: polled until it is true.
+        describe: makes the message of the error.
+        within_s: timeout.
 
     Raises:
-        AssertionError: it did not become true in time.
+        AssertionError: the condition did not hold in time.
     """
     try:
-        asyncio.run(eventually(look, within_s))
+        asyncio.run(eventually(condition, within_s))
     except AssertionError as error:
-        raise AssertionError(tell()) from error
+        raise AssertionError(describe()) from error

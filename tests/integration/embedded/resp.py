@@ -1,4 +1,4 @@
-"""The least that is needed to speak with a server, so that these tests depend on no client."""
+"""Minimal RESP client, which keeps these tests independent of a client library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from queuecore.embedded import HOST, EmbeddedValkey
 
 
 def ask(server: EmbeddedValkey, command: str) -> str:
-    """The answer: a text, or the first line of anything else."""
+    """Send a command; the reply if it is a string, else its first line."""
     with socket.create_connection((HOST, server.port), timeout=5) as connection:
         connection.sendall(command.encode() + b"\r\n")
         answer = connection.recv(4096).decode()

@@ -1,4 +1,4 @@
-"""Every curl command in the documentation is run, and must answer as the documentation shows.
+"""Every curl command in the documentation is run, and must return the documented output.
 
 A block is fenced as ``console``; what follows a line with ``$ curl`` is its output. ``...`` stands for anything, and
 white space does not count. Reading is repeated until the answer is the one that is shown: tasks take a moment.
@@ -26,7 +26,7 @@ PAGES = [ROOT / "README.md", ROOT / "docs" / "api.md", EXAMPLE / "README.md"]
 
 
 class Call(NamedTuple):
-    """A curl command and what it prints."""
+    """A curl command and its documented output."""
 
     method: str
     path: str
@@ -56,7 +56,7 @@ def find_calls(page: Path) -> Iterator[Call]:
 
 
 def _read(command: str, shown: str) -> Call:
-    """What curl would send; fails on an option that it does not know."""
+    """The request that curl sends; fails on unknown options."""
     method, path, headers, body = "", "", {}, None
     words = iter(shlex.split(command)[1:])
     for word in words:
@@ -97,7 +97,7 @@ async def _check(call: Call, client: httpx.AsyncClient) -> None:
         return call.is_answered_by(got)
 
     try:
-        # Only what changes nothing may be asked again.
+        # Only safe requests may be repeated.
         as_shown = await (eventually(is_as_shown) if call.method == "GET" else is_as_shown())
     except AssertionError:
         as_shown = False

@@ -1,4 +1,4 @@
-"""The example, run as its README says."""
+"""The example, run as in its README."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY_S = 30
 
 @pytest.fixture
 def base_url(tmp_path: Path) -> Iterator[str]:
-    """All of Taskyard with the example's handlers, as ``make run`` starts it."""
+    """A standalone system with the example's handlers, started like ``make run``."""
     port = find_free_port()
     environment = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""What the logged worker runs."""
+"""Handlers of the worker whose logs are tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Card(msgspec.Struct):
 async def pay(card: Card, context: TaskContext) -> None:
     context.logger.info("paying", card=card)
     if context.attempt == 1:
-        raise ConnectionError("the bank is away")
+        raise ConnectionError("the bank is unreachable")
 
 
 @handlers.register("pay_in_thread")

@@ -1,4 +1,4 @@
-"""What every log line of every service must be."""
+"""Format of the log lines of all services."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ OUR_EVENT = re.compile(r"[a-z]+(_[a-z]+)*")
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """The fields whose form is fixed; others come on top."""
+    """The fields with a fixed format; lines may have more."""
 
     time: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
     level: Literal["debug", "info", "warning", "error", "critical"]
     service: Literal["api", "scheduler", "worker", "controller"]
     event: Annotated[str, Meta(min_length=1)]
     logger: str | None = None
-    """Of lines of other libraries only."""
+    """Only in lines of other libraries."""
     task_id: str | None = None
     queue: str | None = None
     type: str | None = None
@@ -33,7 +33,7 @@ class Line(msgspec.Struct, kw_only=True):
 
 
 def read_lines(path: Path) -> list[Line]:
-    """All lines of a log; one that is not as it must be fails the test."""
+    """All lines of a log; an invalid line fails the test."""
     lines = []
     for text in path.read_text().splitlines():
         try:

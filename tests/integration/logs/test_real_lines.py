@@ -1,4 +1,4 @@
-"""Every line that real processes write in a life with troubles."""
+"""Log lines of real processes during normal operation and failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRACED = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A server of the test's own, with a user that has a password."""
+    """The test's own server, with a user that has a password."""
     user = f"app on >{PASSWORD} ~* &* +@all"
     with EmbeddedValkey(tmp_path / "valkey", append_only=True, config={"user": user}) as server:
         yield server
@@ -72,20 +72,20 @@ async def test_lines_have_one_form_and_hide_what_is_secret(
 
 
 def _assert_tells_of_the_tasks(lines: list[Line], level: str) -> None:
-    told = [line for line in lines if line.event in {"paying", "task_failed", "task_completed"}]
-    assert told
-    for line in told:
+    task_lines = [line for line in lines if line.event in {"paying", "task_failed", "task_completed"}]
+    assert task_lines
+    for line in task_lines:
         assert line.task_id
         assert line.queue == "default"
         assert line.type in {"pay", "pay_in_thread"}
         assert line.attempt
         assert line.trace_id == TRACE
         assert line.span_id
-    (failed,) = [line for line in told if line.event == "task_failed"]
+    (failed,) = [line for line in task_lines if line.event == "task_failed"]
     assert failed.level == "warning"
     assert failed.duration_ms is not None
-    assert failed.error == "ConnectionError: the bank is away"
-    completed = [line for line in told if line.event == "task_completed"]
+    assert failed.error == "ConnectionError: the bank is unreachable"
+    completed = [line for line in task_lines if line.event == "task_completed"]
     assert len(completed) == (2 if level == "debug" else 0)
     assert all(line.duration_ms is not None for line in completed)
 

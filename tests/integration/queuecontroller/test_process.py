@@ -64,7 +64,7 @@ async def test_controller_stops_cleanly_when_it_gets_sigterm(
         assert "pool_scaled" in {line.event for line in lines}
 
 
-async def test_looks_at_a_pool_are_traced_with_all_their_requests(
+async def test_reconciliations_of_a_pool_are_traced_with_all_their_requests(
     alone: KubeServer, home: PoolNamespace, tmp_path: Path
 ) -> None:
     await home.create_deployment(1)
@@ -76,10 +76,10 @@ async def test_looks_at_a_pool_are_traced_with_all_their_requests(
             await home.wait_for_replicas(2)
             controller.terminate()
             assert await controller.wait() == 0
-    looks = [span for span in collector.spans if span.name == "keep WorkerPool"]
-    assert {span.service for span in looks} == {"taskyard-controller"}
-    assert looks[0].attributes == {"k8s.namespace.name": "default", "taskyard.workerpool.name": "pool"}
-    asked = [span for span in collector.spans if span.parent_id == looks[0].span_id]
+    reconciliations = [span for span in collector.spans if span.name == "keep WorkerPool"]
+    assert {span.service for span in reconciliations} == {"taskyard-controller"}
+    assert reconciliations[0].attributes == {"k8s.namespace.name": "default", "taskyard.workerpool.name": "pool"}
+    asked = [span for span in collector.spans if span.parent_id == reconciliations[0].span_id]
     assert {span.kind for span in asked} == {"CLIENT"}
     assert any(span.attributes["url.full"].endswith("/metrics") for span in asked)
     assert any(span.name == "PATCH" and "/scale" in span.attributes["url.full"] for span in collector.spans)

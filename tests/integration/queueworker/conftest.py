@@ -54,7 +54,7 @@ def start_worker(valkey: EmbeddedValkey, tmp_path: Path) -> Iterator[StartServic
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """The file for which waiting handlers wait."""
+    """The file that waiting handlers wait for."""
     return tmp_path / "gate"
 
 
