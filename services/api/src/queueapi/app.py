@@ -33,7 +33,7 @@ from queueapi.settings import ApiSettings
 from queueapi.submission.backpressure import Backpressure
 from queueapi.submission.builder import TaskBuilder
 from queueapi.submission.claims import IdempotencyClaims
-from queueapi.submission.coalescer import EnqueueCall, EnqueueCoalescer, SendCall
+from queueapi.submission.coalescer import EnqueueCoalescer
 from queueapi.submission.drain_rate import DrainRates
 from queueapi.submission.pipeline import SubmissionPipeline
 from queueapi.submission.tracing import SendTracing
@@ -89,11 +89,9 @@ def create_api(settings: ApiSettings) -> Api:
         return results
 
     tracing = start_tracing("api", settings.trace)
-    send: SendCall = EnqueueCoalescer(enqueue).enqueue
-    send_many: EnqueueCall = enqueue
-    if tracing:
-        sends = SendTracing(tracing)
-        send, send_many = sends.one(send), sends.many(send_many)
+    sends = SendTracing(tracing)
+    send = sends.one(EnqueueCoalescer(enqueue).enqueue)
+    send_many = sends.many(enqueue)
     claims = IdempotencyClaims(IdempotencyKeys(server))
     submissions = SubmissionPipeline(TaskBuilder(settings), types, claims, backpressure, send, send_many)
 
@@ -106,8 +104,7 @@ def create_api(settings: ApiSettings) -> Api:
             await request_metrics.wait_until_idle()
             refreshing.cancel()
             await server.close()
-            if tracing:
-                await asyncio.to_thread(tracing.stop)
+            await asyncio.to_thread(tracing.stop)
 
     app = Litestar(
         route_handlers=[
@@ -127,4 +124,4 @@ def create_api(settings: ApiSettings) -> Api:
         debug=False,
     )
     request_metrics = RequestMetrics(HeadRequests(OptionsRequests(app)), registry)
-    return Api(RequestTracing(request_metrics, tracing) if tracing else request_metrics, readiness)
+    return Api(RequestTracing(request_metrics, tracing) if settings.trace.on else request_metrics, readiness)

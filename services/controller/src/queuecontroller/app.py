@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -19,7 +18,6 @@ from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.pool_metrics import PoolMetrics
 from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
-from queuecontroller.traced_reconciler import TracedPoolReconciler
 from queuecore.observe.probes import LoopHeartbeat, ProbeServer
 from queuecore.observe.tracing.setup import start_tracing
 from queuecore.process import Roles
@@ -82,20 +80,19 @@ class Controller:
             self._probes.stop()
             await self._http.aclose()
             await self._cluster.close()
-            if self._tracing is not None:
-                await asyncio.to_thread(self._tracing.stop)
+            await asyncio.to_thread(self._tracing.stop)
             log.info("controller_stopped")
         return 0
 
     def _make_reconciler(self, namespace: str, name: str) -> PoolReconciler:
-        make = PoolReconciler if self._tracing is None else partial(TracedPoolReconciler, self._tracing.tracer)
-        return make(
+        return PoolReconciler(
             namespace=namespace,
             name=name,
             cluster=self._cluster,
             applier=self._applier,
             endpoints=self._endpoints,
             metrics=self._metrics,
+            tracing=self._tracing,
             interval_s=self._settings.interval_ms / 1000,
             clock=time.time,
         )

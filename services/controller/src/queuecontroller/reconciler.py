@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from queuecontroller.applier import Applier
 from queuecontroller.cluster.client import Cluster, Object
@@ -32,6 +33,8 @@ from queuecontroller.status.decision import decision_fields
 from queuecontroller.status.events import Event
 from queuecontroller.status.history import read_history
 from queuecontroller.status.writer import StatusWriter
+from queuecore.observe.tracing import names
+from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 
 CONFLICT_RETRY_S = 1.0
 MAX_BACKOFF_S = 60.0
@@ -63,6 +66,7 @@ class PoolReconciler:
         applier: applies decisions.
         endpoints: sends the requests for metrics.
         metrics: records decisions and failures.
+        tracing: opens a span for each reconciliation, a trace of its own.
         interval_s: time between reconciliations, in seconds.
         clock: returns Unix seconds.
     """
@@ -76,6 +80,7 @@ class PoolReconciler:
         applier: Applier,
         endpoints: EndpointClient,
         metrics: PoolMetrics,
+        tracing: Tracer = PASSIVE,
         interval_s: float,
         clock: Callable[[], float],
     ) -> None:
@@ -84,6 +89,7 @@ class PoolReconciler:
         self._cluster = cluster
         self._applier = applier
         self._metrics = metrics
+        self._tracing = tracing
         self._interval_s = interval_s
         self._clock = clock
         self._load_reader = LoadReader(endpoints, interval_s)
@@ -104,6 +110,11 @@ class PoolReconciler:
         Returns:
             ``None`` when the pool has been deleted.
         """
+        attributes = {names.K8S_NAMESPACE: self._namespace, names.WORKERPOOL: self._name}
+        with self._tracing.entry("keep WorkerPool", SpanKind.INTERNAL, attributes, record_exceptions=True):
+            return await self._reconcile(claims)
+
+    async def _reconcile(self, claims: Iterable[Claim]) -> Result | None:
         try:
             pool = await self._cluster.get_pool(self._namespace, self._name)
         except ObjectNotFound:

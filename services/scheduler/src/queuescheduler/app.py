@@ -96,5 +96,4 @@ class Scheduler:
     async def _close(self) -> None:
         self._probes.stop()
         await self._server.close()
-        if self._tracing is not None:
-            await asyncio.to_thread(self._tracing.stop)
+        await asyncio.to_thread(self._tracing.stop)

@@ -10,14 +10,14 @@ import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
-from queuecore.observe.tracing.setup import Tracing
+from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.scripts.replies import Reply
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.outage_grace import OutageGrace
 from queuescheduler.reclaim_decision import PoisonSuspects, decide_reclaim
-from queuescheduler.tracing import trace_lost_attempt
+from queuescheduler.tracing import record_lost_attempt
 
 INTERVAL_S = 1.0
 """Longest time between two ticks; shorter when a lease expires sooner."""
@@ -36,7 +36,7 @@ class Reclaimer:
         queues: the queues to watch.
         poison_losses: see :func:`~queuescheduler.reclaim_decision.decide_reclaim`.
         metrics: counts reclaimed tasks.
-        tracing: records a span for each lost attempt; ``None`` when tracing is off.
+        tracing: records a span for each lost attempt.
         backoff: between attempts while the store is unreachable.
         clock: the monotonic clock, in seconds.
     """
@@ -48,7 +48,7 @@ class Reclaimer:
         queues: KnownQueues,
         poison_losses: int,
         metrics: SchedulerMetrics,
-        tracing: Tracing | None = None,
+        tracing: Tracer = PASSIVE,
         backoff: Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,8 +117,7 @@ class Reclaimer:
                 errors.append(reply)
             elif reply is not Reply.STALE:
                 self._metrics.reclaimed.inc()
-                if self._tracing is not None:
-                    trace_lost_attempt(self._tracing, reclaim)
+                record_lost_attempt(self._tracing, reclaim)
                 log.warning(
                     "task_reclaimed",
                     task_id=reclaim.lease.task_id,

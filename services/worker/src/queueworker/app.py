@@ -34,7 +34,6 @@ from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.runner import Runner
 from queueworker.runs.slots import Slots
-from queueworker.runs.tracing import AttemptTracing
 from queueworker.settings import WorkerSettings
 
 MAX_UNSETTLED_PER_SLOT = 10
@@ -55,9 +54,9 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings, handlers: Handlers) -> None:
         self._server = connect(settings.redis)
-        self._tracing = start_tracing("worker", settings.trace)
-        self._heartbeat = LoopHeartbeat(time.monotonic)
         self._identity = make_identity()
+        self._tracing = start_tracing("worker", settings.trace, worker=self._identity.worker)
+        self._heartbeat = LoopHeartbeat(time.monotonic)
         self._order = settings.order()
         self._slots = slots = Slots(settings.slots)
         self._executors = make_executors(settings)
@@ -87,7 +86,7 @@ class Worker:
             in_flight=in_flight,
             settler=self._settler,
             metrics=metrics,
-            tracing=AttemptTracing(self._tracing, self._identity.worker) if self._tracing else None,
+            tracing=self._tracing,
             report_progress=self._progress_reporter.report,
             random=random.random,
         )
@@ -163,8 +162,7 @@ class Worker:
             await asyncio.to_thread(executor.close)
         self._probes.stop()
         await self._server.close()
-        if self._tracing is not None:
-            await asyncio.to_thread(self._tracing.stop)
+        await asyncio.to_thread(self._tracing.stop)
 
 
 async def _shielded(task: asyncio.Task[None]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from litestar.enums import ScopeType
-from opentelemetry import context as context_api
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind
 
 from queueapi.http.headers import trace_texts
 from queueapi.http.metrics import route_name
 from queuecore.observe.tracing import names
-from queuecore.observe.tracing.context import context_of, read_context
-from queuecore.observe.tracing.setup import Tracing
+from queuecore.observe.tracing.tracer import Tracer, fail
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -31,7 +29,7 @@ class RequestTracing:
         tracing: makes the spans.
     """
 
-    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+    def __init__(self, app: ASGIApp, tracing: Tracer) -> None:
         self._app = app
         self._tracing = tracing
 
@@ -40,20 +38,12 @@ class RequestTracing:
         if scope["type"] != ScopeType.HTTP or scope["path"] in _UNTRACED:
             await self._app(scope, receive, send)
             return
-        caller = trace_texts(scope["headers"])
-        span = None
-        context = self._tracing.passed_over(*caller)
-        if context is None:
-            span = self._tracing.tracer.start_span(_method(scope), read_context(caller), SpanKind.SERVER)
-            context = context_of(span)
-        token = context_api.attach(context)
-        try:
-            if span is None or not span.is_recording():
-                await self._app(scope, receive, send)
-            else:
+        headers = scope["headers"]
+        with self._tracing.entry(_method(scope), SpanKind.SERVER, caller=lambda: trace_texts(headers)) as span:
+            if span.is_recording():
                 await self._trace(span, scope, receive, send)
-        finally:
-            context_api.detach(token)
+            else:
+                await self._app(scope, receive, send)
 
     async def _trace(self, span: Span, scope: HTTPScope, receive: Receive, send: Send) -> None:
         async def send_and_note(message: Message) -> None:
@@ -61,21 +51,17 @@ class RequestTracing:
                 status = message["status"]
                 span.set_attribute(names.HTTP_STATUS, status)
                 if status >= _FIRST_FAULT:
-                    _fail(span, str(status))
+                    fail(span, str(status))
             await send(message)
 
         _describe(span, scope)
         try:
             await self._app(scope, receive, send_and_note)
-        except BaseException as error:
-            _fail(span, type(error).__name__)
-            raise
         finally:
             if template := scope.get("path_template"):
                 route = route_name(template)
                 span.set_attribute(names.HTTP_ROUTE, route)
                 span.update_name(f"{_method(scope)} {route}")
-            span.end()
 
 
 def _describe(span: Span, scope: HTTPScope) -> None:
@@ -96,8 +82,3 @@ def _describe(span: Span, scope: HTTPScope) -> None:
 def _method(scope: HTTPScope) -> str:
     """For the span's name: the conventions want few different ones."""
     return scope["method"] if scope["method"] in _METHODS else "HTTP"
-
-
-def _fail(span: Span, error_type: str) -> None:
-    span.set_attribute(names.ERROR_TYPE, error_type)
-    span.set_status(StatusCode.ERROR)

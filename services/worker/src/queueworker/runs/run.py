@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from queuecore.observe.tracing.tracer import NO_SPAN, AttemptSpan
 from queuecore.store.attempts.leases import Lease
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.handler import Handler
-
-if TYPE_CHECKING:
-    from queuecore.observe.tracing.consumer_spans import LateSpan
 
 
 class StopReason(Enum):
@@ -43,8 +40,8 @@ class Run:
         self.stopped_by: StopReason | None = None
         self.begun = False
         """Set once ``work`` has executed its first step."""
-        self.span: LateSpan | None = None
-        """Set while the attempt runs, if it is traced."""
+        self.span: AttemptSpan = NO_SPAN
+        """Set while the attempt runs, if it is recorded."""
         self.slot_taken_until: asyncio.Future[object] | None = None
         """The thread of the handler, which may outlive the attempt because a thread cannot be stopped."""
 

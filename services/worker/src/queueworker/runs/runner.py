@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-from queuecore.domain.task import ArchiveReason
+from queuecore.domain.task import ArchiveReason, Outcome
+from queuecore.observe.tracing import names
+from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
 from queueworker.handlers.context import TaskContext
@@ -23,8 +25,10 @@ from queueworker.runs.ports import Executor, OutcomeSink
 from queueworker.runs.retry_decision import RetryDecision, decide_after_error, decide_after_stop
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.slots import Slots
-from queueworker.runs.tracing import AttemptTracing, end_completed, end_failed, end_lost, end_released
+from queueworker.runs.tracing import RELEASED, describe_failure, describe_loss
 
+_COMPLETED = Outcome.COMPLETED
+"""The lookup of an enum's member costs as much as all other calls of the tracer that is off."""
 UNHANDLED_LABEL = "unhandled"
 """Metrics label of task types without a handler: callers may invent any number of them."""
 
@@ -41,7 +45,7 @@ class Runner:
         in_flight: receives each run.
         settler: receives the outcomes.
         metrics: observes durations and counts stuck threads.
-        tracing: makes a span of each attempt; ``None`` when tracing is off.
+        tracing: begins a span for each attempt.
         report_progress: receives the progress of handlers, as JSON.
         random: returns values in [0, 1), for the jitter of retries.
     """
@@ -55,7 +59,7 @@ class Runner:
         in_flight: InFlightRuns,
         settler: OutcomeSink,
         metrics: WorkerMetrics,
-        tracing: AttemptTracing | None = None,
+        tracing: Tracer = PASSIVE,
         report_progress: Callable[[Lease, bytes], None],
         random: Callable[[], float],
     ) -> None:
@@ -93,8 +97,7 @@ class Runner:
             run.stop(reason)
 
     async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
-        if self._tracing is not None:
-            run.span = self._tracing.begin(run.lease)
+        run.span = self._tracing.attempt(run.lease)
         started_at = time.monotonic()
         result: object = None
         error: BaseException | None = None
@@ -110,11 +113,11 @@ class Runner:
         finally:
             timer.cancel()
         seconds = time.monotonic() - started_at
-        trace_id = None if run.span is None else run.span.trace_id
-        self._metrics.task_durations.note((run.lease.task.queue, _metrics_label(run)), seconds, trace_id)
+        self._metrics.task_durations.note((run.lease.task.queue, _metrics_label(run)), seconds, run.span.trace_id)
         run_ms = round(seconds * 1000)
         self._free_slot(run)
         self._conclude(run, run_ms, result, error)
+        run.span.end()
 
     def _free_slot(self, run: Run) -> None:
         if run.slot_taken_until is None or run.slot_taken_until.done():
@@ -136,15 +139,14 @@ class Runner:
             self._fail_stopped(run, run_ms, run.stopped_by)
         elif run.stopped_by is StopReason.LEASE_LOST:
             self._in_flight.drop(run)
-            if run.span is not None:
-                end_lost(run.span)
+            describe_loss(run.span)
         elif run.stopped_by is None:
             self._fail(
                 run, run_ms, format_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
             )
-        elif run.span is not None:
+        else:
             # Stopped by a drain: the run stays in flight until the drain releases it.
-            end_released(run.span)
+            run.span.set_attribute(names.TASK_OUTCOME, RELEASED)
 
     def _succeed(self, run: Run, run_ms: int, result: object) -> None:
         value = run.context.result if result is None else result
@@ -158,8 +160,7 @@ class Runner:
             self._settler.succeed(run, Success(run.lease, run_ms, encoded))
             if self._logs_debug:
                 run.context.logger.debug("task_completed", duration_ms=run_ms)
-            if run.span is not None:
-                end_completed(run.span)
+            run.span.set_attribute(names.TASK_OUTCOME, _COMPLETED)
 
     def _fail_stopped(self, run: Run, run_ms: int, stopped_by: StopReason) -> None:
         self._fail(run, run_ms, stopped_by.value, decide_after_stop(run.lease, stopped_by, run_ms, self._random), None)
@@ -178,8 +179,7 @@ class Runner:
             reason=decision.reason,
             exc_info=error if not isinstance(error, (Retry, DoNotRetry)) else None,
         )
-        if run.span is not None:
-            end_failed(run.span, decision, message, error, run.stopped_by)
+        describe_failure(run.span, decision, message, error, run.stopped_by)
 
 
 def _metrics_label(run: Run) -> str:

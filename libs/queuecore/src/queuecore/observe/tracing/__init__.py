@@ -1,1 +1,1 @@
-"""OpenTelemetry tracing: setup, context propagation, consumer spans and export."""
+"""OpenTelemetry tracing: the port that opens spans, its SDK, context propagation and export."""

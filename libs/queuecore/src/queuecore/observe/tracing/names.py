@@ -1,14 +1,14 @@
-"""The attributes of spans: names of OpenTelemetry's semantic conventions, and those under ``taskyard.`` of our own.
+"""Span attributes: OpenTelemetry's semantic conventions, and Taskyard's own under ``taskyard.``.
 
-The conventions for messaging are still in development; the names are those of semantic conventions 1.37.
+The messaging conventions are still in development; the names follow semantic conventions 1.37.
 """
 
 from __future__ import annotations
 
 SYSTEM = "taskyard"
-"""What `messaging.system` says."""
+"""Value of `messaging.system`."""
 SCOPE = "taskyard"
-"""The library that makes the spans."""
+"""Instrumentation scope of all spans."""
 
 MESSAGING_SYSTEM = "messaging.system"
 MESSAGING_OPERATION_NAME = "messaging.operation.name"
@@ -31,24 +31,32 @@ URL_SCHEME = "url.scheme"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 
+DB_SYSTEM = "db.system.name"
+DB_OPERATION = "db.operation.name"
+DB_STORED_PROCEDURE = "db.stored_procedure.name"
+DB_BATCH_SIZE = "db.operation.batch.size"
+
 ERROR_TYPE = "error.type"
 EXCEPTION = "exception"
-"""The name of the event that tells of an exception."""
+"""Name of the event that describes an exception."""
 EXCEPTION_TYPE = "exception.type"
 EXCEPTION_MESSAGE = "exception.message"
 EXCEPTION_STACKTRACE = "exception.stacktrace"
+
+K8S_NAMESPACE = "k8s.namespace.name"
 
 TASK_TYPE = "taskyard.task.type"
 TASK_ATTEMPT = "taskyard.task.attempt"
 """1 for the first."""
 TASK_OUTCOME = "taskyard.task.outcome"
-"""As in the attempt history; `released` for one that was given back unfinished."""
+"""As in the attempt history; `released` for an attempt that a drain stopped."""
 TASK_WAITED = "taskyard.task.waited_ms"
-"""How long the task was pending before this attempt."""
+"""Time the task was pending before this attempt."""
 TASK_RETRY_IN = "taskyard.task.retry_in_ms"
 TASK_REASON = "taskyard.task.reason"
-"""Why it was archived."""
+"""Reason for the dead letter."""
 SEND_REPLAYED = "taskyard.send.replayed"
-"""Whether an earlier request had enqueued the task."""
+"""True if an earlier request had enqueued the task."""
 SEND_REFUSED = "taskyard.send.refused"
-"""How many tasks of a batch were refused."""
+"""Number of refused tasks in a batch."""
+WORKERPOOL = "taskyard.workerpool.name"
