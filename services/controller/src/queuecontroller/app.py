@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+import httpx
 import structlog
 from prometheus_client import CollectorRegistry
 
 from queuecontroller.applier import Applier
 from queuecontroller.cluster.client import Access, Cluster
 from queuecontroller.cluster.reachability import Reachability
-from queuecontroller.http_client import TracedClient
 from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.pool_metrics import PoolMetrics
 from queuecontroller.reconciler import PoolReconciler
@@ -51,7 +51,7 @@ class Controller:
         registry = CollectorRegistry()
         self._metrics = PoolMetrics(registry)
         self._cluster = Cluster(login)
-        self._http = TracedClient(trust_env=False)
+        self._http = httpx.AsyncClient(trust_env=False)
         self._endpoints = EndpointClient(self._http)
         self._applier = Applier(self._cluster, self._endpoints, settings.deletion_cost_wait_ms / 1000)
         self._reachability = Reachability(self._cluster)

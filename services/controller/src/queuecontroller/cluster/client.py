@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from queuecontroller.errors import ClusterError, ClusterForbidden, ClusterUnavailable, ObjectConflict, ObjectNotFound
-from queuecontroller.http_client import TracedClient
+from queuecontroller.http_client import send
 
 TIMEOUT_S = 10.0
 _POOLS = "/apis/taskyard.dev/v1alpha1/namespaces/{}/workerpools"
@@ -122,14 +122,15 @@ class Cluster:
         headers = _MERGE_PATCH if method == "PATCH" else {"Content-Type": "application/json"}
         body = None if content is None else msgspec.json.encode(content)
         try:
-            return await client.request(method, path, content=body, params=params, headers=headers)
+            request = client.build_request(method, path, content=body, params=params, headers=headers)
+            return await send(client, request)
         except httpx.HTTPError as error:
             raise ClusterUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
 
     def _connect(self) -> httpx.AsyncClient:
         if self._client is None:
             access = self._login()
-            self._client = TracedClient(
+            self._client = httpx.AsyncClient(
                 base_url=access.server, headers=access.headers, verify=access.tls, timeout=TIMEOUT_S, trust_env=False
             )
         return self._client

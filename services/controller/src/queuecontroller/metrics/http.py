@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 
 import httpx
 
 from queuecontroller.errors import ReadingFailed
+from queuecontroller.http_client import send
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Far above the metrics of any real API."""
@@ -44,7 +46,8 @@ class EndpointClient:
 
     async def _read(self, url: str, params: Mapping[str, str] | None) -> bytes:
         body = bytearray()
-        async with self._client.stream("GET", url, params=params, follow_redirects=False) as response:
+        request = self._client.build_request("GET", url, params=params)
+        async with aclosing(await send(self._client, request, stream=True, follow_redirects=False)) as response:
             if response.status_code != httpx.codes.OK:
                 raise ReadingFailed(f"{url} answered {response.status_code}")
             async for chunk in response.aiter_bytes():
