@@ -1,47 +1,33 @@
-"""Spans of calls of the store, made while a recorded span is the current one; any other call costs a look at it.
+"""Spans of store calls, while the current span is recorded.
 
-So requests to the api have them, and handlers that use the store. The worker's and the scheduler's own calls have none:
-they serve many tasks at once, or none yet.
+Requests to the API have them, and handlers that call the store. The worker's and the scheduler's own calls have none:
+each serves many tasks, or none yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
-_NOT_TRACED = nullcontext()
-_tracer = trace.get_tracer("taskyard")
+from queuecore.observe.tracing import names
+from queuecore.observe.tracing.tracer import NO_SPAN, PASSIVE, SpanBlock
 
 
-def call_span(command: str, script: str = "", commands: int = 1) -> AbstractContextManager[None]:
-    """A span around one round trip, if it is to be traced.
+def call_span(command: str, script: str = "", commands: int = 1) -> SpanBlock:
+    """Open a span around one round trip.
 
     Args:
-        command: what is sent.
-        script: which one, of a script call.
-        commands: how many are sent at once.
+        command: the command sent.
+        script: the script's name, of a script call.
+        commands: the number of commands in the pipeline.
     """
-    return _span(command, script, commands) if trace.get_current_span().is_recording() else _NOT_TRACED
-
-
-@contextmanager
-def _span(command: str, script: str, commands: int) -> Iterator[None]:
-    # Names of the semantic conventions for database clients. Keys and arguments are data of callers, and left out.
-    span = _tracer.start_span(f"{command} {script}".rstrip(), kind=SpanKind.CLIENT)
-    span.set_attribute("db.system.name", "redis")
-    span.set_attribute("db.operation.name", command)
+    if not trace.get_current_span().is_recording():
+        return NO_SPAN
+    # Keys and arguments are the callers' data, and left out.
+    attributes: dict[str, AttributeValue] = {names.DB_SYSTEM: "redis", names.DB_OPERATION: command}
     if script:
-        span.set_attribute("db.stored_procedure.name", script)
+        attributes[names.DB_STORED_PROCEDURE] = script
     if commands > 1:
-        span.set_attribute("db.operation.batch.size", commands)
-    try:
-        yield
-    except BaseException as error:
-        span.set_attribute("error.type", type(error).__name__)
-        span.set_status(StatusCode.ERROR)
-        raise
-    finally:
-        span.end()
+        attributes[names.DB_BATCH_SIZE] = commands
+    return PASSIVE.span(f"{command} {script}".rstrip(), SpanKind.CLIENT, attributes)
