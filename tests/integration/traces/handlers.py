@@ -1,4 +1,4 @@
-"""What the traced worker runs."""
+"""Handlers of the traced worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _tracer = trace.get_tracer("of-a-handler")
 
 
 def _look(context: TaskContext) -> dict[str, str]:
-    """Which span is the current one; and make one of our own."""
+    """Return the ids of the current span, and open another one."""
     with _tracer.start_as_current_span("inner"):
         pass
     context.logger.info("looked")

@@ -1,4 +1,4 @@
-"""How spans travel, and what becomes of tasks when they cannot."""
+"""Export of spans, and tasks during outages of the collector."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ async def test_collector_that_hangs_keeps_neither_tasks_nor_the_stop_waiting(
         assert collector.spans == []
 
 
-async def test_collector_that_is_away_is_told_of_once(store: TestStore, start_worker: StartWorker) -> None:
+async def test_unreachable_collector_is_logged_once(store: TestStore, start_worker: StartWorker) -> None:
     nowhere = Collector()
     nowhere.endpoint = f"http://{HOST}:{find_free_port()}"
-    # So little room that spans are dropped, and told of, while the first export is tried again.
+    # A queue so short that spans are dropped, and logged, while the first export is retried.
     worker = start_worker(QUEUE, nowhere, OTEL_BSP_MAX_QUEUE_SIZE="2", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1")
     for _ in range(10):
         await run_one(store)

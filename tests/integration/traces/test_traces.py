@@ -1,4 +1,4 @@
-"""What arrives at a collector when real processes serve tasks."""
+"""Spans that a collector receives from real processes."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_retries_are_new_spans_linked_to_the_same_producer(
         ("nobody:runs:this", "LookupError", "retries_exhausted", True),
     ],
 )
-async def test_failures_tell_why(
+async def test_failed_attempt_has_its_reason_when_it_is_archived(
     task_type: str,
     error_type: str,
     reason: str,
@@ -253,15 +253,15 @@ async def test_probes_and_scrapes_are_not_traced(caller: Caller, api: ServicePro
     assert not {"/live", "/ready", "/metrics"} & {span.attributes.get("url.path") for span in list(collector.spans)}
 
 
-async def test_lost_attempt_is_told_by_the_scheduler(
+async def test_lost_attempt_is_recorded_by_the_scheduler_when_its_worker_dies(
     caller: Caller, start_worker: StartWorker, scheduler: ServiceProcess, collector: Collector, tmp_path: Path
 ) -> None:
     assert scheduler.process.poll() is None
     gate = tmp_path / "gate"
-    doomed = start_worker("perilous", collector)
+    killed = start_worker("perilous", collector)
     task_id = await caller.post("wait", queue="perilous", payload={"until": str(gate)})
     await caller.until(task_id, "active", "perilous")
-    doomed.kill()
+    killed.kill()
     gate.touch()
     start_worker("perilous", collector)
     await caller.until(task_id, "completed", "perilous")

@@ -83,7 +83,7 @@ def test_log_line_has_context_variables_when_bound(stream: io.StringIO) -> None:
     assert only_line_of(stream)["trace_id"] == "abc"
 
 
-def test_log_line_tells_the_exception_in_one_field(stream: io.StringIO) -> None:
+def test_log_line_has_the_exception_in_one_field_when_one_is_raised(stream: io.StringIO) -> None:
     configure_logging("worker", stream=stream)
     try:
         int("bad\nvalue")
@@ -96,7 +96,7 @@ def test_log_line_tells_the_exception_in_one_field(stream: io.StringIO) -> None:
     assert "exc_info" not in line
 
 
-def test_log_line_tells_an_exception_that_is_handed_over(stream: io.StringIO) -> None:
+def test_log_line_has_the_exception_when_one_is_passed(stream: io.StringIO) -> None:
     configure_logging("worker", stream=stream)
     structlog.get_logger().error("role_failed", exc_info=KeyError("x"))
     assert only_line_of(stream)["error"] == "KeyError: 'x'"
@@ -146,7 +146,7 @@ def test_log_line_shows_no_password_of_a_url(stream: io.StringIO, form: Literal[
     assert stream.getvalue().count("://***@") >= 4
 
 
-def test_log_line_keeps_what_only_looks_a_little_like_a_password(stream: io.StringIO) -> None:
+def test_log_line_keeps_texts_when_they_only_resemble_a_password(stream: io.StringIO) -> None:
     configure_logging("worker", stream=stream)
     structlog.get_logger().info("told", url="http://host:8080/a@b", mail="me@example.org")
     line = only_line_of(stream)
@@ -183,7 +183,7 @@ def test_log_line_of_another_library_has_the_same_form(stream: io.StringIO) -> N
     assert first == {"level": "warning", "service": "api", "event": "2 workers", "logger": "uvicorn", "pid": 7}
 
 
-def test_log_line_of_another_library_tells_its_exception(stream: io.StringIO) -> None:
+def test_log_line_has_the_exception_when_another_library_logs_one(stream: io.StringIO) -> None:
     configure_logging("api", stream=stream)
     try:
         int("bad")
@@ -200,7 +200,7 @@ def test_log_line_of_another_library_is_left_out_when_its_level_is_off(stream: i
     assert stream.getvalue() == ""
 
 
-def test_log_line_of_a_chatty_library_is_left_out(stream: io.StringIO) -> None:
+def test_log_line_is_left_out_when_a_library_logs_each_request(stream: io.StringIO) -> None:
     configure_logging("api", "debug", stream=stream)
     logging.getLogger("httpx").info("HTTP Request: GET https://example.org")
     logging.getLogger("httpcore.http11").debug("receive_response_headers.complete")

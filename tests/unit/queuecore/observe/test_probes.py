@@ -140,7 +140,7 @@ def test_error_has_the_contracts_form_when_the_request_is_not_http(client: httpx
     assert b'"code":"INVALID_REQUEST"' in answer
 
 
-async def test_probe_tells_of_the_stall_when_the_event_loop_is_blocked(client: httpx.Client, live: Health) -> None:
+async def test_probe_reports_the_stall_when_the_event_loop_is_blocked(client: httpx.Client, live: Health) -> None:
     clock = Clock()
     heartbeat = LoopHeartbeat(clock)
     beating = asyncio.create_task(heartbeat.run())

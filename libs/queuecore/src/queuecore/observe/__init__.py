@@ -1,1 +1,1 @@
-"""What the system tells about itself: logs, metrics and probes."""
+"""Telemetry: logs, metrics, probes and traces."""

@@ -1,9 +1,9 @@
-"""Logs: one JSON object a line on stdout, or a form for people on a terminal.
+"""Logs: one JSON object per line on stdout, or a human-readable format on a terminal.
 
-Modules log with ``structlog.get_logger()``. What other libraries log with the standard library takes the same form.
-Every line has ``time`` (RFC 3339, UTC), ``level``, ``service`` and ``event``, then what was bound; an exception is told
-in ``error`` and ``traceback``; inside of a span there are ``trace_id`` and ``span_id``. Payloads do not belong into
-logs: bytes and structs are named by their type only. Nor do passwords: they are taken out of whatever looks like a URL.
+Modules log with ``structlog.get_logger()``. Records of the standard library's loggers get the same format.
+Each line has ``time`` (RFC 3339, UTC), ``level``, ``service`` and ``event``, then the bound fields; ``error`` and
+``traceback`` for an exception; ``trace_id`` and ``span_id`` inside a span. Payloads are never logged: bytes and
+structs appear as their type's name. Passwords are removed from everything that looks like a URL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from structlog.typing import EventDict, Processor
 
 _FIRST = ("time", "level", "service", "event")
 _CHATTY = ("httpcore", "httpx", "urllib3")
-"""They log each request, some with all headers."""
+"""Libraries that log each request, some with all headers."""
 _USER_INFO = re.compile(r"://[^\s/@\"']+@")
 _BULKY = (bytes, bytearray, memoryview, msgspec.Struct)
 
@@ -35,13 +35,13 @@ def configure_logging(
     form: Literal["auto", "json", "human"] = "auto",
     stream: TextIO | None = None,
 ) -> None:
-    """Set up logging for the whole process; to be called once, before anything is logged.
+    """Set up logging for the whole process; called once, before the first log line.
 
     Args:
-        service: what each line calls the service.
-        level: the least level that is logged: debug, info, warning, error or critical.
-        form: ``auto`` is ``human`` when ``stream`` is a terminal, else ``json``.
-        stream: where lines go; stdout when left out.
+        service: the field ``service`` of each line.
+        level: lowest level that is logged: debug, info, warning, error or critical.
+        form: ``auto`` is ``human`` if ``stream`` is a terminal, else ``json``.
+        stream: takes the lines; stdout by default.
     """
     stream = stream or sys.stdout
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -53,7 +53,7 @@ def configure_logging(
         _stamp(service),
         structlog.processors.StackInfoRenderer(),
     ]
-    writing: list[Processor] = [*([_console(stream)] if is_human else [_tell_error, _to_json]), _hide_passwords]
+    writing: list[Processor] = [*([_console(stream)] if is_human else [_format_error, _to_json]), _remove_passwords]
     structlog.configure(
         processors=gathering + writing,
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -94,7 +94,7 @@ def _stamp(service: str) -> Processor:
 
 
 def _name_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Add the ids of the current trace and span, if there is one."""
+    """Add the ids of the current trace and span, if any."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event.setdefault("trace_id", trace.format_trace_id(context.trace_id))
@@ -103,7 +103,7 @@ def _name_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _console(stream: TextIO) -> Processor:
-    # The plain traceback: the default one shows local variables, and so payloads.
+    # A plain traceback: the default one shows local variables, which may hold payloads.
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         timestamp_key="time",
@@ -111,7 +111,7 @@ def _console(stream: TextIO) -> Processor:
     )
 
 
-def _tell_error(_logger: object, _method: str, event: EventDict) -> EventDict:
+def _format_error(_logger: object, _method: str, event: EventDict) -> EventDict:
     error = _error_of(event.pop("exc_info", None))
     if error is not None:
         if "error" not in event:
@@ -121,7 +121,7 @@ def _tell_error(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _error_of(exc_info: Any) -> BaseException | None:
-    """The exception that ``exc_info`` stands for, in any of the forms that :mod:`logging` takes."""
+    """Return the exception of ``exc_info``, in any form that :mod:`logging` takes."""
     if isinstance(exc_info, BaseException):
         return exc_info
     current: BaseException | None = (exc_info if isinstance(exc_info, tuple) else sys.exc_info())[1]
@@ -134,12 +134,12 @@ def _to_json(_logger: object, _method: str, event: EventDict) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=repr).decode()
     except (TypeError, ValueError, RecursionError):
-        # Broken surrogates and odd keys. Whatever is logged, logging it must not fail.
+        # Lone surrogates or keys that are not text. Logging must not fail for any value.
         return json.dumps({key: value if isinstance(value, str) else repr(value) for key, value in line.items()})
 
 
-def _hide_passwords(_logger: object, _method: str, line: Any) -> str:
-    """Take user and password out of URLs, whoever put them there: a library's message, or an exception's."""
+def _remove_passwords(_logger: object, _method: str, line: Any) -> str:
+    """Remove user and password from URLs, also in messages of libraries and exceptions."""
     return _USER_INFO.sub("://***@", line) if "@" in line else line
 
 

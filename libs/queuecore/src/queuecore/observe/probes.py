@@ -1,6 +1,6 @@
-"""The probes of a background service: ``/live``, ``/ready`` and ``/metrics``.
+"""Probe server of a background service: ``/live``, ``/ready`` and ``/metrics``.
 
-They are answered by threads, so that a blocked event loop is reported instead of being mistaken for a lost network.
+Threads answer the requests, so that a blocked event loop is reported and not mistaken for a network failure.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 Probe = Callable[[], str | None]
-"""Says what is wrong, or ``None`` when all is well. Called from other threads."""
+"""Returns the problem, or ``None`` without one. Called from other threads."""
 
 _SHUTDOWN_POLL_S = 0.1
 _CLIENT_TIMEOUT_S = 10
 
 
 class ProbeServer:
-    """Answer Kubernetes and Prometheus.
+    """Answers kubelets and Prometheus.
 
     Args:
         host: the address to listen on.
         port: the port; 0 takes a free one.
-        live: why the process should be killed.
-        ready: why it should not get work.
-        registry: its metrics.
+        live: reports why the process should be restarted.
+        ready: reports why the process is not ready.
+        registry: holds the process's metrics.
     """
 
     def __init__(self, host: str, port: int, live: Probe, ready: Probe, registry: CollectorRegistry) -> None:
@@ -55,14 +55,14 @@ class ProbeServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on; before the start the one that was asked for."""
+        """The port in use; before the start, the configured one."""
         return self._server.server_port if self._server else self._port
 
     def start(self) -> None:
-        """Begin to answer.
+        """Start answering requests.
 
         Raises:
-            ConfigError: the address or the port cannot be had.
+            ConfigError: the address or the port is not available.
         """
         try:
             self._server = _Server(self.host, self._port)
@@ -76,7 +76,7 @@ class ProbeServer:
         ).start()
 
     def stop(self) -> None:
-        """Answer no more. May be called without a start, and twice."""
+        """Stop answering; no effect before the start or after a stop."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -98,11 +98,11 @@ class ProbeServer:
 
 
 class LoopHeartbeat:
-    """Shows other threads whether the event loop still turns.
+    """Heartbeat of the event loop, for probes in other threads.
 
     Args:
         clock: the monotonic clock, in seconds.
-        interval_s: how often it beats.
+        interval_s: time between beats.
     """
 
     def __init__(self, clock: Callable[[], float], interval_s: float = 0.5) -> None:
@@ -117,7 +117,7 @@ class LoopHeartbeat:
             await asyncio.sleep(self._interval_s)
 
     def stalled_s(self) -> float:
-        """For how long the beat has been overdue; 0 when it is not."""
+        """Return the time since the next beat was due; 0 before that."""
         return max(0.0, self._clock() - self._beat_at - self._interval_s)
 
 
@@ -129,7 +129,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__((host, port), _RequestHandler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's: it asks the resolver for our own name, which takes seconds where DNS is away.
+        # Not HTTPServer's: it resolves our own name, which takes seconds while DNS is unreachable.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
@@ -141,7 +141,7 @@ class _RequestHandler(WSGIRequestHandler):
     error_message_format = '{"error":"%(message)s","code":"INVALID_REQUEST","details":{}}'
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Log nothing: kubelets ask every few seconds."""
+        """Log nothing: kubelets probe every few seconds."""
 
 
 def _probe_app(probe: Probe) -> WSGIApplication:

@@ -68,7 +68,7 @@ def test_store_calls_are_counted_with_those_that_failed(registry: CollectorRegis
     assert registry.get_sample_value("taskyard_store_call_failures_total") == 1
 
 
-def test_current_trace_is_told_only_when_it_is_kept() -> None:
+def test_current_trace_id_is_none_when_the_trace_is_not_sampled() -> None:
     assert current_trace_id() is None
     for flags, expected in ((0, None), (1, f"{0xA:032x}")):
         place = trace.SpanContext(0xA, 0xB, is_remote=True, trace_flags=trace.TraceFlags(flags))

@@ -1,11 +1,11 @@
-"""All metrics of the system: names, units, meanings and labels.
+"""Definitions of all metrics: name, meaning, unit and labels.
 
-Labels are of bounded kinds only: queue, type, state, outcome, reason, route, method, status; of WorkerPools also
+Labels have bounded values: queue, type, state, outcome, reason, route, method, status; for WorkerPools also
 namespace, pool and action.
 
-The totals and gauges of tasks are kept in the store, by its scripts. The api alone exposes them, and any replica gives
-the same answer: it fills a definition's :meth:`~Definition.family` at each scrape. All others count within one process:
-:meth:`~Definition.build` makes them on the registry that it is given.
+The store's scripts keep the totals and gauges of tasks. Only the API exposes them, and each replica exposes the same
+values: it fills a definition's :meth:`~Definition.family` at each scrape. All other metrics count within one process:
+:meth:`~Definition.build` registers them.
 """
 
 from __future__ import annotations
@@ -32,59 +32,59 @@ class Definition(msgspec.Struct, frozen=True):
     name: str
     meaning: str
     unit: str
-    """What one is: seconds, or what is counted."""
+    """Unit of one: seconds, or the counted noun."""
     labels: tuple[str, ...] = ()
 
 
 class CounterDefinition(Definition, frozen=True):
-    """A number that only grows."""
+    """A number that only increases."""
 
     def build(self, registry: CollectorRegistry) -> Counter:
-        """The metric, registered."""
+        """Make and register the metric."""
         return Counter(self.name, self.meaning, self.labels, registry=registry)
 
     def family(self) -> CounterMetricFamily:
-        """For values that are kept elsewhere: to be filled at each scrape."""
+        """Make an empty family, to be filled at each scrape with values kept elsewhere."""
         return CounterMetricFamily(self.name, self.meaning, labels=self.labels)
 
 
 class GaugeDefinition(Definition, frozen=True):
-    """A number that goes up and down."""
+    """A number that increases and decreases."""
 
     def build(self, registry: CollectorRegistry) -> Gauge:
-        """The metric, registered."""
+        """Make and register the metric."""
         return Gauge(self.name, self.meaning, self.labels, registry=registry)
 
     def family(self) -> GaugeMetricFamily:
-        """For values that are kept elsewhere: to be filled at each scrape."""
+        """Make an empty family, to be filled at each scrape with values kept elsewhere."""
         return GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
 
 
 class HistogramDefinition(Definition, frozen=True):
-    """How often a duration fell into each bucket, and the sum of all."""
+    """Counts of durations per bucket, and their sum."""
 
     buckets_s: tuple[float, ...] = ()
-    """Upper bounds, in seconds. Empty when they belong to whoever keeps the values."""
+    """Upper bounds in seconds; empty if the store's scripts define them."""
 
     def build(self, registry: CollectorRegistry) -> Histogram:
-        """The metric, registered."""
+        """Make and register the metric."""
         return Histogram(self.name, self.meaning, self.labels, registry=registry, buckets=self.buckets_s)
 
     def family(self) -> HistogramMetricFamily:
-        """For values that are kept elsewhere: to be filled at each scrape."""
+        """Make an empty family, to be filled at each scrape with values kept elsewhere."""
         return HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
 
 
 QUEUE_TASKS = GaugeDefinition("taskyard_queue_tasks", "Tasks of a queue by state.", "tasks", ("queue", "state"))
 QUEUE_OLDEST_PENDING = GaugeDefinition(
     "taskyard_queue_oldest_pending_seconds",
-    "For how long the oldest pending task of a queue has been pending.",
+    "Age of the oldest pending task of a queue.",
     "seconds",
     ("queue",),
 )
 QUEUE_DUE_TASKS = GaugeDefinition(
     "taskyard_queue_due_tasks",
-    "Scheduled and retry tasks of a queue that fall due within a time from now.",
+    "Scheduled and retry tasks of a queue that become due within a time from now.",
     "tasks",
     ("queue", "within"),
 )
@@ -96,134 +96,143 @@ TASKS_PROCESSED = CounterDefinition(
     ("queue", "type", "outcome"),
 )
 TASK_DURATION = HistogramDefinition(
-    "taskyard_task_duration_seconds", "How long settled attempts ran.", "seconds", ("queue", "type")
+    "taskyard_task_duration_seconds", "Run time of settled attempts.", "seconds", ("queue", "type")
 )
 TASK_WAIT = HistogramDefinition(
     "taskyard_task_wait_seconds",
-    "How long tasks were pending before a worker took them.",
+    "Time tasks were pending before a worker leased them.",
     "seconds",
     ("queue", "type"),
 )
 TASKS_ARCHIVED = CounterDefinition(
     "taskyard_tasks_archived_total",
-    "Tasks given up or cancelled, by reason: retries_exhausted, do_not_retry, deadline_exceeded, cancelled, poison, "
-    "unreadable.",
+    "Dead letters and cancelled tasks, by reason: retries_exhausted, do_not_retry, deadline_exceeded, cancelled, "
+    "poison, unreadable.",
     "tasks",
     ("queue", "reason"),
 )
 QUEUE_PAUSED = GaugeDefinition(
-    "taskyard_queue_paused", "1 while no task of the queue is handed to workers, else 0.", "1", ("queue",)
+    "taskyard_queue_paused",
+    "1 while the queue is paused, so that workers lease none of its tasks; else 0.",
+    "1",
+    ("queue",),
 )
 QUEUE_WORKERS = GaugeDefinition(
     "taskyard_queue_workers",
-    "Workers that serve the queue: those whose last heartbeat is less than 15 s old.",
+    "Live workers of the queue: those whose last heartbeat is less than 15 s old.",
     "workers",
     ("queue",),
 )
 QUEUE_SLOTS = GaugeDefinition(
     "taskyard_queue_slots",
-    "Tasks that the workers of the queue can run at once. A worker of several queues counts for each of them.",
+    "Tasks that the workers of the queue can run at once. A worker of several queues counts in each of them.",
     "slots",
     ("queue",),
 )
 QUEUE_BYTES = GaugeDefinition(
-    "taskyard_queue_bytes", "Bytes of all tasks of the queue, ended ones that are kept included.", "bytes", ("queue",)
+    "taskyard_queue_bytes", "Bytes of all tasks of the queue, including retained finished tasks.", "bytes", ("queue",)
 )
 QUEUE_LIMIT_TASKS = GaugeDefinition(
     "taskyard_queue_limit_tasks",
-    "Tasks that may wait (pending, scheduled and retry). Missing where there is no limit.",
+    "Limit on waiting tasks (pending, scheduled and retry). Absent without a limit.",
     "tasks",
     ("queue",),
 )
 QUEUE_LIMIT_BYTES = GaugeDefinition(
     "taskyard_queue_limit_bytes",
-    "Bytes that all tasks of the queue may take. Missing where there is no limit.",
+    "Limit on the bytes of all tasks of the queue. Absent without a limit.",
     "bytes",
     ("queue",),
 )
 ORPHANS = CounterDefinition(
     "taskyard_orphans_total",
-    "Ids without a task that were dropped. Anything above 0 means that the store has lost data.",
+    "Dropped ids without a task. A value above 0 means that the store has lost data.",
     "ids",
     ("queue",),
 )
 
 WORKER_TASK_DURATION = HistogramDefinition(
     "taskyard_worker_task_duration_seconds",
-    "How long attempts ran in this worker, with the trace ids of some where traces are on.",
+    "Run time of attempts in this worker, with trace ids as exemplars while tracing is on.",
     "seconds",
     ("queue", "type"),
     buckets_s=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 900),
 )
 WORKER_SLOTS = GaugeDefinition("taskyard_worker_slots", "Tasks that the worker can run at once.", "slots")
-WORKER_BUSY_SLOTS = GaugeDefinition("taskyard_worker_busy_slots", "Slots that are taken.", "slots")
+WORKER_BUSY_SLOTS = GaugeDefinition("taskyard_worker_busy_slots", "Slots in use.", "slots")
 WORKER_STUCK_THREADS = GaugeDefinition(
     "taskyard_worker_stuck_threads",
-    "Threads of attempts that have ended but cannot be stopped; each keeps its slot.",
+    "Threads that still run after their attempt has ended; each holds its slot.",
     "threads",
 )
 WORKER_LEASES_LOST = CounterDefinition(
-    "taskyard_worker_leases_lost_total", "Leases lost while their task was still running.", "leases"
+    "taskyard_worker_leases_lost_total", "Leases lost while their attempt was running.", "leases"
 )
 WORKER_SETTLE_RETRIES = CounterDefinition(
-    "taskyard_worker_settle_retries_total", "Settle calls repeated because the store was away.", "calls"
+    "taskyard_worker_settle_retries_total", "Settle calls retried because the store was unreachable.", "calls"
 )
 WORKER_STALE_SETTLES = CounterDefinition(
     "taskyard_worker_stale_settles_total",
-    "Outcomes that came too late: another worker had leased the task meanwhile.",
+    "Late outcomes rejected because another worker had leased the task.",
     "attempts",
 )
 
 SCHEDULER_LATENESS = HistogramDefinition(
     "taskyard_scheduler_lateness_seconds",
-    "How long after their due time tasks became pending.",
+    "Delay between the due time of tasks and their promotion to pending.",
     "seconds",
     buckets_s=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 SCHEDULER_PROMOTED = CounterDefinition(
-    "taskyard_scheduler_promoted_total", "Scheduled and retry tasks made pending.", "tasks"
+    "taskyard_scheduler_promoted_total", "Scheduled and retry tasks promoted to pending.", "tasks"
 )
 SCHEDULER_RECLAIMED = CounterDefinition(
-    "taskyard_scheduler_reclaimed_total", "Tasks taken back from workers whose lease had lapsed.", "tasks"
+    "taskyard_scheduler_reclaimed_total", "Tasks reclaimed after their lease expired.", "tasks"
 )
 SCHEDULER_EXPIRED = CounterDefinition(
-    "taskyard_scheduler_expired_total", "Finished tasks forgotten at the end of their retention.", "tasks"
+    "taskyard_scheduler_expired_total", "Finished tasks removed at the end of their retention.", "tasks"
 )
 
 _POOL = ("namespace", "pool")
 WORKERPOOL_REPLICAS = GaugeDefinition(
-    "taskyard_workerpool_replicas", "Pods that the pool's Deployment is to have.", "pods", _POOL
+    "taskyard_workerpool_replicas", "Replicas set on the pool's Deployment.", "pods", _POOL
 )
 WORKERPOOL_DESIRED_REPLICAS = GaugeDefinition(
-    "taskyard_workerpool_desired_replicas", "Pods that the queues need, before windows and steps.", "pods", _POOL
+    "taskyard_workerpool_desired_replicas",
+    "Replicas that the queues need, before stabilization windows and scaling policies.",
+    "pods",
+    _POOL,
 )
 WORKERPOOL_NEEDED_SLOTS = GaugeDefinition(
-    "taskyard_workerpool_needed_slots", "Slots that the pool's drain target asks for.", "slots", _POOL
+    "taskyard_workerpool_needed_slots", "Slots needed to meet the pool's drain target.", "slots", _POOL
 )
 WORKERPOOL_METRICS_AVAILABLE = GaugeDefinition(
-    "taskyard_workerpool_metrics_available", "1 while the state of the pool's queues is known, else 0.", "1", _POOL
+    "taskyard_workerpool_metrics_available",
+    "1 while the metrics of the pool's queues are available, else 0.",
+    "1",
+    _POOL,
 )
 WORKERPOOL_SCALING_LIMITED = GaugeDefinition(
     "taskyard_workerpool_scaling_limited",
-    "1 while bounds, windows, steps or busy pods limit the pool, else 0.",
+    "1 while bounds, windows, policies or busy pods limit the pool, else 0.",
     "1",
     _POOL,
 )
 WORKERPOOL_LIMITED_BY = GaugeDefinition(
     "taskyard_workerpool_limited_by",
-    "1 for each reason that keeps the pool from what its queues need, in the words of its conditions.",
+    "1 for each reason that keeps the pool from the replicas that its queues need, as in its conditions.",
     "1",
     (*_POOL, "reason"),
 )
 WORKERPOOL_SCALE_CHANGES = CounterDefinition(
     "taskyard_workerpool_scale_changes_total",
-    "Changes of the number of pods, by action: ScaleOut, ScaleIn.",
+    "Changes of the number of replicas, by action: ScaleOut, ScaleIn.",
     "changes",
     (*_POOL, "action"),
 )
 WORKERPOOL_FAILURES = CounterDefinition(
     "taskyard_workerpool_failures_total",
-    "Attempts to keep a pool that failed, by reason, in the words of its conditions.",
+    "Failed reconciliations of a pool, by reason, as in its conditions.",
     "attempts",
     (*_POOL, "reason"),
 )
@@ -233,7 +242,7 @@ HTTP_REQUESTS = CounterDefinition(
 )
 HTTP_REQUEST_DURATION = HistogramDefinition(
     "taskyard_http_request_duration_seconds",
-    "How long HTTP requests took to answer.",
+    "Duration of HTTP requests.",
     "seconds",
     ("route", "method"),
     buckets_s=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
@@ -241,47 +250,47 @@ HTTP_REQUEST_DURATION = HistogramDefinition(
 
 ENQUEUES_REJECTED = CounterDefinition(
     "taskyard_enqueues_rejected_total",
-    "Tasks refused because their queue was at a limit, by its name: max_depth, max_bytes.",
+    "Tasks rejected because their queue was full, by limit: max_depth, max_bytes.",
     "tasks",
     ("queue", "reason"),
 )
 
 STORE_READY = GaugeDefinition(
-    "taskyard_store_ready", "1 while the store answers and is set up as it must be, else 0.", "1"
+    "taskyard_store_ready", "1 while the store answers and is configured correctly, else 0.", "1"
 )
 STORE_POLICY_UNKNOWN = GaugeDefinition(
     "taskyard_store_policy_unknown",
-    "1 when the server does not tell whether it evicts keys, which would lose tasks; else 0.",
+    "1 if the server hides its eviction policy, which can lose tasks; else 0.",
     "1",
 )
 STORE_INFO_UNKNOWN = GaugeDefinition(
     "taskyard_store_info_unknown",
-    "1 when the server does not tell its memory, clients and commands, whose metrics are missing then; else 0.",
+    "1 if the server hides its memory, clients and commands, whose metrics are then absent; else 0.",
     "1",
 )
 STORE_MEMORY = GaugeDefinition(
-    "taskyard_store_memory_bytes", "Memory that the server uses; of a Cluster, its fullest node.", "bytes"
+    "taskyard_store_memory_bytes", "Memory used by the server; on a Cluster, by its fullest node.", "bytes"
 )
 STORE_MEMORY_LIMIT = GaugeDefinition(
-    "taskyard_store_memory_limit_bytes", "The most memory that the same server may use; 0: no limit is set.", "bytes"
+    "taskyard_store_memory_limit_bytes", "Memory limit of the same server; 0 without a limit.", "bytes"
 )
 STORE_CLIENTS = GaugeDefinition("taskyard_store_connected_clients", "Connections to the server.", "connections")
-STORE_COMMANDS = CounterDefinition("taskyard_store_commands_total", "Commands that the server has run.", "commands")
+STORE_COMMANDS = CounterDefinition("taskyard_store_commands_total", "Commands run by the server.", "commands")
 STORE_EVICTED_KEYS = CounterDefinition(
     "taskyard_store_evicted_keys_total",
-    "Keys that the server threw away for want of memory. Anything above 0 means that tasks were lost.",
+    "Keys evicted by the server because its memory was full. A value above 0 means that tasks were lost.",
     "keys",
 )
 STORE_CALL_DURATION = HistogramDefinition(
     "taskyard_store_call_duration_seconds",
-    "How long this process waited for answers of the store, failed calls included. Waiting for work is not counted.",
+    "Duration of this process's store calls, including failed ones and excluding waits for work.",
     "seconds",
     buckets_s=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 STORE_CALL_FAILURES = CounterDefinition(
-    "taskyard_store_call_failures_total", "Calls of this process that the store did not answer.", "calls"
+    "taskyard_store_call_failures_total", "Store calls of this process that got no answer.", "calls"
 )
-BUILD_INFO = GaugeDefinition("taskyard_build_info", "1, with the release.", "1", ("service", "version"))
+BUILD_INFO = GaugeDefinition("taskyard_build_info", "1, labelled with the release.", "1", ("service", "version"))
 
 STORED = (
     QUEUE_TASKS,
@@ -306,7 +315,7 @@ STORED = (
     STORE_COMMANDS,
     STORE_EVICTED_KEYS,
 )
-"""Kept in the store or by its server, exposed by the api."""
+"""Kept by the store's scripts or its server, exposed by the API."""
 
 OF_API = (HTTP_REQUESTS, HTTP_REQUEST_DURATION, ENQUEUES_REJECTED, STORE_READY, STORE_POLICY_UNKNOWN)
 OF_SCHEDULER = (SCHEDULER_LATENESS, SCHEDULER_PROMOTED, SCHEDULER_RECLAIMED, SCHEDULER_EXPIRED)
@@ -330,17 +339,17 @@ OF_CONTROLLER = (
     WORKERPOOL_FAILURES,
 )
 OF_STORE_CALLS = (STORE_CALL_DURATION, STORE_CALL_FAILURES)
-"""Of every process that talks to the store: api, scheduler, worker."""
+"""Of each process that calls the store: API, scheduler, worker."""
 OF_EVERY_PROCESS = (BUILD_INFO,)
 
 OF_PROCESS = (*OF_API, *OF_SCHEDULER, *OF_WORKER, *OF_CONTROLLER, *OF_STORE_CALLS, *OF_EVERY_PROCESS)
-"""Counted within one process, exposed by that process."""
+"""Counted and exposed by each process for itself."""
 
 
 def register_process(registry: CollectorRegistry, service: str) -> None:
-    """Register what every process exposes: its release, its memory, time and files, and the Python runtime's state.
+    """Register the metrics of every process: its release, memory, CPU time, files and Python runtime.
 
-    Also leaves out the ``_created`` series, which would double the number of series for nothing that we use.
+    Also disables the ``_created`` series, which would double the number of series, and which nothing here uses.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]
     ProcessCollector(registry=registry)

@@ -1,7 +1,7 @@
-"""Histograms of durations that cost little to keep.
+"""Duration histograms with a low cost per observation.
 
-They keep plain numbers and make metrics of them only when they are scraped: the metrics' own objects, with a lock
-around each number, would cost more than some of what they measure.
+They hold plain numbers and convert them to metrics at each scrape. The client library's histograms lock each
+number, which costs more than some of the measured operations.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class _Series:
 
 
 class DurationHistogram(Collector):
-    """A histogram, exposed; its numbers may be read by other threads while they grow.
+    """A registered histogram; other threads may scrape it while it counts.
 
     Args:
-        definition: what it is called; with buckets.
-        registry: where it is exposed.
-        labels: makes the values of the labels from a key of :meth:`note`, once per scrape.
+        definition: its definition, with buckets.
+        registry: exposes it.
+        labels: converts a key of :meth:`note` to label values, once per scrape.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DurationHistogram(Collector):
         registry.register(self)
 
     def note(self, key: tuple[str, ...], seconds: float, trace_id: str | None = None) -> None:
-        """Count one duration of the series with this key, and remember the trace that shows it."""
+        """Count one duration in the series with this key, with a trace id as exemplar."""
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = self._new_series()
@@ -66,7 +66,7 @@ class DurationHistogram(Collector):
         return _Series(len(self._bounds_s) + 1)
 
     def collect(self) -> Iterable[Metric]:
-        """What is exposed."""
+        """Convert the numbers to metrics."""
         family = self._definition.family()
         bounds = [*map(repr, map(float, self._bounds_s)), "+Inf"]
         for key, series in list(self._series.items()):
@@ -77,10 +77,10 @@ class DurationHistogram(Collector):
 
 
 class StoreCalls(Collector):
-    """The calls of this process to the store.
+    """Durations and failures of this process's store calls.
 
     Args:
-        registry: where they are exposed.
+        registry: exposes them.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -94,7 +94,7 @@ class StoreCalls(Collector):
         self._failures += not answered
 
     def collect(self) -> Iterable[Metric]:
-        """What is exposed beside the durations."""
+        """Expose the failures; the durations register themselves."""
         family = STORE_CALL_FAILURES.family()
         family.add_metric((), self._failures)
         return (family,)
@@ -108,15 +108,15 @@ def add_histogram(
     sum_s: float,
     exemplars: Mapping[int, Exemplar] = MappingProxyType({}),
 ) -> None:
-    """Add one series: each bucket counts for itself here, and Prometheus takes running sums.
+    """Add one series, with its counts made cumulative as Prometheus expects.
 
     Args:
-        family: what it is added to.
-        labels: values of its labels.
-        bounds: upper bounds of the buckets in seconds, ``+Inf`` at the end.
+        family: takes the series.
+        labels: label values.
+        bounds: upper bounds of the buckets in seconds, ``+Inf`` last.
         counts: per bucket, not cumulative.
-        sum_s: the sum of all.
-        exemplars: of some buckets.
+        sum_s: sum of all durations.
+        exemplars: by bucket index.
     """
     buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
     total = 0
@@ -128,6 +128,6 @@ def add_histogram(
 
 
 def current_trace_id() -> str | None:
-    """The id of the current trace, in hexadecimal; ``None`` without one, or when it is not kept."""
+    """Return the id of the current trace in hexadecimal; ``None`` without a trace or if it is not sampled."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.trace_flags.sampled and context.is_valid else None

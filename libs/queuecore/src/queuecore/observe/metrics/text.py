@@ -1,4 +1,4 @@
-"""The text of a scrape, in the form that is asked for."""
+"""The text of a scrape, in the format that the request accepts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 _QUICK = 1
-"""The level of compression: higher ones take several times as long for a little less text."""
+"""Compression level; higher ones take several times as long for slightly smaller text."""
 
 
 def write_metrics(registry: CollectorRegistry, accept: str, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
-    """All metrics of a registry.
+    """Write all metrics of a registry.
 
     Args:
-        registry: what is told.
-        accept: the header of this name; OpenMetrics is written if it is asked for, else Prometheus' text.
-        accept_encoding: the header of this name; gzip is used if it is allowed.
+        registry: holds the metrics.
+        accept: the `Accept` header; selects OpenMetrics, else the Prometheus text format.
+        accept_encoding: the `Accept-Encoding` header; selects gzip.
 
     Returns:
-        The body, and the headers that say what it is.
+        The body and the headers that describe it.
     """
     encode, media_type = _choose_form(accept)
     body, headers = encode(registry), {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding"}
@@ -34,5 +34,5 @@ def write_metrics(registry: CollectorRegistry, accept: str, accept_encoding: str
 def _choose_form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
     try:
         return choose_encoder(accept)
-    except (TypeError, ValueError):  # it asks for a version that is not a number
+    except (TypeError, ValueError):  # the header has a version that is not a number
         return choose_encoder("")

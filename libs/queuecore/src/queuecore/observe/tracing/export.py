@@ -1,4 +1,4 @@
-"""Sending spans to a collector, and keeping the logs readable while there is none."""
+"""Export of spans to a collector, and rate-limited logs of failed exports."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from queuecore.errors import ConfigError
 from queuecore.settings.shared import TraceSettings
 
 LOG_INTERVAL_S = 60.0
-"""How often the logs tell of failed exports at most."""
+"""Least time between two log lines about failed exports."""
 
 log = structlog.get_logger()
 
 
 class ProcessResource(Resource):
-    """What is said of the process; there is one.
+    """The resource of this process, compared by identity.
 
-    The exporter looks it up for each span, and the SDK's writes all that it says as JSON for that.
+    The exporter groups spans by resource; the SDK's own hash serializes all attributes as JSON for each span.
     """
 
     __hash__ = object.__hash__
@@ -32,13 +32,13 @@ class ProcessResource(Resource):
 
 
 def make_exporter(settings: TraceSettings) -> SpanExporter:
-    """What sends spans; of the variables, it reads those for TLS, time limits and compression by itself.
+    """Make the exporter for the configured protocol; it reads the variables for TLS, timeouts and compression itself.
 
     Raises:
-        ConfigError: the protocol's library is not installed.
+        ConfigError: the library of the protocol is not installed.
     """
     headers = dict(parse_env_headers(settings.headers, liberal=True)) if settings.headers else None
-    # Imported here, as no one else needs these libraries.
+    # Imported here, because each exporter loads libraries that nothing else needs.
     if settings.protocol == "grpc":
         try:
             from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415
@@ -58,14 +58,14 @@ def make_exporter(settings: TraceSettings) -> SpanExporter:
 
 
 def quieten_library(clock: Callable[[], float] = time.monotonic) -> None:
-    """Let OpenTelemetry tell of its troubles through our logs, and seldom: a collector may be away for days."""
+    """Route OpenTelemetry's warnings to our logs, rate limited: a collector may be unreachable for days."""
     library = logging.getLogger("opentelemetry")
     library.handlers = [_SeldomHandler(clock)]
     library.propagate = False
 
 
 class _SeldomHandler(logging.Handler):
-    """Logs one record of an interval, and how many it left out before."""
+    """Logs one record per interval, with the number of records left out before."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(logging.WARNING)
@@ -74,7 +74,7 @@ class _SeldomHandler(logging.Handler):
         self._left_out = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log the record, or count it; the caller holds the handler's lock."""
+        """Log or count a record; the caller holds the handler's lock."""
         now = self._clock()
         if now < self._silent_until:
             self._left_out += 1
