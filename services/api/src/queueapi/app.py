@@ -16,7 +16,6 @@ from queueapi.http.error_responses import error_handlers
 from queueapi.http.methods import HeadRequests, OptionsRequests
 from queueapi.http.metrics import RequestMetrics
 from queueapi.http.store_deadline import StoreDeadline
-from queueapi.http.tracing import RequestTracing
 from queueapi.routes.batch import batch_routes
 from queueapi.routes.metrics import metrics_routes
 from queueapi.routes.metrics_collector import MetricsCollector
@@ -123,5 +122,5 @@ def create_api(settings: ApiSettings) -> Api:
         logging_config=None,
         debug=False,
     )
-    request_metrics = RequestMetrics(HeadRequests(OptionsRequests(app)), registry)
-    return Api(RequestTracing(request_metrics, tracing) if settings.trace.on else request_metrics, readiness)
+    request_metrics = RequestMetrics(HeadRequests(OptionsRequests(app)), registry, tracing)
+    return Api(request_metrics, readiness)
