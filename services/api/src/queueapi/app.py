@@ -35,7 +35,6 @@ from queueapi.submission.claims import IdempotencyClaims
 from queueapi.submission.coalescer import EnqueueCoalescer
 from queueapi.submission.drain_rate import DrainRates
 from queueapi.submission.pipeline import SubmissionPipeline
-from queueapi.submission.tracing import SendTracing
 from queueapi.submission.type_registry import TypeRegistry
 from queuecore.observe.metrics.definitions import register_process
 from queuecore.observe.metrics.histogram import StoreCalls
@@ -88,11 +87,9 @@ def create_api(settings: ApiSettings) -> Api:
         return results
 
     tracing = start_tracing("api", settings.trace)
-    sends = SendTracing(tracing)
-    send = sends.one(EnqueueCoalescer(enqueue).enqueue)
-    send_many = sends.many(enqueue)
     claims = IdempotencyClaims(IdempotencyKeys(server))
-    submissions = SubmissionPipeline(TaskBuilder(settings), types, claims, backpressure, send, send_many)
+    send = EnqueueCoalescer(enqueue).enqueue
+    submissions = SubmissionPipeline(TaskBuilder(settings), types, claims, backpressure, send, enqueue, tracing)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:

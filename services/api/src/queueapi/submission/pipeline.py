@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from opentelemetry.trace import SpanKind
 
 from queueapi.errors import ApiError, duplicate_task
 from queueapi.http.response import JsonResponse
@@ -29,9 +30,12 @@ from queueapi.submission.coalescer import EnqueueCall, SendCall
 from queueapi.submission.idempotency_key import FIELD, HEADER, IdempotencyKey
 from queueapi.submission.item import Item, accepted
 from queueapi.submission.response import respond_batch, respond_task
+from queueapi.submission.tracing import SEND, carry, describe_outcomes, describe_tasks
 from queueapi.submission.type_registry import TypeRegistry
 from queuecore.errors import StoreFull, StoreUnavailable
+from queuecore.observe.tracing import names
 from queuecore.observe.tracing.context import TraceTexts
+from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued, EnqueueResult, QueueFull
 
 _OUTAGES = (StoreUnavailable, StoreFull)
@@ -47,6 +51,7 @@ class SubmissionPipeline:
         backpressure: refuses tasks for full queues.
         send: enqueues one task; concurrent requests share calls of the store.
         send_many: enqueues the tasks of a batch in a call of its own.
+        tracing: opens a span for each call that enqueues.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class SubmissionPipeline:
         backpressure: Backpressure,
         send: SendCall,
         send_many: EnqueueCall,
+        tracing: Tracer = PASSIVE,
     ) -> None:
         self._builder = builder
         self._types = types
@@ -64,6 +70,7 @@ class SubmissionPipeline:
         self._backpressure = backpressure
         self._send = send
         self._send_many = send_many
+        self._tracing = tracing
 
     async def submit_task(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> JsonResponse:
         """Enqueue one task.
@@ -118,12 +125,23 @@ class SubmissionPipeline:
 
     async def _enqueue(self, item: Item) -> None:
         if item.refusal is None:
-            self._settle(item, await self._send(self._enqueue_request(item)))
+            request = self._enqueue_request(item)
+            with self._tracing.span(SEND, SpanKind.PRODUCER) as span:
+                describe_tasks(span, [request])
+                result = await self._send(carry(request, self._tracing.outgoing()))
+                describe_outcomes(span, [result])
+            self._settle(item, result)
 
     async def _enqueue_batch(self, items: Sequence[Item]) -> None:
         ready = accepted(items)
         if ready:
-            results = await self._send_many([self._enqueue_request(item) for item in ready])
+            requests = [self._enqueue_request(item) for item in ready]
+            with self._tracing.span(SEND, SpanKind.PRODUCER) as span:
+                describe_tasks(span, requests)
+                span.set_attribute(names.MESSAGING_BATCH_COUNT, len(requests))
+                context = self._tracing.outgoing()
+                results = await self._send_many([carry(request, context) for request in requests])
+                describe_outcomes(span, results)
             _raise_outage(results)
             for item, result in zip(ready, results, strict=True):
                 self._settle(item, result)
