@@ -9,6 +9,7 @@ import structlog
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.maintenance import Maintenance
+from queuecore.store.result import partition
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 
@@ -55,10 +56,9 @@ class Expirer:
         Raises:
             StoreError: a queue could not be expired.
         """
-        replies = await self._maintenance.expire(self._queues.names)
-        expired = [reply for reply in replies if not isinstance(reply, StoreError)]
-        self._metrics.expired.inc(sum(number for number, _ in expired))
-        errors = [reply for reply in replies if isinstance(reply, StoreError)]
-        if errors:
-            raise errors[0]
-        return any(more for _, more in expired)
+        names = self._queues.names
+        expired, failed = partition(names, await self._maintenance.expire(names))
+        self._metrics.expired.inc(sum(number for _, (number, _more) in expired))
+        if failed:
+            raise failed[0][1]
+        return any(more for _, (_number, more) in expired)

@@ -12,6 +12,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.maintenance import Maintenance, Promotion
 from queuecore.store.attempts.notifications import Notifications
+from queuecore.store.result import partition
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 
@@ -89,19 +90,16 @@ class Promoter:
         for queue in queues:
             # Before the call, so that a notification that arrives during the call is not overwritten after it.
             self._wake_at[queue] = time.monotonic() + SAFETY_POLL_S
-        failed = None
         called_at = time.monotonic()
-        replies = await self._maintenance.promote(queues)
+        promoted, failed = partition(queues, await self._maintenance.promote(queues))
         self._promoted_at = time.monotonic()
         # The server read its clock about halfway. An early estimate costs one more call; a late one is lateness.
         server_read_at = (called_at + self._promoted_at) / 2
-        for queue, reply in zip(queues, replies, strict=True):
-            if isinstance(reply, StoreError):
-                failed = reply
-                self._wake(queue)
-            else:
-                self._record(queue, reply, server_read_at)
-        return failed
+        for queue, promotion in promoted:
+            self._record(queue, promotion, server_read_at)
+        for queue, _ in failed:
+            self._wake(queue)
+        return failed[-1][1] if failed else None
 
     def _record(self, queue: str, promotion: Promotion, server_read_at: float) -> None:
         self._metrics.record_promotion(promotion)

@@ -12,6 +12,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
+from queuecore.store.result import partition
 from queuecore.store.scripts.replies import Reply
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
@@ -82,8 +83,8 @@ class Reclaimer:
             StoreError: no queue could be read, or a task could not be reclaimed.
         """
         names = self._queues.names
-        replies = dict(zip(names, await self._maintenance.find_expired_leases(names), strict=True))
-        found = {queue: reply for queue, reply in replies.items() if isinstance(reply, ExpiredLeases)}
+        read, unreachable = partition(names, await self._maintenance.find_expired_leases(names))
+        found = dict(read)
         now = self._clock()
         answered = {queue: queue in found for queue in names}
         self._grace.observe(now, answered, directory_reachable=self._queues.last_error is None)
@@ -94,12 +95,12 @@ class Reclaimer:
             for lease in each.leases
         ]
         failed = await self._reclaim(await self._decide(expired))
-        unreachable = [reply for reply in replies.values() if isinstance(reply, StoreError)]
+        errors = [*failed, *(error for _, error in unreachable)]
         if failed or (unreachable and not found):
-            raise (failed + unreachable)[0]
+            raise errors[0]
         pause_s = min(map(_pause_s, found.values()), default=INTERVAL_S)
         if unreachable:
-            log.warning("queues_unreachable", queues=len(unreachable), error=str(unreachable[0]))
+            log.warning("queues_unreachable", queues=len(unreachable), error=str(errors[0]))
         return min(INTERVAL_S, max(pause_s, OUTAGE_PAUSE_S if unreachable else 0))
 
     async def _decide(self, expired: Sequence[tuple[ExpiredLease, int]]) -> list[Reclaim]:
@@ -110,12 +111,9 @@ class Reclaimer:
         return [decide_reclaim(lease, now_ms, self._poison_losses, suspects.rank(lease)) for lease, now_ms in expired]
 
     async def _reclaim(self, reclaims: list[Reclaim]) -> list[StoreError]:
-        errors = []
-        replies = await self._maintenance.reclaim(reclaims)
-        for reclaim, reply in zip(reclaims, replies, strict=True):
-            if isinstance(reply, StoreError):
-                errors.append(reply)
-            elif reply is not Reply.STALE:
+        settled, failed = partition(reclaims, await self._maintenance.reclaim(reclaims))
+        for reclaim, reply in settled:
+            if reply is not Reply.STALE:
                 self._metrics.reclaimed.inc()
                 record_lost_attempt(self._tracing, reclaim)
                 log.warning(
@@ -127,7 +125,7 @@ class Reclaimer:
                     worker=reclaim.lease.attempt.worker,
                     reason=reclaim.reason,
                 )
-        return errors
+        return [error for _, error in failed]
 
 
 def _pause_s(found: ExpiredLeases) -> float:

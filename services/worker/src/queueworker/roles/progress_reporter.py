@@ -6,8 +6,8 @@ import asyncio
 
 import structlog
 
-from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Lease, Leases
+from queuecore.store.result import partition
 
 INTERVAL_S = 0.25
 
@@ -42,9 +42,10 @@ class ProgressReporter:
         """Send all queued values once. A failed send is not retried, because the next value supersedes it."""
         self._arrived.clear()
         latest, self._latest = self._latest, {}
-        replies = await self._leases.report_progress(list(latest.values()))
-        if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
-            log.warning("progress_failed", error=str(error))
+        reports = list(latest.values())
+        _, failed = partition(reports, await self._leases.report_progress(reports))
+        if failed:
+            log.warning("progress_failed", error=str(failed[0][1]))
 
     def _put(self, lease: Lease, progress: bytes) -> None:
         self._latest[lease.task.queue, lease.task.id] = (lease, progress)

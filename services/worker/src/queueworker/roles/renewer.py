@@ -7,9 +7,8 @@ import time
 
 import structlog
 
-from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Leases
-from queuecore.store.result import Result
+from queuecore.store.result import partition
 from queuecore.store.scripts.replies import Reply
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
@@ -61,16 +60,14 @@ class Renewer:
         runs = self._in_flight.all()
         if not runs:
             return True
-        replies = await self._leases.renew([run.lease for run in runs])
-        failed = [self._apply(run, reply) for run, reply in zip(runs, replies, strict=True)]
-        if error := next((each for each in failed if each), None):
-            log.warning("renew_failed", error=str(error), leases=len(runs))
-            return False
-        return True
+        renewed, failed = partition(runs, await self._leases.renew([run.lease for run in runs]))
+        for run, reply in renewed:
+            self._apply(run, reply)
+        if failed:
+            log.warning("renew_failed", error=str(failed[0][1]), leases=len(runs))
+        return not failed
 
-    def _apply(self, run: Run, reply: Result[Reply]) -> StoreError | None:
-        if isinstance(reply, StoreError):
-            return reply
+    def _apply(self, run: Run, reply: Reply) -> None:
         if reply is Reply.CANCELLED:
             run.stop(StopReason.CANCELLED)
         elif reply is Reply.STALE and self._in_flight.is_running(run):
@@ -79,4 +76,3 @@ class Renewer:
             run.context.logger.warning("lease_lost")
             self._in_flight.drop(run)
             run.stop(StopReason.LEASE_LOST)
-        return None
