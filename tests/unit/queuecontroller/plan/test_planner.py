@@ -22,7 +22,7 @@ def test_plan_follows_littles_law_when_a_drain_target_is_set() -> None:
 
     decision = decide(spec, load(pending=600, arrivals_per_s=40, task_s=2), 1)
 
-    # 40/s x 2 s keep 80 slots busy; 600 x 2 s within 30 s need 40 more.
+    # 40/s x 2 s keep 80 slots busy; 600 x 2 s within 30 s want 40 more.
     assert decision.demand is not None
     assert decision.demand.slots == pytest.approx(120)
     assert decision.desired == 12
@@ -185,7 +185,7 @@ def test_plan_counts_changes_of_other_clients_when_a_policy_applies() -> None:
     spec = pool_spec(behavior=rules(scaleUp={"policies": [{"type": "Pods", "value": 4, "period": "1m"}]}))
     before = hold(spec, 1, NEW, START_S, "MetricsMissing").history
 
-    # Another client added three pods: the policy allows one more within the minute.
+    # Three pods were added manually, so the policy allows one more within the minute.
     assert plan(spec, load(pending=9000), 4, before, START_S + TICK_S).desired == 5
 
 
