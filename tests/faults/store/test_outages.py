@@ -61,7 +61,7 @@ async def _renewed(store: TestStore, lease: object) -> list[object] | None:
 async def test_acknowledged_tasks_are_there_when_server_is_killed_and_syncs_always(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path, append_only=True, config={"appendfsync": "always"}) as server:
         store = TestStore(server.url)
-        acknowledged: set[str] = set()
+        acknowledged: dict[str, None] = {}
         posting = [asyncio.create_task(_post(store, acknowledged)) for _ in range(4)]
         await eventually(lambda: len(acknowledged) > 200)
         server.kill()
@@ -69,16 +69,16 @@ async def test_acknowledged_tasks_are_there_when_server_is_killed_and_syncs_alwa
         server.start()
         keyspace = await read_keyspace(store.server)
         kept = set(keyspace["taskyard:{default}:pending"])
-        assert acknowledged <= kept
+        assert acknowledged.keys() <= kept
         assert len(kept) <= len(acknowledged) + len(posting)
         assert find_contradictions(keyspace) == []
         await store.close()
 
 
-async def test_keyspace_is_consistent_when_server_is_killed_and_syncs_each_second(tmp_path: Path) -> None:
+async def test_only_the_last_tasks_are_lost_when_server_is_killed_and_syncs_each_second(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path, append_only=True) as server:
         store = TestStore(server.url)
-        acknowledged: set[str] = set()
+        acknowledged: dict[str, None] = {}
         posting = [asyncio.create_task(_post(store, acknowledged)) for _ in range(4)]
         working = asyncio.create_task(_work(store))
         await eventually(lambda: len(acknowledged) > 200)
@@ -86,20 +86,25 @@ async def test_keyspace_is_consistent_when_server_is_killed_and_syncs_each_secon
         await asyncio.gather(*posting, working)
         server.start()
         keyspace = await read_keyspace(store.server)
-        # The process died, not the machine: its writes are in the page cache of the kernel.
-        assert acknowledged <= {key.rpartition(":")[2] for key in keyspace if ":t:" in key}
+        kept = {key.rpartition(":")[2] for key in keyspace if ":t:" in key}
+        # The process died, not the machine, so writes usually survive in the page cache of the kernel. During a slow
+        # sync the server holds writes back, and the end of its log is missing. The log has the order of execution,
+        # which differs from the order of the replies by the calls in flight.
+        lost = acknowledged.keys() - kept
+        earlier = list(acknowledged)[: len(acknowledged) - len(lost) - len(posting)]
+        assert set(earlier) <= kept
         assert find_contradictions(keyspace) == []
         await store.close()
 
 
-async def _post(store: TestStore, acknowledged: set[str]) -> None:
+async def _post(store: TestStore, acknowledged: dict[str, None]) -> None:
     """Enqueue until the store is unreachable."""
     while True:
         task = make_task()
         (answer,) = await store.enqueuer.enqueue([Enqueue(task)])
         if not isinstance(answer, Enqueued):
             return
-        acknowledged.add(task.id)
+        acknowledged[task.id] = None
 
 
 async def _work(store: TestStore) -> None:
