@@ -105,7 +105,7 @@ async def until_pending(store: TestStore, number: int, queue: str = "default") -
 
 @pytest.mark.usefixtures("no_polls")
 async def test_promoter_sleeps_until_a_task_is_due(store: TestStore) -> None:
-    task = make_task(process_at_ms=now_ms() + 300)
+    task = make_task(process_at_ms=now_ms() + 1_000)
     await store.enqueue(task)
     roles = Roles(store)
     async with roles.promoting(store):
@@ -144,15 +144,17 @@ async def test_promoter_promotes_again_at_once_when_more_is_due_than_one_call_mo
 
 
 async def test_each_task_is_promoted_once_when_several_schedulers_do_it(store: TestStore) -> None:
-    tasks = [make_task(process_at_ms=now_ms() + 200 + number) for number in range(100)]
     several = [Roles(store) for _ in range(3)]
     async with AsyncExitStack() as stack:
         for roles in several:
             await stack.enter_async_context(roles.promoting(store))
-        await store.enqueue(*tasks)
+        tasks = [make_task(process_at_ms=now_ms() + 200 + number) for number in range(100)]
+        enqueued = await store.enqueue(*tasks)
+        # On a busy machine some are due before the store sees them, and are pending at once.
+        scheduled = sum(each.state is TaskState.SCHEDULED for each in enqueued)
         await until_pending(store, len(tasks))
-        await eventually(lambda: sum(roles.count("promoted") for roles in several) >= len(tasks))
-    assert sum(roles.count("promoted") for roles in several) == len(tasks)
+        await eventually(lambda: sum(roles.count("promoted") for roles in several) >= scheduled)
+    assert sum(roles.count("promoted") for roles in several) == scheduled
 
 
 @pytest.mark.usefixtures("no_polls")
