@@ -38,8 +38,8 @@ class Connection(NamedTuple):
             The bytes received.
         """
         received = b""
-        # Data sent after the server has closed the connection causes a reset.
-        with suppress(ConnectionResetError):
+        # Data sent after the server has closed the connection causes a reset, which may discard the response.
+        with suppress(ConnectionError):
             while part := await self.reader.read(_PART_BYTES):
                 received += part
         return received
