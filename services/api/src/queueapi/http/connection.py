@@ -1,7 +1,8 @@
-"""Client connections with limits on the time and the size of a request's head.
+"""Client connections with limits on the time and the size of a request's head, and on the size of its trailers.
 
-Uvicorn alone waits forever for the rest of a head and buffers all of it. Instead of one timer per connection,
-:func:`close_slow_connections` checks all connections periodically.
+Uvicorn alone waits forever for the rest of a head, buffers all of it, and adds trailers to the headers of a request that
+a route is already reading. Instead of one timer per connection, :func:`close_slow_connections` checks all connections
+periodically.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ RESERVED_FILES = 256
 """File descriptors for the store's connections, logs and the runtime."""
 MAX_HEAD_BYTES = 64 * 1024
 """Maximum size of a request's line and headers."""
-_TOO_LARGE = f"the request's line and headers are larger than {MAX_HEAD_BYTES} bytes"
+MAX_TRAILER_BYTES = 64 * 1024
+"""Maximum size of the bytes after the end of a chunked body, or between two chunks."""
+_HEAD_TOO_LARGE = f"the request's line and headers are larger than {MAX_HEAD_BYTES} bytes"
+_TRAILERS_TOO_LARGE = f"the request's trailers are larger than {MAX_TRAILER_BYTES} bytes"
+_FIELDS_TOO_LARGE = b"431 Request Header Fields Too Large"
 _CHECKS_PER_TIMEOUT = 10
 _MAX_CHECK_INTERVAL_S = 1.0
 
@@ -35,6 +40,19 @@ class ConnectionLimits(NamedTuple):
     """Concurrent connections; further ones are closed at once."""
     head_timeout_s: float
     """Time limit for a client to send a request's head, idle time included."""
+
+
+class _DroppedFields(list[tuple[bytes, bytes]]):
+    """Receives the fields of trailers and keeps none.
+
+    A trailer must not act as a header: proxies and authentication in front of the API check headers only.
+    """
+
+    def append(self, _field: tuple[bytes, bytes]) -> None:
+        """Drop a field."""
+
+
+_DROPPED_FIELDS = _DroppedFields()
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -57,6 +75,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._limits = limits
         self._head_bytes: int | None = None
         """Bytes of the current head received so far; ``None`` between heads."""
+        self._trailer_bytes: int | None = None
+        """Bytes since the last ones of a body; ``None`` between bodies."""
+        self._body_arrived = False
         self._awaits_head_since_s: float | None = None
         """On the event loop's clock; ``None`` while a request is in flight."""
 
@@ -68,12 +89,17 @@ class BoundedConnection(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Refuse a head that grows too large."""
+        """Refuse a head or trailers that grow too large."""
+        self._body_arrived = False
         super().data_received(data)
         if self._head_bytes is not None:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(b"431 Request Header Fields Too Large", _TOO_LARGE)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_FIELDS_TOO_LARGE, _HEAD_TOO_LARGE)
+        elif self._trailer_bytes is not None:
+            self._trailer_bytes = 0 if self._body_arrived else self._trailer_bytes + len(data)
+            if self._trailer_bytes > MAX_TRAILER_BYTES:
+                self._refuse(_FIELDS_TOO_LARGE, _TRAILERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Start counting the bytes of a head."""
@@ -83,7 +109,19 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the head's limits: the request is in flight."""
         self._head_bytes = self._awaits_head_since_s = None
+        self._trailer_bytes = 0
         super().on_headers_complete()
+        self.headers = _DROPPED_FIELDS
+
+    def on_body(self, body: bytes) -> None:
+        """Note that a part of the body has arrived."""
+        self._body_arrived = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop counting the bytes of trailers."""
+        self._trailer_bytes = None
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Start the time limit of the next head. The client may still be sending this request's body."""
@@ -106,6 +144,18 @@ class BoundedConnection(HttpToolsProtocol):
         self._awaits_head_since_s = self.loop.time()
 
     def _refuse(self, status: bytes, message: str) -> None:
+        """Send an error and close the connection, after the responses to the requests before the faulty one."""
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started or not cycle.more_body or self.pipeline:
+                # The client would mistake the error for the response to an earlier request.
+                cycle.keep_alive = False
+                self.flow.pause_reading()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
         body = msgspec.json.encode({"error": message, "code": "INVALID_REQUEST"})
         self.transport.write(
             b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
