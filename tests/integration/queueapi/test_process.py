@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from queuecore.embedded import EmbeddedValkey
+from queuecore.embedded import EmbeddedValkey, find_free_port
 from tests.support.demo_task import DEMO_TASK
 from tests.support.service_process import ServiceProcess, running, start
 
@@ -117,6 +117,13 @@ async def test_pipelined_requests_are_answered_in_order(api: ServiceProcess) -> 
     writer.close()
 
     assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404"]
+
+
+async def test_ready_local_is_ok_when_the_store_has_never_been_there(tmp_path: Path) -> None:
+    with running("queueapi", f"redis://127.0.0.1:{find_free_port()}", tmp_path / "log") as api:
+        answers = [await api.get(path) for path in ("/ready/local", "/ready")]
+
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "ok"), (503, "error")]
 
 
 @pytest.mark.usefixtures("store")

@@ -1,8 +1,8 @@
 """Client connections with limits on the time and the size of a request's head, and on the size of its trailers.
 
-Uvicorn alone waits forever for the rest of a head, buffers all of it, and adds trailers to the headers of a request that
-a route is already reading. Instead of one timer per connection, :func:`close_slow_connections` checks all connections
-periodically.
+Uvicorn alone waits forever for the rest of a head, buffers all of it, and adds trailers to the headers of a request
+that a route is already reading. Instead of one timer per connection, :func:`close_slow_connections` checks all
+connections periodically.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from queueapi.errors import JSON_TYPE
@@ -147,7 +147,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Send an error and close the connection, after the responses to the requests before the faulty one."""
         if self.transport.is_closing():
             return
-        cycle = self.cycle
+        cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started or not cycle.more_body or self.pipeline:
                 # The client would mistake the error for the response to an earlier request.

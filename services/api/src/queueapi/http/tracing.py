@@ -13,7 +13,7 @@ from queuecore.observe.tracing.tracer import NO_SPAN, SpanBlock, Tracer, fail
 if TYPE_CHECKING:
     from litestar.types import HTTPScope
 
-_UNTRACED = frozenset({"/live", "/ready", "/metrics"})
+_UNTRACED = frozenset({"/live", "/ready", "/ready/local", "/metrics"})
 """Paths that kubelets and Prometheus request every few seconds."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _FIRST_FAULT = 500

@@ -38,6 +38,14 @@ PROBE_OPERATIONS = (
         summary="Readiness: the task store is usable",
         responses={200: Response(Status, "Ready."), 503: Response(NotReady, "Not ready.")},
     ),
+    Operation(
+        path="/ready/local",
+        method="get",
+        tag="health",
+        id="getReadyLocal",
+        summary="Whether this replica takes requests, whatever the state of the task store",
+        responses={200: Response(Status, "Ready."), 503: Response(NotReady, "Draining.")},
+    ),
 )
 
 
@@ -50,7 +58,14 @@ def probe_routes(readiness: ReadinessCheck) -> list[HTTPRouteHandler]:
 
     @get("/ready")
     async def ready() -> ASGIApp:
-        problem = await readiness.find_problem()
-        return JsonResponse(_OK) if problem is None else json_response(NotReady(problem), 503)
+        return _readiness(await readiness.find_problem())
 
-    return [alive, ready]
+    @get("/ready/local")
+    async def ready_local() -> ASGIApp:
+        return _readiness(readiness.find_local_problem())
+
+    return [alive, ready, ready_local]
+
+
+def _readiness(problem: str | None) -> JsonResponse:
+    return JsonResponse(_OK) if problem is None else json_response(NotReady(problem), 503)

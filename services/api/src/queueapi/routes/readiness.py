@@ -11,6 +11,7 @@ from queuecore.store.client.server import Server
 from queuecore.store.queues.readiness import Readiness, check_readiness
 
 STORE_UNREACHABLE = "redis connection failed"
+DRAINING = "shutting down"
 
 
 class ReadinessCheck:
@@ -39,7 +40,14 @@ class ReadinessCheck:
         except StoreError as error:
             found = error
         problem = self.record(found)
-        return "shutting down" if self._draining else problem
+        return self.find_local_problem() or problem
+
+    def find_local_problem(self) -> str | None:
+        """The reason why this replica takes no requests; ``None`` when it does.
+
+        The store is not considered, because all replicas share it.
+        """
+        return DRAINING if self._draining else None
 
     def record(self, found: Readiness | StoreError) -> str | None:
         """Expose the result of a check; returns the store's problem, ``None`` when it is ready."""
