@@ -29,7 +29,9 @@ async def _answer(_scope: Scope, _receive: Receive, send: Send) -> None:
 async def port() -> AsyncIterator[int]:
     config = Config(_answer, log_config=None, access_log=False)
     config.load()
-    connect = partial(BoundedConnection, ConnectionLimits(_MOST, head_timeout_s=60), config, ServerState(), {})
+    connect = partial(
+        BoundedConnection, ConnectionLimits(_MOST, head_timeout_s=60), asyncio.Event(), config, ServerState(), {}
+    )
     server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
 import structlog
 from uvicorn import Config, Server
@@ -22,10 +23,15 @@ from queuecore.process import StopSignals
 log = structlog.get_logger()
 
 _BACKLOG = 2_048
+_LINGER_POLL_S = 0.05
 
 
 async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
-    """Serve until ``stop``, then drain: requests in flight may finish.
+    """Serve until ``stop``, then drain.
+
+    From ``stop`` on, each response announces that its connection closes, so that clients send the next request
+    elsewhere. After ``settings.linger_ms``, or once no connection is open, the listening socket and idle connections
+    close, and the requests in flight finish.
 
     Returns:
         The exit code.
@@ -35,19 +41,29 @@ async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
     """
     limits = ConnectionLimits(raise_connection_limit(), settings.header_timeout_ms / 1000)
     listener = listen(settings.host, settings.port)
-    server = _Server(_config(api, limits))
+    draining = asyncio.Event()
+    server = _Server(_config(api, limits, draining))
+    connections = cast("set[BoundedConnection]", server.server_state.connections)
     serving = asyncio.create_task(server.serve([listener]))
-    closing = asyncio.create_task(close_slow_connections(server.server_state.connections, limits.head_timeout_s))  # type: ignore[arg-type]  # all are ours
+    closing = asyncio.create_task(close_slow_connections(connections, limits.head_timeout_s))
     stopping = asyncio.create_task(stop.wait())
     log.info("api_started", url=f"http://{settings.host}:{settings.port}")
     await asyncio.wait([serving, closing, stopping], return_when=asyncio.FIRST_COMPLETED)
-    closing.cancel()
     stopping.cancel()
     if not stop.asked:
         log.error("server_failed", exc_info=(serving if serving.done() else closing).exception())
+        closing.cancel()
         return 1
     api.readiness.start_draining()
-    return await _drain(server, serving, settings.drain_ms / 1000)
+    draining.set()
+    for connection in connections:
+        connection.announce_close()
+    try:
+        linger_s = min(settings.linger_ms, settings.drain_ms) / 1000
+        await _linger(connections, linger_s)
+        return await _drain(server, serving, settings.drain_ms / 1000 - linger_s)
+    finally:
+        closing.cancel()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -67,6 +83,14 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"TASKYARD_API_PORT: cannot listen on port {port} of {host} ({error.strerror}); it takes a free port"
         ) from error
+
+
+async def _linger(connections: Collection[BoundedConnection], timeout_s: float) -> None:
+    """Wait until clients have left, each after its next response, or the time has passed."""
+    clock = asyncio.get_running_loop().time
+    end_s = clock() + timeout_s
+    while connections and clock() < end_s:  # noqa: ASYNC110 - the set is uvicorn's, which signals nothing
+        await asyncio.sleep(_LINGER_POLL_S)
 
 
 async def _drain(server: Server, serving: asyncio.Task[None], timeout_s: float) -> int:
@@ -92,12 +116,12 @@ class _Server(Server):
         yield
 
 
-def _config(api: Api, limits: ConnectionLimits) -> Config:
+def _config(api: Api, limits: ConnectionLimits, draining: asyncio.Event) -> Config:
     # Its start-up lines repeat ours, and its warnings are about clients' mistakes.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     return Config(
         api.asgi,
-        http=partial(BoundedConnection, limits),  # type: ignore[arg-type]  # it is called, and nothing else
+        http=partial(BoundedConnection, limits, draining),  # type: ignore[arg-type]  # it is called, and nothing else
         loop="none",
         ws="none",
         lifespan="on",

@@ -61,6 +61,14 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     drain_ms: Annotated[
         DurationMs, Meta(ge=0, description="Time limit for requests in flight to finish after SIGTERM.")
     ] = 20_000
+    linger_ms: Annotated[
+        DurationMs,
+        Meta(
+            ge=0,
+            description="Time that open connections stay usable after SIGTERM; each response then announces the "
+            "close. It ends early when no connection is open, and counts into the drain time.",
+        ),
+    ] = 5_000
 
     def __post_init__(self) -> None:
         if self.auth is None and not _is_loopback(self.host):

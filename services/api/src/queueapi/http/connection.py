@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import select
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ MAX_TRAILER_BYTES = 64 * 1024
 _HEAD_TOO_LARGE = f"the request's line and headers are larger than {MAX_HEAD_BYTES} bytes"
 _TRAILERS_TOO_LARGE = f"the request's trailers are larger than {MAX_TRAILER_BYTES} bytes"
 _FIELDS_TOO_LARGE = b"431 Request Header Fields Too Large"
+_FIRST_REQUEST_S = 1.0
 _CHECKS_PER_TIMEOUT = 10
 _MAX_CHECK_INTERVAL_S = 1.0
 
@@ -60,12 +62,14 @@ class BoundedConnection(HttpToolsProtocol):
 
     Args:
         limits: limits for the client.
+        draining: set when the process shuts down: each response then announces that the connection closes.
         config, server_state, app_state, _loop: as Uvicorn passes them.
     """
 
     def __init__(
         self,
         limits: ConnectionLimits,
+        draining: asyncio.Event,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, object],
@@ -73,6 +77,8 @@ class BoundedConnection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
+        self._draining = draining
+        self._shutting_down = False
         self._head_bytes: int | None = None
         """Bytes of the current head received so far; ``None`` between heads."""
         self._trailer_bytes: int | None = None
@@ -112,6 +118,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._trailer_bytes = 0
         super().on_headers_complete()
         self.headers = _DROPPED_FIELDS
+        if self._draining.is_set():
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Note that a part of the body has arrived."""
@@ -129,6 +137,41 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.pipeline:
             self._await_head()
         super().on_response_complete()
+        if self._shutting_down:
+            self._close_if_idle()
+
+    def announce_close(self) -> None:
+        """Let the response to the last request in flight announce that the connection closes."""
+        cycle = self._last_request
+        if cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close the connection, but answer a request that is in flight or has begun to arrive.
+
+        A client that has just connected gets a moment to send its first request.
+        """
+        self._shutting_down = True
+        if self._last_request is None:
+            self.loop.call_later(_FIRST_REQUEST_S, self._close_if_idle)
+        else:
+            self._close_if_idle()
+
+    @property
+    def _last_request(self) -> RequestResponseCycle | None:
+        """The last request whose head has arrived; ``None`` before the first."""
+        return self.cycle
+
+    def _close_if_idle(self) -> None:
+        cycle = self._last_request
+        answered = cycle is None or cycle.response_complete
+        if answered and self._head_bytes is None and not self.transport.is_closing() and not self._has_unread_bytes():
+            self.transport.close()
+
+    def _has_unread_bytes(self) -> bool:
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse bytes that are not HTTP."""
@@ -147,7 +190,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Send an error and close the connection, after the responses to the requests before the faulty one."""
         if self.transport.is_closing():
             return
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self._last_request
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started or not cycle.more_body or self.pipeline:
                 # The client would mistake the error for the response to an earlier request.
