@@ -32,7 +32,7 @@ def overview() -> Board:
     active = total(stored("taskyard_queue_tasks", "queue", where=_ACTIVE), "queue")
     oldest = stored("taskyard_queue_oldest_pending_seconds", "queue")
     slots = total(stored("taskyard_queue_slots", "queue"), "queue")
-    asked = f'{IN_NAMESPACE}, route!~"/live|/ready|/health|/metrics"'
+    asked = f'{IN_NAMESPACE}, route!~"/live|/ready|/ready/local|/health|/metrics"'
     errors = rate("taskyard_http_requests_total", where=f'{asked}, status=~"5.."')
     firing = (
         'ALERTS{alertname=~"Taskyard.+", alertstate="firing", severity=~"warning|critical", namespace=~"$namespace"}'

@@ -44,6 +44,20 @@ def test_every_service_has_all_probes_on_the_port_it_listens_on(helm: Helm, file
             assert str(port) == environment(workload)[variable]
 
 
+def test_pods_of_the_api_stay_in_the_service_when_the_store_is_unreachable(helm: Helm) -> None:
+    paths = {
+        component_of(each): containers(each)[0]["readinessProbe"]["httpGet"]["path"]
+        for each in helm.render().services_workloads()
+    }
+    assert paths == {"api": "/ready/local", "scheduler": "/ready", "worker": "/ready", "controller": "/ready"}
+
+
+@each_ci_file
+def test_startup_probe_waits_when_a_process_begins(helm: Helm, file: Path) -> None:
+    for workload in helm.render(files=[file]).services_workloads():
+        assert containers(workload)[0]["startupProbe"]["initialDelaySeconds"] >= 1
+
+
 # Warnings of Litestar about the API's handlers belong to the API's own tests.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @each_ci_file

@@ -67,7 +67,7 @@ livenessProbe:
   httpGet: {path: /live, port: {{ $port }}}
   {{- toYaml .values.probes.liveness | nindent 2 }}
 readinessProbe:
-  httpGet: {path: /ready, port: {{ $port }}}
+  httpGet: {path: {{ eq .component "api" | ternary "/ready/local" "/ready" }}, port: {{ $port }}}
   {{- toYaml .values.probes.readiness | nindent 2 }}
 {{- end -}}
 
