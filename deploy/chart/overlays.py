@@ -1,7 +1,10 @@
 """Generator of the kustomize files: the base is the rendered chart, an overlay patches it with other values.
 
-Overlays hold no copies of the chart's dashboards. kustomize reads no files outside of the folder that it builds, but it
-builds other folders as resources, so the folder of the dashboards has a kustomization.yaml.
+Overlays hold no copies of the chart's dashboards. kustomize reads no file outside of the folder that it builds, but
+builds other folders for it. The dashboards therefore have a kustomization.yaml beside them.
+
+The CustomResourceDefinitions have a folder of their own: `kubectl delete -k` of an overlay would otherwise delete them,
+and with them every WorkerPool of the cluster.
 """
 
 from __future__ import annotations
@@ -53,10 +56,15 @@ def make_overlays(render: Render, chart: Path, deploy: Path) -> dict[Path, str]:
     """
     folder, dashboards = deploy / "kustomize", chart / "files" / "dashboards"
     own = folder / "values.yaml"
-    base = render([own])
-    files = {folder / "base" / "manifests.yaml": _NOTE + _dump_all(base)}
+    rendered = render([own])
+    base = [each for each in rendered if not _is_shared(each)]
+    files = {
+        folder / "base" / "manifests.yaml": _NOTE + _dump_all(base),
+        folder / "crds" / "manifests.yaml": _NOTE + _dump_all([each for each in rendered if _is_shared(each)]),
+    }
     for name in OVERLAYS:
-        wanted = render([own, deploy / "environments" / f"{name}.yaml"])
+        environment = render([own, deploy / "environments" / f"{name}.yaml"])
+        wanted = [each for each in environment if not _is_shared(each)]
         overlay = folder / "overlays" / name
         resources = ["../../base", "added.yaml"]
         added = [each for each in wanted if _key(each) not in {_key(there) for there in base}]
@@ -67,6 +75,11 @@ def make_overlays(render: Render, chart: Path, deploy: Path) -> dict[Path, str]:
         files[overlay / "added.yaml"] = _NOTE + _dump_all(added)
         files[overlay / "kustomization.yaml"] = _NOTE + _dump(_kustomization(resources, list(_patches(base, wanted))))
     return files
+
+
+def _is_shared(manifest: Manifest) -> bool:
+    """Check if all releases of a cluster share the object: a CustomResourceDefinition, or a role that comes with it."""
+    return bool(manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "crds")
 
 
 def _is_copy(manifest: Manifest, folder: Path) -> bool:

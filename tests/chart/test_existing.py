@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,17 @@ def cluster(tmp_path: Path) -> Iterator[SmallCluster]:
         yield opened
 
 
-def render(helm: Helm, tmp_path: Path, *options: str) -> Manifests:
-    """Objects of an install, including hooks; Helm queries the cluster as in a real install."""
+def install(helm: Helm, tmp_path: Path, *options: str) -> dict[str, Any]:
+    """The release that an install would create; Helm queries the cluster as for a real one."""
     kubeconfig = f"--kubeconfig={tmp_path / 'kubeconfig'}"
     where = ["one", str(CHART), "--namespace=here", kubeconfig]
-    release = json.loads(helm.run("install", *where, "--dry-run=server", "--output=json", *options))
+    release: dict[str, Any] = json.loads(helm.run("install", *where, "--dry-run=server", "--output=json", *options))
+    return release
+
+
+def render(helm: Helm, tmp_path: Path, *options: str) -> Manifests:
+    """The objects that an install would create, hooks included."""
+    release = install(helm, tmp_path, *options)
     return Manifests.read("\n---\n".join([release["manifest"], *(each["manifest"] for each in release["hooks"])]))
 
 
@@ -44,6 +51,30 @@ def owned(name: str) -> dict[str, Any]:
 
 def definitions(manifests: Manifests) -> set[str]:
     return {each["metadata"]["name"] for each in manifests.of_kind("CustomResourceDefinition")}
+
+
+def kept() -> list[tuple[str, str]]:
+    """Kind and name of the objects that outlive a release."""
+    roles = [("clusterrole", f"{DEFINITION}:{each}") for each in ("view", "edit")]
+    return [("customresourcedefinition", DEFINITION), *roles]
+
+
+def put_kept(cluster: SmallCluster, namespace: str, release: str) -> None:
+    annotations = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+    paths = {
+        "customresourcedefinition": ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        "clusterrole": ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+    }
+    for kind, name in kept():
+        version, title = paths[kind]
+        content = {"apiVersion": version, "kind": title, "metadata": owned(name) | {"annotations": annotations}}
+        cluster.put(f"/apis/{version}/{kind}s/{name}", content)
+
+
+def put_deployments(cluster: SmallCluster, namespace: str, items: list[dict[str, Any]]) -> None:
+    items = [{"apiVersion": "apps/v1", "kind": "Deployment", **each} for each in items]
+    content = {"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {}, "items": items}
+    cluster.put(f"/apis/apps/v1/namespaces/{namespace}/deployments", content)
 
 
 @pytest.mark.usefixtures("cluster")
@@ -94,6 +125,41 @@ def test_definition_is_installed_when_no_other_release_owns_it(
     assert bool(roles) is brought
     # The other definitions do not exist yet.
     assert len(definitions(manifests)) == (3 if brought else 2)
+
+
+def test_orphaned_definition_is_reported_when_its_release_has_been_uninstalled(
+    helms: list[Helm], cluster: SmallCluster, tmp_path: Path
+) -> None:
+    put_kept(cluster, "there", "gone")
+    other = {"metadata": {"name": "other", "annotations": {"meta.helm.sh/release-name": "other"}}}
+    put_deployments(cluster, "there", [other, {"metadata": {"name": "no-release"}}])
+    for helm in helms:
+        notes = install(helm, tmp_path)["info"]["notes"]
+        assert f"WARNING: {DEFINITION} is left as it is, and NO release upgrades it: it belongs to there/gone" in notes
+        (command,) = re.findall(r"kubectl annotate --overwrite (.*) \\\n +(.*)\n?", notes)
+        assert command[0].split() == [f"{kind}/{name}" for kind, name in kept()]
+        assert command[1] == "meta.helm.sh/release-name=one meta.helm.sh/release-namespace=here"
+
+
+def test_orphaned_definition_is_upgraded_when_it_was_annotated_as_the_notes_say(
+    helms: list[Helm], cluster: SmallCluster, tmp_path: Path
+) -> None:
+    put_kept(cluster, "here", "one")
+    for helm in helms:
+        release = install(helm, tmp_path)
+        assert DEFINITION in definitions(Manifests.read(release["manifest"]))
+        assert "NO release upgrades it" not in release["info"]["notes"]
+
+
+def test_definition_is_no_orphan_when_its_release_exists(
+    helms: list[Helm], cluster: SmallCluster, tmp_path: Path
+) -> None:
+    put_kept(cluster, "there", "two")
+    put_deployments(cluster, "there", [{"metadata": {"annotations": {"meta.helm.sh/release-name": "two"}}}])
+    for helm in helms:
+        notes = install(helm, tmp_path)["info"]["notes"]
+        assert f"{DEFINITION} is left as it is: it belongs to there/two." in notes
+        assert "NO release upgrades it" not in notes
 
 
 @pytest.mark.usefixtures("cluster")

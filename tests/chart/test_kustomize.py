@@ -8,7 +8,7 @@ import yaml
 
 from deploy.chart.overlays import NAMESPACE, OVERLAYS, Render, make_overlays
 from tests.chart.helm import CHART, ROOT, Helm
-from tests.chart.manifests import Manifest, Manifests, key_of
+from tests.chart.manifests import Manifest, Manifests, component_of, key_of
 
 FOLDER = ROOT / "deploy" / "kustomize"
 CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
@@ -20,12 +20,13 @@ def build(kubectl: Path, folder: Path) -> Manifests:
     return Manifests.read(done.stdout)
 
 
-def expected(helm: Helm, environment: str | None) -> list[Manifest]:
-    """Objects rendered by the chart in the namespace, without those that only Helm uses."""
+def expected(helm: Helm, environment: str | None, *, shared: bool = False) -> list[Manifest]:
+    """The chart's objects, without those that only Helm can use; either the release's own or the shared ones."""
     files = [FOLDER / "values.yaml"]
     files += [ROOT / "deploy" / "environments" / f"{environment}.yaml"] if environment else []
     found = helm.render(files=files, namespace=NAMESPACE)
-    return [each for each in found if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+    own = [each for each in found if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
+    return [each for each in own if (component_of(each) == "crds") is shared]
 
 
 @pytest.mark.parametrize("environment", [None, *OVERLAYS], ids=["base", *OVERLAYS])
@@ -40,6 +41,18 @@ def test_kustomize_builds_what_the_chart_renders(helm: Helm, kubectl: Path, envi
         if key[0] not in CLUSTER_WIDE:
             manifest["metadata"] = manifest["metadata"] | {"namespace": NAMESPACE}
         assert rest[key] == manifest, key
+
+
+@pytest.mark.parametrize("folder", ["base", *(f"overlays/{each}" for each in OVERLAYS)])
+def test_workerpools_of_the_cluster_survive_when_an_overlay_is_deleted(kubectl: Path, folder: str) -> None:
+    cluster_wide = {key_of(each) for each in build(kubectl, FOLDER / folder) if each["kind"] in CLUSTER_WIDE}
+    assert cluster_wide == set()
+
+
+def test_kustomize_builds_the_definitions_in_a_folder_of_their_own(helm: Helm, kubectl: Path) -> None:
+    built = {key_of(each): each for each in build(kubectl, FOLDER / "crds")}
+    assert built == {key_of(each): each for each in expected(helm, None, shared=True)}
+    assert ("CustomResourceDefinition", "workerpools.taskyard.dev") in built
 
 
 def test_every_environment_has_its_overlay() -> None:

@@ -10,6 +10,16 @@ none
 {{- end -}}
 {{- end -}}
 
+{{/* Whether a release still exists: every one has Deployments, which carry its name. Argument: namespace/name. */}}
+{{- define "taskyard.releaseExists" -}}
+{{- $release := splitList "/" . -}}
+{{- range (lookup "apps/v1" "Deployment" (first $release) "").items -}}
+{{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" .) (last $release) -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whether the release installs the CustomResourceDefinition: false if it exists and belongs to another release. */}}
 {{- define "taskyard.bringsCrd" -}}
 {{- $owner := include "taskyard.crdOwner" .name -}}
