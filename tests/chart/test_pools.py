@@ -37,6 +37,15 @@ def test_pool_is_for_its_deployment_queues_and_slots(helm: Helm) -> None:
     assert (spec["minReplicas"], spec["maxReplicas"]) == (0, 10)
 
 
+def test_controller_reads_the_metrics_of_the_release_when_a_pool_names_none(helm: Helm) -> None:
+    variable = "TASKYARD_CONTROLLER_METRICS_ENDPOINT"
+    manifests = helm.render({"api": {"service": {"port": 81}}}, namespace="here")
+    found = environment(manifests.get("Deployment", "taskyard-controller"))
+    assert found[variable] == "http://taskyard-api.here.svc:81/metrics"
+    own = helm.render({"controller": {"settings": {"metricsEndpoint": "http://other/metrics"}}})
+    assert environment(own.get("Deployment", "taskyard-controller"))[variable] == "http://other/metrics"
+
+
 def test_pool_reads_the_metrics_of_the_release(helm: Helm) -> None:
     manifests = helm.render({"workers": [{"name": "one", **scaled({})}]}, namespace="here")
     (pool,) = manifests.of_kind("WorkerPool")

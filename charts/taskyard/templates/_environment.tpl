@@ -56,7 +56,11 @@
 - name: TASKYARD_CONTROLLER_NAMESPACES
   value: "*"
 {{- end }}
-{{- include "taskyard.settings" (dict "prefix" $prefix "settings" .values.settings) }}
+{{- $settings := .values.settings }}
+{{- if eq .component "controller" }}
+{{- $settings = merge (deepCopy $settings) (dict "metricsEndpoint" (printf "%s/metrics" (include "taskyard.apiUrl" .root))) }}
+{{- end }}
+{{- include "taskyard.settings" (dict "prefix" $prefix "settings" $settings) }}
 {{- end -}}
 
 {{/* All variables of a component. A duplicate in `extraEnv` is an error, because it is undefined which value would apply. */}}

@@ -18,7 +18,7 @@ from tests.support.kubernetes.cluster import KubeServer, running_stand_in
 from tests.support.kubernetes.controller import running_controller
 from tests.support.kubernetes.kube_client import KubeClient
 from tests.support.kubernetes.permissions import Permission
-from tests.support.kubernetes.pool_namespace import PoolNamespace
+from tests.support.kubernetes.pool_namespace import WORKER, PoolNamespace
 from tests.support.kubernetes.queue_api import QueueApi, Queues
 from tests.support.kubernetes.replica_sets import ReplicaSets
 from tests.support.service_process import ServiceProcess
@@ -62,6 +62,23 @@ async def test_controller_stops_cleanly_when_it_gets_sigterm(
         lines = read_lines(controller.log_path)
         assert {line.service for line in lines} == {"controller"}
         assert "pool_scaled" in {line.event for line in lines}
+
+
+async def test_smallest_pool_scales_by_the_metrics_of_the_release(
+    alone: KubeServer, home: PoolNamespace, tmp_path: Path
+) -> None:
+    await home.create_deployment(1)
+    home.queues.pending, home.queues.active = 0, 150
+    spec = {"scaleTargetRef": {"name": WORKER}, "queues": ["default"], "maxReplicas": 5}
+    await home.client.create(kinds.WORKER_POOLS, {"metadata": {"name": "pool"}, "spec": spec})
+
+    with running_controller(alone.kubeconfig, tmp_path / "one"):
+        await home.wait_for_failure("Ready", "InvalidSpec")
+        (condition,) = [each for each in (await home.status())["conditions"] if each["type"] == "Ready"]
+        assert "spec.metrics.endpoint" in condition["message"]
+    variables = {"TASKYARD_CONTROLLER_METRICS_ENDPOINT": f"{home.api_url}/metrics"}
+    with running_controller(alone.kubeconfig, tmp_path / "other", **variables):
+        await home.wait_for_replicas(2)
 
 
 async def test_reconciliations_of_a_pool_are_traced_with_all_their_requests(

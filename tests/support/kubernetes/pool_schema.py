@@ -50,7 +50,7 @@ def find_faults(schema: Schema, value: Any) -> list[str]:
 def _broken_rules(schema: Schema, value: Any, path: str) -> Iterator[str]:
     for rule in schema.get("x-kubernetes-validations", []):
         if cel.evaluate(rule["rule"], {"self": value}) is not True:
-            yield f"{path or 'object'}: {rule['message']}"
+            yield f"{path}{rule.get('fieldPath', '')}".strip(".") + f": {rule['message']}"
     if isinstance(value, dict):
         for name, inner in schema.get("properties", {}).items():
             if name in value:

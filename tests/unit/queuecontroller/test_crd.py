@@ -12,7 +12,7 @@ from docs import generate_workerpool
 from queuecontroller.plan.spec import read_spec
 from tests.support.kubernetes.pool_schema import Schema, fill_defaults, find_faults, load_crd, pool_schema
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "taskyard-worker"},
     "queues": ["critical", "default"],
     "minReplicas": 0,
@@ -55,10 +55,21 @@ ALL_FIELDS = dict(fields(pool_schema()))
         {"minReplicas": 50},
         {"lookAhead": "0s", "idleAfter": "0s", "tolerance": 0},
         {"behavior": {"scaleUp": {"policies": []}}},
+        {"metrics": {}},
+        {"metrics": {"timeout": "2s"}},
     ],
 )
 def test_pool_is_accepted_when_it_is_valid(changes: dict[str, Any]) -> None:
     assert faults(**changes) == []
+
+
+def test_smallest_pool_is_accepted() -> None:
+    schema = pool_schema()
+    spec = {name: SPEC[name] for name in ("scaleTargetRef", "queues", "maxReplicas")}
+    filled = fill_defaults(schema, {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "spec": spec})
+
+    assert find_faults(schema, filled) == []
+    assert filled["spec"]["target"]["drain"] == "30s"
 
 
 @pytest.mark.parametrize(
@@ -76,9 +87,8 @@ def test_pool_is_accepted_when_it_is_valid(changes: dict[str, Any]) -> None:
         ({"target": {"drain": "30s", "utilization": 0}}, "minimum"),
         ({"lookAhead": "6m"}, "must be from 0s to 5m"),
         ({"tolerance": 1.5}, "maximum"),
-        ({"metrics": {}}, "exactly one of endpoint and prometheus"),
-        ({"metrics": {**PROMETHEUS, "endpoint": "http://a/metrics"}}, "exactly one of endpoint and prometheus"),
-        ({"metrics": {"prometheus": {"url": "http://a"}}}, "workersEndpoint must be set"),
+        ({"metrics": {**PROMETHEUS, "endpoint": "http://a/metrics"}}, "only one of endpoint and prometheus may be set"),
+        ({"metrics": {"prometheus": {"url": "http://a"}}}, "metrics.workersEndpoint: must be set with prometheus"),
         ({"metrics": {"endpoint": "ftp://a/metrics"}}, "does not match"),
         ({"metrics": {"endpoint": "http://user:word@a/metrics"}}, "does not match"),
         ({"metrics": {"endpoint": "http://a/metrics", "timeout": "2h"}}, "must be from 100ms to 1m"),
@@ -140,7 +150,7 @@ def test_example_of_the_documentation_is_valid(example: str) -> None:
     filled = fill_defaults(schema, yaml.safe_load(example))
 
     assert find_faults(schema, filled) == []
-    assert read_spec(filled["spec"]).queues
+    assert read_spec(filled["spec"], SPEC["metrics"]["endpoint"]).queues
 
 
 def test_documentation_has_all_fields() -> None:

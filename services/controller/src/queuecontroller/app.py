@@ -93,7 +93,7 @@ class Controller:
             endpoints=self._endpoints,
             metrics=self._metrics,
             tracing=self._tracing,
-            interval_s=self._settings.interval_ms / 1000,
+            settings=self._settings,
             clock=time.time,
         )
 

@@ -28,6 +28,7 @@ from queuecontroller.plan.history import History
 from queuecontroller.plan.planner import hold, pause, plan
 from queuecontroller.plan.spec import PoolSpec, read_spec
 from queuecontroller.pool_metrics import PoolMetrics
+from queuecontroller.settings import ControllerSettings
 from queuecontroller.status.conditions import Condition, build_conditions
 from queuecontroller.status.decision import decision_fields
 from queuecontroller.status.events import Event
@@ -67,7 +68,7 @@ class PoolReconciler:
         endpoints: sends the requests for metrics.
         metrics: records decisions and failures.
         tracing: opens a span for each reconciliation, a trace of its own.
-        interval_s: time between reconciliations, in seconds.
+        settings: the interval, and the metrics of a pool that names no source.
         clock: returns Unix seconds.
     """
 
@@ -81,7 +82,7 @@ class PoolReconciler:
         endpoints: EndpointClient,
         metrics: PoolMetrics,
         tracing: Tracer = PASSIVE,
-        interval_s: float,
+        settings: ControllerSettings,
         clock: Callable[[], float],
     ) -> None:
         self._namespace = namespace
@@ -89,10 +90,11 @@ class PoolReconciler:
         self._cluster = cluster
         self._applier = applier
         self._metrics = metrics
+        self._metrics_endpoint = settings.metrics_endpoint
         self._tracing = tracing
-        self._interval_s = interval_s
+        self._interval_s = settings.interval_ms / 1000
         self._clock = clock
-        self._load_reader = LoadReader(endpoints, interval_s)
+        self._load_reader = LoadReader(endpoints, self._interval_s)
         self._status = StatusWriter(cluster, namespace, name, clock)
         self._log = log.bind(namespace=namespace, pool=name)
         self._uid = ""
@@ -140,7 +142,7 @@ class PoolReconciler:
         self._metrics.forget(self._namespace, self._name)
 
     async def _observe_plan_apply(self, pool: Object, claims: Iterable[Claim]) -> _Applied:
-        spec = read_spec(pool["spec"])
+        spec = read_spec(pool["spec"], self._metrics_endpoint)
         target = await observe_target(self._cluster, self._namespace, spec.scale_target_ref.name)
         own_claim = Claim(pool["metadata"]["creationTimestamp"], pool["metadata"]["uid"], self._name)
         await check_conflicts(self._cluster, self._namespace, spec.scale_target_ref, own_claim, claims)

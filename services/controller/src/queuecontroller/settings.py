@@ -19,6 +19,14 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Namespaces whose WorkerPools are reconciled; `*` for all; if unset, the controller's own."),
     ] = ()
+    metrics_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^https?://[^\s/@]+(/\S*)?$",
+            description="URL of the API's metrics for WorkerPools without `metrics`, such as "
+            "`http://taskyard-api:8080/metrics`; if empty, every pool must name its own.",
+        ),
+    ] = ""
     interval_ms: Annotated[DurationMs, Meta(ge=1, description="Time between two reconciliations of a pool.")] = 5_000
     deletion_cost_wait_ms: Annotated[
         DurationMs,

@@ -100,14 +100,14 @@ class PoolSpec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     queues: Annotated[tuple[str, ...], Meta(min_length=1)]
     min_replicas: Annotated[int, Meta(ge=0, le=10_000)] = 0
     max_replicas: Annotated[int, Meta(ge=1, le=10_000)]
-    slots_per_replica: Count
-    target: Target
+    slots_per_replica: Count = 100
+    target: Target = Target(drain=Seconds(30))
     look_ahead: Seconds = Seconds(60)
     tolerance: Annotated[float, Meta(ge=0, le=1)] = 0.1
     idle_after: Seconds = Seconds(300)
     paused: bool = False
     behavior: Behavior = Behavior()
-    metrics: MetricsRef
+    metrics: MetricsRef = MetricsRef()
 
     def __post_init__(self) -> None:
         if self.min_replicas > self.max_replicas:
@@ -116,20 +116,32 @@ class PoolSpec(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
             raise ValueError("target has neither drain nor tasksPerReplica")
         if self.target.drain is not None and self.target.drain <= 0:
             raise ValueError("target.drain is 0s")
-        if (self.metrics.endpoint is None) == (self.metrics.prometheus is None):
-            raise ValueError("metrics must have exactly one of endpoint and prometheus")
+        if self.metrics.endpoint is not None and self.metrics.prometheus is not None:
+            raise ValueError("metrics has both endpoint and prometheus")
 
 
-def read_spec(spec: Mapping[str, Any]) -> PoolSpec:
+def read_spec(spec: Mapping[str, Any], metrics_endpoint: str = "") -> PoolSpec:
     """Validate a spec. The API server's validation is not trusted: its schema may be older, or edited.
+
+    Args:
+        spec: as the API server returns it.
+        metrics_endpoint: URL of the metrics of a pool that names no source; empty for none.
 
     Raises:
         InvalidSpec: the spec is invalid; the message names the field.
     """
     try:
-        return msgspec.convert(spec, PoolSpec, dec_hook=_read_duration)
+        found = msgspec.convert(spec, PoolSpec, dec_hook=_read_duration)
     except (msgspec.ValidationError, ValueError) as error:
         raise InvalidSpec(f"spec: {error}") from None
+    if found.metrics.endpoint is not None or found.metrics.prometheus is not None:
+        return found
+    if not metrics_endpoint:
+        raise InvalidSpec(
+            "spec.metrics.endpoint is not set, and the controller has no default: TASKYARD_CONTROLLER_METRICS_ENDPOINT"
+        )
+    metrics = msgspec.structs.replace(found.metrics, endpoint=metrics_endpoint)
+    return msgspec.structs.replace(found, metrics=metrics)
 
 
 def _read_duration(kind: type, value: object) -> object:
