@@ -27,6 +27,8 @@ RETRY_AFTER_S = 1
 
 JSON_TYPE = b"application/json"
 _GOT_LENGTH = 80
+_MESSAGE_LENGTH = 400
+"""Of a message that repeats a part of the request, such as two valid names of 128 characters."""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -138,11 +140,11 @@ def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiErro
         case StoreFull():
             return ApiError(503, "STORE_FULL", "the task store has reached its memory limit", headers=retry)
         case TaskNotFound():
-            return ApiError(404, "TASK_NOT_FOUND", str(error))
+            return ApiError(404, "TASK_NOT_FOUND", cut(str(error), _MESSAGE_LENGTH))
         case TaskNotCancellable():
-            return ApiError(409, "TASK_NOT_CANCELLABLE", str(error))
+            return ApiError(409, "TASK_NOT_CANCELLABLE", cut(str(error), _MESSAGE_LENGTH))
         case TaskActive():
-            return ApiError(409, "TASK_ACTIVE", str(error))
+            return ApiError(409, "TASK_ACTIVE", cut(str(error), _MESSAGE_LENGTH))
     return ApiError(500, fault_code, "the task store failed")
 
 
@@ -152,4 +154,9 @@ def shorten(value: object) -> str:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
         text = repr(value)
-    return text if len(text) <= _GOT_LENGTH else f"{text[: _GOT_LENGTH - 3]}..."
+    return cut(text)
+
+
+def cut(text: str, length: int = _GOT_LENGTH) -> str:
+    """The text, cut to a length: errors and logs repeat no more than a part of a request."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -2,6 +2,8 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import struct
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from queuecore.errors import ConfigError
-from queuecore.observe.probes import LoopHeartbeat, ProbeServer
+from queuecore.observe.probes import MAX_CONNECTIONS, LoopHeartbeat, ProbeServer
 
 
 class Clock:
@@ -138,6 +140,46 @@ def test_error_has_the_contracts_form_when_the_request_is_not_http(client: httpx
         connection.sendall(b"nonsense in four words\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert b'"code":"INVALID_REQUEST"' in answer
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /" + 20_000 * b"x" + b" HTTP/1.1",
+        9_000 * b"x ",
+        b"GET / HTTP/" + 9_000 * b"x",
+        9_000 * b"x" + b" / HTTP/1.1",
+    ],
+    ids=["path", "words", "version", "method"],
+)
+def test_error_repeats_little_when_the_request_is_long(client: httpx.Client, request_line: bytes) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+        connection.sendall(request_line + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.makefile("rb").read().count(b"x") < 1_024
+
+
+def test_threads_are_bounded_and_probes_answered_when_hundreds_of_clients_say_nothing(client: httpx.Client) -> None:
+    before = threading.active_count()
+    address = (client.base_url.host, client.base_url.port or 0)
+    with contextlib.ExitStack() as silent:
+        for _ in range(300):
+            silent.enter_context(socket.create_connection(address))
+        assert client.get("/live").status_code == 200
+        assert threading.active_count() - before <= MAX_CONNECTIONS
+
+
+def test_nothing_is_printed_when_clients_go_away_or_never_read(
+    client: httpx.Client, registry: CollectorRegistry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Counter("long_total", 1_000_000 * "x", registry=registry)
+    address = (client.base_url.host, client.base_url.port or 0)
+    for number in range(2 * MAX_CONNECTIONS):
+        with socket.create_connection(address) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" if number % 2 else b"GET /live")
+    assert client.get("/live").status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 async def test_probe_reports_the_stall_when_the_event_loop_is_blocked(client: httpx.Client, live: Health) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -79,6 +80,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._limits = limits
         self._draining = draining
         self._shutting_down = False
+        self._answering: RequestResponseCycle | None = None
+        """The request that the application is answering, or has answered last; pipelined ones wait."""
         self._head_bytes: int | None = None
         """Bytes of the current head received so far; ``None`` between heads."""
         self._trailer_bytes: int | None = None
@@ -93,6 +96,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._await_head()
         if len(self.connections) > self._limits.most:
             transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone; responses to all of its requests are dropped, pipelined ones included."""
+        super().connection_lost(exc)
+        for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head or trailers that grow too large."""
@@ -130,6 +142,10 @@ class BoundedConnection(HttpToolsProtocol):
         """Stop counting the bytes of trailers."""
         self._trailer_bytes = None
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Start the time limit of the next head. The client may still be sending this request's body."""

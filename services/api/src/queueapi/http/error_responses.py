@@ -10,13 +10,14 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from queueapi.errors import ApiError, from_store
+from queueapi.errors import ApiError, cut, from_store
 from queueapi.http.response import encode
 from queuecore.errors import StoreError
 
 log = structlog.get_logger()
 
 _FAULT_CODE = "INTERNAL_ERROR"
+_DETAIL_LENGTH = 300
 _FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "INVALID_REQUEST",
     HTTPStatus.NOT_FOUND: "NOT_FOUND",
@@ -42,7 +43,7 @@ def _answer_api_error(_request: Request[Any, Any, Any], error: ApiError) -> Resp
 def _answer_store_error(request: Request[Any, Any, Any], error: StoreError) -> Response[bytes]:
     api_error = from_store(error, _fault_code(request))
     if api_error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("store_failed", path=request.scope["path"], code=api_error.code, error=str(error))
+        log.warning("store_failed", path=cut(request.scope["path"]), code=api_error.code, error=str(error))
     return _response(api_error)
 
 
@@ -55,17 +56,17 @@ def _answer_framework_error(request: Request[Any, Any, Any], error: HTTPExceptio
 
 
 def _answer_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    log.error("request_failed", path=request.scope["path"], method=request.scope["method"], exc_info=error)
+    log.error("request_failed", path=cut(request.scope["path"]), method=request.scope["method"], exc_info=error)
     return _response(ApiError(500, _fault_code(request), "the request failed; the log says why"))
 
 
 def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return f"there is nothing at {request.scope['path']}"
+            return f"there is nothing at {cut(request.scope['path'])}"
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return f"{request.scope['path']} does not take {request.scope['method']}"
-    return error.detail
+            return f"{cut(request.scope['path'])} does not take {cut(request.scope['method'])}"
+    return cut(error.detail, _DETAIL_LENGTH)
 
 
 def _fault_code(request: Request[Any, Any, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import jiter
 import msgspec
 
-from queueapi.errors import ApiError, invalid, invalid_request
+from queueapi.errors import ApiError, cut, invalid, invalid_request
 from queueapi.schemas.requests import BatchTask, CreateBatch, CreateTask, SetLimits
 
 R = TypeVar("R")
@@ -23,8 +23,8 @@ _batch_decoder = msgspec.json.Decoder(CreateBatch)
 _batch_task_decoder = msgspec.json.Decoder(BatchTask)
 _limits_decoder = msgspec.json.Decoder(SetLimits)
 
-_NAME_LENGTH = 80
-"""Maximum length of an unknown field's name in an error message."""
+_PROBLEM_LENGTH = 200
+"""Maximum length of a decoder's message, which may repeat a key."""
 
 _FIELD_PROBLEM = re.compile(
     r"Object (?P<problem>missing required|contains unknown) field `(?P<field>.*?)`(?: - at `\$\.?(?P<path>.*?)`)?",
@@ -93,7 +93,9 @@ def check_json(body: bytes) -> None:
     try:
         jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise invalid_request(f"the body is not valid JSON: {error}", expected="a JSON object") from error
+        raise invalid_request(
+            f"the body is not valid JSON: {cut(str(error), _PROBLEM_LENGTH)}", expected="a JSON object"
+        ) from error
 
 
 def _decode(decoder: msgspec.json.Decoder[R], data: bytes | msgspec.Raw) -> R:
@@ -102,13 +104,15 @@ def _decode(decoder: msgspec.json.Decoder[R], data: bytes | msgspec.Raw) -> R:
     except msgspec.ValidationError as error:
         raise _refusal(str(error), data) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid_request(f"the body is not valid JSON: {error}", expected="a JSON object") from error
+        raise invalid_request(
+            f"the body is not valid JSON: {cut(str(error), _PROBLEM_LENGTH)}", expected="a JSON object"
+        ) from error
 
 
 def _refusal(message: str, data: bytes | msgspec.Raw) -> ApiError:
     """The API error for a validation error of the decoder."""
     if found := _FIELD_PROBLEM.fullmatch(message):
-        name = found["field"] if len(found["field"]) <= _NAME_LENGTH else f"{found['field'][:_NAME_LENGTH]}..."
+        name = cut(found["field"])
         field = ".".join(filter(None, (found["path"], name)))
         if found["problem"] == "missing required":
             return invalid_request(f"{field}: this field is required", field=field, expected="a value")

@@ -10,11 +10,14 @@ import jsonschema_rs
 import msgspec
 import structlog
 
-from queueapi.errors import ApiError, shorten
+from queueapi.errors import ApiError, cut, shorten
 from queuecore.errors import StoreError
 
 MIN_REFRESH_INTERVAL_S = 0.25
 """A task of an unknown type causes a refresh, but no more often than this."""
+
+_PROBLEM_LENGTH = 300
+"""Characters of a schema's complaint, which may repeat a part of the payload."""
 
 UNREGISTERED_LABEL = "unregistered"
 
@@ -124,9 +127,7 @@ def _unknown_type(task_type: str) -> ApiError:
 def _schema_violation(task_type: str, validator: jsonschema_rs.Draft202012Validator, payload: object) -> ApiError:
     error = next(iter(validator.iter_errors(payload)))
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-    field, problem = f"payload{path}", error.message
-    if len(problem) > 300:
-        problem = f"{problem[:297]}..."
+    field, problem = cut(f"payload{path}"), cut(error.message, _PROBLEM_LENGTH)
     return ApiError(
         400,
         "INVALID_PAYLOAD",
