@@ -67,7 +67,7 @@ async def namespace(cluster: KubeServer, queue_api: tuple[QueueApi, str]) -> Asy
         await client.create_namespace()
         replica_sets = None if cluster.has_controllers else ReplicaSets(client)
         running = asyncio.ensure_future(replica_sets.run()) if replica_sets else None
-        yield PoolNamespace(client, api.apis[namespace], f"{url}/{namespace}", replica_sets)
+        yield PoolNamespace(client, api.apis[namespace], f"{url}/{namespace}", replica_sets, cluster.pod_image)
         if running:
             assert not running.done(), running.exception()
             running.cancel()

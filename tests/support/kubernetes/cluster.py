@@ -14,6 +14,9 @@ import pytest
 from tests.support.kubernetes.background import Background
 from tests.support.kubernetes.kube_api import ADMIN_TOKEN, CONTROLLER_TOKEN, KubeApi
 
+ANY_IMAGE = "worker"
+"""An image that is never started."""
+
 
 class KubeServer(NamedTuple):
     """Access to the Kubernetes API under test."""
@@ -28,6 +31,8 @@ class KubeServer(NamedTuple):
     """``None`` for a real cluster."""
     has_controllers: bool = False
     """The cluster runs the controllers that create pods of Deployments."""
+    pod_image: str = ANY_IMAGE
+    """Image of the pods of Deployments."""
 
     def need_stand_in(self) -> KubeApi:
         if self.stand_in is None:

@@ -18,6 +18,16 @@ class Kind(NamedTuple):
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def resource(self) -> str:
+        """Plural with the group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def title(self) -> str:
+        """Kind with the group."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+    @property
     def root(self) -> str:
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 

@@ -11,22 +11,66 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from tests.support.kubernetes.kinds import Kind
+from tests.support.kubernetes.pool_schema import Cause
 
 Object = dict[str, Any]
+
+_KEPT = (
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "name",
+    "namespace",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""Metadata that clients cannot change."""
 
 
 class Refusal(Exception):
     """A response other than 2xx."""
 
-    def __init__(self, status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        details: Object | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.reason, self.message, self.headers = status, reason, message, headers or {}
+        self.details = details
+
+    def body(self) -> Object:
+        """The response, with the fields and their order of a real server."""
+        body: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        body |= {"message": self.message} | ({"reason": self.reason} if self.reason else {})
+        return body | ({} if self.details is None else {"details": self.details}) | {"code": self.status}
 
 
 class Key(NamedTuple):
     kind: Kind
     namespace: str
     name: str
+
+
+def details_of(key: Key, *, title: bool = False, causes: list[Cause] | None = None) -> Object:
+    """Details of a refusal about an object; ``title`` for its kind, which validation names, instead of its plural."""
+    details = {"name": key.name, "group": key.kind.group, "kind": key.kind.kind if title else key.kind.plural}
+    found: Object = {name: value for name, value in details.items() if value}
+    if causes:
+        found["causes"] = [
+            {"reason": each.reason, "message": each.message, "field": each.field or "<nil>"} for each in causes
+        ]
+    return found
+
+
+def invalid(key: Key, causes: list[Cause]) -> Refusal:
+    """422 with the faults of an object."""
+    text = str(causes[0]) if len(set(causes)) == 1 else f"[{', '.join(map(str, causes))}]"
+    message = f'{key.kind.title} "{key.name}" is invalid: {text}'
+    return Refusal(422, "Invalid", message, details=details_of(key, title=True, causes=causes))
 
 
 class Change(NamedTuple):
@@ -50,7 +94,8 @@ class Objects:
         try:
             return copy.deepcopy(self._objects[key])
         except KeyError:
-            raise Refusal(404, "NotFound", f'{key.kind.plural} "{key.name}" not found') from None
+            message = f'{key.kind.resource} "{key.name}" not found'
+            raise Refusal(404, "NotFound", message, details=details_of(key)) from None
 
     def list(self, kind: Kind, namespace: str, labels: dict[str, str]) -> list[Object]:
         return [
@@ -61,11 +106,14 @@ class Objects:
 
     async def create(self, key: Key, content: Object) -> Object:
         if key in self._objects:
-            raise Refusal(409, "AlreadyExists", f'{key.kind.plural} "{key.name}" already exists')
+            message = f'{key.kind.resource} "{key.name}" already exists'
+            raise Refusal(409, "AlreadyExists", message, details=details_of(key))
         content = copy.deepcopy(content)
         content |= {"apiVersion": key.kind.api_version, "kind": key.kind.kind}
         metadata = content.setdefault("metadata", {})
-        metadata |= {"name": key.name, "uid": str(uuid.uuid4()), "generation": 1}
+        metadata |= {"name": key.name, "uid": str(uuid.uuid4())}
+        if key.kind.plural not in ("events", "namespaces"):
+            metadata["generation"] = 1
         metadata["creationTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if key.namespace:
             metadata["namespace"] = key.namespace
@@ -78,17 +126,23 @@ class Objects:
         before = self.get(key)
         wanted = content.get("metadata", {}).get("resourceVersion")
         if wanted not in (None, "", before["metadata"]["resourceVersion"]):
-            raise Refusal(409, "Conflict", f'the object "{key.name}" has been modified; try again')
+            message = (
+                f'Operation cannot be fulfilled on {key.kind.resource} "{key.name}": the object has been modified; '
+                "please apply your changes to the latest version and try again"
+            )
+            raise Refusal(409, "Conflict", message, details=details_of(key))
         after = copy.deepcopy(before)
         if part == "status":
             after["status"] = content.get("status", {})
         else:
             after = copy.deepcopy(content)
             if "status" in key.kind.subresources:
-                after["status"] = before.get("status", {})
-            for name in ("uid", "creationTimestamp", "generation", "name", "namespace", "deletionTimestamp"):
+                after.pop("status", None)
+                after |= {name: before[name] for name in ("status",) if name in before}
+            for name in _KEPT:
                 if name in before["metadata"]:
                     after["metadata"][name] = before["metadata"][name]
+            _check_finalizers(key, before, after)
             if after.get("spec") != before.get("spec"):
                 after["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
         if _bare(after) == _bare(before):
@@ -101,6 +155,7 @@ class Objects:
         found = self.get(key)
         if found["metadata"].get("finalizers"):
             found["metadata"]["deletionTimestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found["metadata"] |= {"deletionGracePeriodSeconds": 0, "generation": found["metadata"]["generation"] + 1}
             return await self._note("MODIFIED", key, found)
         return await self._remove(key, found)
 
@@ -157,6 +212,17 @@ def merge(target: Any, patch: Any) -> Any:
 
 def parse_selector(text: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split(",") if part)
+
+
+def _check_finalizers(key: Key, before: Object, after: Object) -> None:
+    if not after["metadata"].get("finalizers"):
+        after["metadata"].pop("finalizers", None)
+    new = sorted(set(after["metadata"].get("finalizers", ())) - set(before["metadata"].get("finalizers", ())))
+    if new and "deletionTimestamp" in before["metadata"]:
+        shown = ", ".join(f'"{each}"' for each in new)
+        forbidden = "no new finalizers can be added if the object is being deleted, found new finalizers"
+        cause = Cause("metadata.finalizers", f"Forbidden: {forbidden} []string{{{shown}}}", "FieldValueForbidden")
+        raise invalid(key, [cause, cause])
 
 
 def _fits(key: Key, content: Object, kind: Kind, namespace: str, labels: dict[str, str]) -> bool:

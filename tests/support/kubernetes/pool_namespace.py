@@ -6,6 +6,7 @@ from typing import Any
 
 from queuecore.testing.waiting import eventually
 from tests.support.kubernetes import kinds
+from tests.support.kubernetes.cluster import ANY_IMAGE
 from tests.support.kubernetes.kinds import Kind
 from tests.support.kubernetes.kube_client import KubeClient, Object
 from tests.support.kubernetes.queue_api import Queues
@@ -17,11 +18,19 @@ WORKER = "worker"
 class PoolNamespace:
     """One namespace of the test cluster, with the API stand-in that its pools read."""
 
-    def __init__(self, client: KubeClient, queues: Queues, api_url: str, replica_sets: ReplicaSets | None) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        queues: Queues,
+        api_url: str,
+        replica_sets: ReplicaSets | None,
+        pod_image: str = ANY_IMAGE,
+    ) -> None:
         self.client = client
         self.queues = queues
         self.api_url = api_url
         self.replica_sets = replica_sets
+        self._pod_image = pod_image
 
     @property
     def namespace(self) -> str:
@@ -43,7 +52,7 @@ class PoolNamespace:
 
     async def create_deployment(self, replicas: int = 1, name: str = WORKER) -> None:
         labels = {"app": name}
-        containers = [{"name": "worker", "image": "registry.k8s.io/pause:3.10"}]
+        containers = [{"name": "worker", "image": self._pod_image}]
         template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         await self.client.create(kinds.DEPLOYMENTS, {"metadata": {"name": name, "labels": labels}, "spec": spec})

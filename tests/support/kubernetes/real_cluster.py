@@ -6,6 +6,8 @@ The controller gets its own user there, with only the declared rules.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -29,6 +31,7 @@ CRDS = Path(__file__).parents[3] / "charts/taskyard/files/crds"
 HOME = "taskyard-test"
 USER = "taskyard-test-controller"
 START_S = 60.0
+IMAGE_VARIABLE = "TASKYARD_TEST_POD_IMAGE"
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -41,12 +44,29 @@ def running_cluster(background: Background, kubeconfig: Path, folder: Path) -> K
     assert info is not None, f"{kubeconfig} does not exist"
     headers, tls = info.as_http_headers(), info.as_ssl_context()
     with httpx.Client(base_url=info.server, headers=headers, verify=tls, timeout=30) as client:
+        image = os.environ.get(IMAGE_VARIABLE) or find_pause_image(
+            client.get("/api/v1/nodes").raise_for_status().json()
+        )
         _prepare(client, {"kind": "ServiceAccount", "name": USER, "namespace": HOME})
         _apply(client, f"/api/v1/namespaces/{HOME}/serviceaccounts", "v1", "ServiceAccount", USER)
         answer = client.post(f"/api/v1/namespaces/{HOME}/serviceaccounts/{USER}/token", json={"spec": {}})
         token = answer.raise_for_status().json()["status"]["token"]
     mine = write_kubeconfig(folder, info.server, token, insecure=True)
-    return KubeServer(info.server, headers, tls, mine, background, None, has_controllers=True)
+    return KubeServer(info.server, headers, tls, mine, background, None, has_controllers=True, pod_image=image)
+
+
+def find_pause_image(nodes: dict[str, Any]) -> str:
+    """The pause image that every node has already, because the kubelet starts each pod with it.
+
+    Args:
+        nodes: the list of nodes.
+    """
+    shared = set.intersection(
+        *({name for image in node["status"]["images"] for name in image["names"]} for node in nodes["items"])
+    )
+    found = sorted(name for name in shared if re.search(r"/pause:[^/@]+$", name))
+    assert found, f"no pause image is on all nodes: name an image that runs until it is stopped in {IMAGE_VARIABLE}"
+    return found[-1]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ PROMETHEUS = {"prometheus": {"url": "http://prometheus:9090"}, "workersEndpoint"
 def faults(**changes: Any) -> list[str]:
     schema = pool_schema()
     pool = {"apiVersion": "taskyard.dev/v1alpha1", "kind": "WorkerPool", "spec": {**SPEC, **changes}}
-    return find_faults(schema, fill_defaults(schema, pool))
+    return [str(each) for each in find_faults(schema, fill_defaults(schema, pool))]
 
 
 def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
@@ -76,25 +76,28 @@ def test_smallest_pool_is_accepted() -> None:
     ("changes", "message"),
     [
         ({"minReplicas": 51}, "minReplicas must not be more than maxReplicas"),
-        ({"minReplicas": -1}, "minimum"),
-        ({"maxReplicas": 0}, "minimum"),
-        ({"slotsPerReplica": 0}, "minimum"),
-        ({"queues": []}, "has less than 1 item"),
-        ({"queues": ["bad queue"]}, "does not match"),
+        ({"minReplicas": -1}, "minReplicas in body should be greater than or equal to 0"),
+        ({"maxReplicas": 0}, "maxReplicas in body should be greater than or equal to 1"),
+        ({"slotsPerReplica": 0}, "should be greater than or equal to 1"),
+        ({"queues": []}, "should have at least 1 items"),
+        ({"queues": ["bad queue"]}, "should match"),
         ({"target": {}}, "one of drain and tasksPerReplica must be set"),
-        ({"target": {"drain": "soon"}}, "does not match"),
+        ({"target": {"drain": "soon"}}, "should match"),
         ({"target": {"drain": "500ms"}}, "must be from 1s to 24h"),
-        ({"target": {"drain": "30s", "utilization": 0}}, "minimum"),
+        ({"target": {"drain": "30s", "utilization": 0}}, "should be greater than or equal to 1"),
         ({"lookAhead": "6m"}, "must be from 0s to 5m"),
-        ({"tolerance": 1.5}, "maximum"),
+        ({"tolerance": 1.5}, "should be less than or equal to 1"),
         ({"metrics": {**PROMETHEUS, "endpoint": "http://a/metrics"}}, "only one of endpoint and prometheus may be set"),
-        ({"metrics": {"prometheus": {"url": "http://a"}}}, "metrics.workersEndpoint: must be set with prometheus"),
-        ({"metrics": {"endpoint": "ftp://a/metrics"}}, "does not match"),
-        ({"metrics": {"endpoint": "http://user:word@a/metrics"}}, "does not match"),
+        (
+            {"metrics": {"prometheus": {"url": "http://a"}}},
+            "spec.metrics.workersEndpoint: Invalid value: must be set with prometheus",
+        ),
+        ({"metrics": {"endpoint": "ftp://a/metrics"}}, "should match"),
+        ({"metrics": {"endpoint": "http://user:word@a/metrics"}}, "should match"),
         ({"metrics": {"endpoint": "http://a/metrics", "timeout": "2h"}}, "must be from 100ms to 1m"),
-        ({"scaleTargetRef": {"kind": "StatefulSet", "name": "x"}}, "is not one of"),
+        ({"scaleTargetRef": {"kind": "StatefulSet", "name": "x"}}, "Unsupported value"),
         ({"behavior": {"scaleDown": {"stabilizationWindow": "2h"}}}, "must be from 0s to 1h"),
-        ({"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1}]}}}, "required"),
+        ({"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1}]}}}, "policies[0].period: Required value"),
         (
             {"behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "period": "1h"}]}}},
             "must be from 1s to 30m",
