@@ -1,23 +1,16 @@
-"""The command ``taskyard-controller``."""
+"""Entry point of the command ``taskyard-controller``: handles SIGTERM before the slow imports."""
 
 from __future__ import annotations
 
-from queuecontroller.app import Controller
-from queuecontroller.handlers.login import find_access
-from queuecontroller.handlers.operator import operate
-from queuecontroller.settings import PREFIX, ControllerSettings
-from queuecore.process import run_service
-
-
-async def run(settings: ControllerSettings) -> int:
-    """Run a controller until SIGTERM or SIGINT; the exit code."""
-    find_access()
-    return await Controller(settings, find_access, operate).run()
+from queuecore.early_stop import exit_at_sigterm
 
 
 def main() -> None:
-    """Run a controller configured by the environment."""
-    run_service("controller", ControllerSettings, PREFIX, run)
+    """Run the command; see :mod:`queuecontroller.command`."""
+    exit_at_sigterm()
+    from queuecontroller.command import main as run  # noqa: PLC0415
+
+    run()
 
 
 if __name__ == "__main__":

@@ -1,20 +1,16 @@
-"""The command ``taskyard-scheduler``."""
+"""Entry point of the command ``taskyard-scheduler``: handles SIGTERM before the slow imports."""
 
 from __future__ import annotations
 
-from queuecore.process import run_service
-from queuescheduler.app import Scheduler
-from queuescheduler.settings import PREFIX, SchedulerSettings
-
-
-async def run(settings: SchedulerSettings) -> int:
-    """Run a scheduler until a stop signal arrives; return its exit code."""
-    return await Scheduler(settings).run()
+from queuecore.early_stop import exit_at_sigterm
 
 
 def main() -> None:
-    """Run a scheduler configured by the environment."""
-    run_service("scheduler", SchedulerSettings, PREFIX, run)
+    """Run the command; see :mod:`queuescheduler.command`."""
+    exit_at_sigterm()
+    from queuescheduler.command import main as run  # noqa: PLC0415
+
+    run()
 
 
 if __name__ == "__main__":

@@ -1,29 +1,16 @@
-"""The command ``taskyard-standalone``."""
+"""Entry point of the command ``taskyard-standalone``: handles SIGTERM before the slow imports."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-
-from queuecore.embedded import EmbeddedServerError
-from queuecore.errors import ConfigError
-from queuecore.observe.logs import configure_logging
-from queuecore.settings.loader import exit_with
-from queuestandalone.app import Standalone
-from queuestandalone.settings import read_settings
+from queuecore.early_stop import exit_at_sigterm
 
 
 def main() -> None:
-    """Run the stack. Exit codes: 0 after a stop, 1 if Valkey cannot start, 2 for invalid settings."""
-    try:
-        settings = read_settings(os.environ)
-        configure_logging("standalone", settings.log.level, settings.log.format)
-        asyncio.run(Standalone(settings, os.environ).run())
-    except ConfigError as error:
-        exit_with(error)
-    except EmbeddedServerError as error:
-        sys.exit(str(error))
+    """Run the command; see :mod:`queuestandalone.command`."""
+    exit_at_sigterm()
+    from queuestandalone.command import main as run  # noqa: PLC0415
+
+    run()
 
 
 if __name__ == "__main__":
