@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
+from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.testing.waiting import eventually
 from tests.support.invariants import assert_invariants
+from tests.support.service_process import ServiceProcess
 from tests.support.system import System, work
+
+OUTAGE_S = 6.0
+"""Longer than a worker once waited for the store."""
 
 
 async def test_tasks_run_elsewhere_at_no_cost_when_their_worker_is_stopped(system: System, tmp_path: Path) -> None:
@@ -34,6 +40,48 @@ async def test_tasks_run_elsewhere_at_no_cost_when_their_worker_is_stopped(syste
     await assert_invariants(system, tasks)
 
 
+async def test_outcomes_are_kept_when_the_store_is_unreachable_during_a_drain(system: System, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await system.start_scheduler()
+    worker = await system.start_worker(TASKYARD_WORKER_DRAIN="60s", TASKYARD_WORKER_LEASE="60s")
+    tasks = await system.enqueue(work("coroutine", until=str(gate), max_retries=0) for _ in range(40))
+    await system.until_started(tasks)
+
+    system.valkey.kill()
+    system.ask_to_stop(worker)
+    await eventually(lambda: worker.logged("drain_started"))
+    gate.touch()
+    await eventually(lambda: _drained_without_store_s(worker) > OUTAGE_S, within_s=30)
+    assert not worker.logged("drain_finished")
+    system.valkey.start()
+
+    assert await worker.wait() == 0
+    await system.until_ended(len(tasks))
+    for task in tasks:
+        found = await system.find(task)
+        assert [attempt.outcome for attempt in found.attempts] == [Outcome.COMPLETED]
+    assert len(system.execution_log.started()) == len(tasks)
+    await assert_invariants(system, tasks)
+
+
+async def test_unfinished_tasks_are_released_when_the_store_returns_before_the_drain_ends(
+    system: System, tmp_path: Path
+) -> None:
+    worker = await system.start_worker(TASKYARD_WORKER_DRAIN="0s", TASKYARD_WORKER_LEASE="60s")
+    tasks = await system.enqueue(work("coroutine", until=str(tmp_path / "gate"), max_retries=0) for _ in range(10))
+    await system.until_started(tasks)
+
+    system.valkey.kill()
+    system.ask_to_stop(worker)
+    await eventually(lambda: worker.logged("release_failed"))
+    system.valkey.start()
+
+    assert await worker.wait() == 0
+    (ended,) = worker.logged("drain_finished")
+    assert (ended["released"], ended["unsettled"]) == (len(tasks), 0)
+    assert (await system.stats()).counts[TaskState.PENDING] == len(tasks)
+
+
 async def test_worker_stops_in_bounded_time_when_a_thread_never_ends(system: System) -> None:
     await system.start_scheduler()
     worker = await system.start_worker(TASKYARD_WORKER_SLOTS="4", TASKYARD_WORKER_DRAIN="100ms")
@@ -47,3 +95,13 @@ async def test_worker_stops_in_bounded_time_when_a_thread_never_ends(system: Sys
     assert await worker.metric("taskyard_worker_busy_slots") == 1
     assert await system.stop(worker) == 0
     await assert_invariants(system, [endless, *others])
+
+
+def _drained_without_store_s(worker: ServiceProcess) -> float:
+    """The time from the start of the drain to the last failed settle, by the worker's log."""
+    assert not worker.ended, worker.log
+    begun, *_ = worker.logged("drain_started")
+    failed = worker.logged("settle_failed")
+    if not failed:
+        return 0.0
+    return (datetime.fromisoformat(failed[-1]["time"]) - datetime.fromisoformat(begun["time"])).total_seconds()

@@ -107,6 +107,7 @@ class Worker:
             in_flight=in_flight,
             settler=self._settler,
             leases=self._leases,
+            backoff=Backoff(random.random),
         )
         self._stop = stop = StopSignals(on_hurry=self._drain.hurry)
         self._registration = Registration(

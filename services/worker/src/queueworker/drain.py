@@ -1,13 +1,15 @@
-"""Drain: finish running tasks within a grace period, then stop and release the rest."""
+"""Drain: finish running tasks within a grace period, then stop the rest, deliver all outcomes and release."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
 
+from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Leases
 from queueworker.roles.settler import Settler
@@ -15,37 +17,56 @@ from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.slots import Slots
 
+RESERVE_S = 5.0
+"""The end of the grace period, kept to stop handlers and to deliver outcomes and releases."""
+RESERVE_SHARE = 0.2
+"""Upper bound of the reserve, as a share of the grace period."""
 STOP_GRACE_S = 2.0
 """Time for stopped handlers to clean up."""
-SETTLE_GRACE_S = 5.0
-"""Time for the store to accept the last outcomes."""
+DELIVERY_GRACE_S = 5.0
+"""Time for the store to accept the last outcomes and releases when the grace period is shorter, or a stop is urgent."""
 
 log = structlog.get_logger()
+
+
+def longest_s(grace_s: float) -> float:
+    """Upper bound of a drain with this grace period, in seconds."""
+    return max(grace_s, STOP_GRACE_S + DELIVERY_GRACE_S)
 
 
 class Drain:
     """Empties the worker without losing or repeating work.
 
     Args:
-        grace_s: time for running tasks to finish.
+        grace_s: time for running tasks to finish, and for the store to accept their outcomes.
         slots: all free when no task runs.
         in_flight: the runs of this worker.
         settler: delivers the last outcomes.
         leases: releases unfinished tasks.
+        backoff: between attempts to release while the store is unreachable.
     """
 
     def __init__(
-        self, *, grace_s: float, slots: Slots, in_flight: InFlightRuns, settler: Settler, leases: Leases
+        self,
+        *,
+        grace_s: float,
+        slots: Slots,
+        in_flight: InFlightRuns,
+        settler: Settler,
+        leases: Leases,
+        backoff: Backoff,
     ) -> None:
         self._grace_s = grace_s
         self._slots = slots
         self._in_flight = in_flight
         self._settler = settler
         self._leases = leases
+        self._backoff = backoff
         self._hurried = asyncio.Event()
+        self._released = 0
 
     def hurry(self) -> None:
-        """End the grace period of running tasks now."""
+        """End the grace period now."""
         self._hurried.set()
 
     async def run(self) -> None:
@@ -54,25 +75,46 @@ class Drain:
         No task may be leased any more. The renewer and the settler must keep running until this returns.
         """
         log.info("drain_started", running=self._slots.busy, grace_s=self._grace_s)
-        await _wait_for_first(self._slots.wait_until_all_free(), self._hurried.wait(), timeout_s=self._grace_s)
+        end_at = time.monotonic() + longest_s(self._grace_s)
+        reserve_s = min(RESERVE_S, self._grace_s * RESERVE_SHARE)
+        await _wait_for_first(
+            self._slots.wait_until_all_free(), self._hurried.wait(), timeout_s=self._grace_s - reserve_s
+        )
         unfinished = self._in_flight.running()
         for run in unfinished:
             run.stop(StopReason.DRAIN)
-        await _wait_for_first(_wait_until_ended(unfinished), timeout_s=STOP_GRACE_S)
-        await _wait_for_first(self._settler.wait_until_idle(), timeout_s=SETTLE_GRACE_S)
-        released = await self._release()
-        log.info("drain_finished", released=released, unsettled=len(self._in_flight))
+        stop_grace_s = min(STOP_GRACE_S, (end_at - time.monotonic()) / 2)
+        await _wait_for_first(_wait_until_ended(unfinished), timeout_s=stop_grace_s)
+        await _wait_for_first(self._deliver(), self._wait_after_hurry(), timeout_s=end_at - time.monotonic())
+        log.info("drain_finished", released=self._released, unsettled=len(self._in_flight))
 
-    async def _release(self) -> int:
-        """Release the stopped runs, after the grace period so that a task does not run on two workers at once."""
-        stopped = [run for run in self._in_flight.all() if run.stopped_by is StopReason.DRAIN]
-        replies = await self._leases.release([run.lease for run in stopped])
-        if error := next((reply for reply in replies if isinstance(reply, StoreError)), None):
-            log.warning("release_failed", error=str(error), tasks=len(stopped))
-        released = [run for run, reply in zip(stopped, replies, strict=True) if not isinstance(reply, StoreError)]
-        for run in released:
-            self._in_flight.drop(run)
-        return len(released)
+    async def _deliver(self) -> None:
+        """Wait until the store has accepted all outcomes and releases.
+
+        What still runs is released last, when the process is about to end: the task may start elsewhere at once.
+        """
+        await asyncio.gather(self._settler.wait_until_idle(), self._release(self._in_flight.ended()))
+        await self._release(self._in_flight.running())
+
+    async def _release(self, runs: Sequence[Run]) -> None:
+        """Release those of ``runs`` that the drain has stopped and that have no outcome; retry until accepted."""
+        while stopped := [run for run in runs if run.stopped_by is StopReason.DRAIN and not run.concluded]:
+            replies = await self._leases.release([run.lease for run in stopped])
+            released = [run for run, reply in zip(stopped, replies, strict=True) if not isinstance(reply, StoreError)]
+            for run in released:
+                self._in_flight.drop(run)
+            self._released += len(released)
+            error = next((reply for reply in replies if isinstance(reply, StoreError)), None)
+            if error is None:
+                return
+            runs = [run for run in stopped if run not in released]
+            pause_s = self._backoff.fail()
+            log.warning("release_failed", error=str(error), tasks=len(runs), retry_in_s=round(pause_s, 3))
+            await asyncio.sleep(pause_s)
+
+    async def _wait_after_hurry(self) -> None:
+        await self._hurried.wait()
+        await asyncio.sleep(DELIVERY_GRACE_S)
 
 
 async def _wait_until_ended(runs: Sequence[Run]) -> None:

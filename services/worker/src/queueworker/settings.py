@@ -63,7 +63,11 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
     ] = 15_000
     drain_ms: Annotated[
         DurationMs,
-        Meta(ge=0, description="Time for running tasks to finish after SIGTERM, before they are stopped and released."),
+        Meta(
+            ge=0,
+            description="Time after SIGTERM for running tasks to finish and for the store to accept their outcomes. "
+            "The last fifth, at most 5s, is kept to stop and release unfinished tasks.",
+        ),
     ] = 25_000
     safety_poll_ms: Annotated[
         DurationMs,

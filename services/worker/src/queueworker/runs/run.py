@@ -30,7 +30,7 @@ class Run:
         context: passed to the handler.
     """
 
-    __slots__ = ("begun", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
+    __slots__ = ("begun", "concluded", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
 
     def __init__(self, lease: Lease, handler: Handler, context: TaskContext) -> None:
         self.lease = lease
@@ -40,6 +40,8 @@ class Run:
         self.stopped_by: StopReason | None = None
         self.begun = False
         """Set once ``work`` has executed its first step."""
+        self.concluded = False
+        """Set once the attempt has an outcome, which the settler delivers."""
         self.span: AttemptSpan = NO_SPAN
         """Set while the attempt runs, if it is recorded."""
         self.slot_taken_until: asyncio.Future[object] | None = None

@@ -157,6 +157,7 @@ class Runner:
                 run, run_ms, format_error(error), decide_after_error(run.lease, error, run_ms, self._random), error
             )
         else:
+            run.concluded = True
             self._settler.succeed(run, Success(run.lease, run_ms, encoded))
             if self._logs_debug:
                 run.context.logger.debug("task_completed", duration_ms=run_ms)
@@ -166,6 +167,7 @@ class Runner:
         self._fail(run, run_ms, stopped_by.value, decide_after_stop(run.lease, stopped_by, run_ms, self._random), None)
 
     def _fail(self, run: Run, run_ms: int, message: str, decision: RetryDecision, error: BaseException | None) -> None:
+        run.concluded = True
         self._settler.fail(
             run, Failure(run.lease, run_ms, message, decision.retry_in_ms, decision.reason, _metrics_label(run))
         )
