@@ -9,6 +9,7 @@ import resource
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,15 @@ def run_child(behavior: Behavior, context: TaskContext) -> int:
             time.sleep(0.02)
         _fail_if_injected(behavior, context)
     return context.attempt
+
+
+@handlers.register("deaf")
+async def ignore_cancellation(behavior: Behavior, context: TaskContext) -> None:
+    """Run until a file exists, and ignore that the attempt is stopped."""
+    record("started", context.task.id, context.attempt, os.getpid())
+    while not (behavior.until and Path(behavior.until).exists()):  # noqa: ASYNC240 - another process creates it
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.02)
 
 
 @handlers.register("blocking")

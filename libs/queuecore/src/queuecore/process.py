@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -26,7 +27,7 @@ S = TypeVar("S", bound=ProcessSettings)
 
 CANCEL_INTERVAL_S = 0.1
 EXIT_GRACE_S = 2.0
-"""The longest delay of the process's end by remaining threads."""
+"""The longest delay of the process's end by remaining tasks and threads."""
 
 
 class StopSignals:
@@ -34,14 +35,17 @@ class StopSignals:
 
     Args:
         on_hurry: called at the second signal.
+        exit_after_s: longest time from the first signal to the end of the process; ``None`` for no limit.
     """
 
-    def __init__(self, on_hurry: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_hurry: Callable[[], None] = lambda: None, exit_after_s: float | None = None) -> None:
         self._asked = asyncio.Event()
         self._on_hurry = on_hurry
-        loop = asyncio.get_running_loop()
+        self._exit_after_s = exit_after_s
+        self._loop = asyncio.get_running_loop()
+        # Not handlers of the event loop: it may be blocked.
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._receive)
+            signal.signal(number, self._handle)
 
     @property
     def asked(self) -> bool:
@@ -51,6 +55,20 @@ class StopSignals:
     async def wait(self) -> None:
         """Wait until a stop is requested."""
         await self._asked.wait()
+
+    def limit_exit(self) -> None:
+        """Start the time limit, unless it has started. The traceback of each thread goes to stderr at its end.
+
+        The limit holds whatever the event loop and the threads do: no Python code runs for it.
+        """
+        if self._exit_after_s is not None:
+            faulthandler.dump_traceback_later(self._exit_after_s, exit=True)
+            self._exit_after_s = None
+
+    def _handle(self, *_: object) -> None:
+        self.limit_exit()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._receive)
 
     def _receive(self) -> None:
         if self.asked:
@@ -101,7 +119,7 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
     settings = load_or_exit(kind, prefix)
     configure_logging(name, settings.log.level, settings.log.format)
     try:
-        _exit(uvloop.run(run(settings)))
+        sys.exit(uvloop.run(_run_to_exit(run(settings))))
     except ConfigError as error:
         exit_with(error)
 
@@ -116,9 +134,11 @@ def relax_garbage_collection() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def _exit(code: int) -> NoReturn:
-    # Python waits for its threads at exit, and some never end: a handler that hangs, or a library's thread.
+async def _run_to_exit(service: Coroutine[Any, Any, int]) -> int:
+    code = await service
+    # The event loop waits for its tasks and Python for its threads, and some never end: a handler that hangs or ignores
+    # its cancellation, or a library's thread.
     forced_exit = threading.Timer(EXIT_GRACE_S, os._exit, [code])
     forced_exit.daemon = True
     forced_exit.start()
-    sys.exit(code)
+    return code

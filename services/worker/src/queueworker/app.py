@@ -19,7 +19,7 @@ from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.attempts.settlement import Settlements
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.directory import Directory
-from queueworker.drain import Drain
+from queueworker.drain import Drain, longest_s
 from queueworker.executors.factory import make_executors
 from queueworker.handlers.registry import Handlers
 from queueworker.health import Health
@@ -38,6 +38,8 @@ from queueworker.settings import WorkerSettings
 
 MAX_UNSETTLED_PER_SLOT = 10
 """Outcomes per slot that may wait for the store before no more tasks are leased."""
+CLOSE_S = 8.0
+"""Longest time from the end of the drain to the end of the process."""
 
 log = structlog.get_logger()
 
@@ -109,7 +111,9 @@ class Worker:
             leases=self._leases,
             backoff=Backoff(random.random),
         )
-        self._stop = stop = StopSignals(on_hurry=self._drain.hurry)
+        self._stop = stop = StopSignals(
+            on_hurry=self._drain.hurry, exit_after_s=longest_s(settings.drain_ms / 1000) + CLOSE_S
+        )
         self._registration = Registration(
             directory=Directory(self._server),
             identity=self._identity,
@@ -148,6 +152,7 @@ class Worker:
             }
         )
         stopped_by_signal = await roles.run_until(self._stop)
+        self._stop.limit_exit()
         self._leaser.stop()
         await asyncio.wait([leasing])
         await self._drain.run()

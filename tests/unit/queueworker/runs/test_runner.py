@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -365,6 +366,43 @@ async def test_thread_sees_the_cancelled_flag_when_its_attempt_is_stopped(bench:
     await bench.run(handle, timeout_ms=10)
     assert bench.failure.error == StopReason.TIMEOUT.value
     assert bench.stuck == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (StopReason.TIMEOUT, StopReason.TIMEOUT.value),
+        (StopReason.CANCELLED, StopReason.CANCELLED.value),
+        (StopReason.LEASE_LOST, None),
+        (StopReason.DRAIN, None),
+    ],
+)
+async def test_coroutine_keeps_its_slot_until_it_ends_when_it_ignores_its_cancellation(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, reason: StopReason, message: str | None
+) -> None:
+    monkeypatch.setattr("queueworker.runs.runner.STUCK_AFTER_S", 0.02)
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: dict[str, Any]) -> str:
+        begun.set()
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+        return "too late"
+
+    run = bench.start(handle)
+    await begun.wait()
+    run.stop(reason)
+    await eventually(lambda: bench.stuck == 1)
+    assert [failure.error for failure in bench.outcomes.failures] == ([] if message is None else [message])
+    assert bench.in_flight.is_running(run) is (reason is StopReason.DRAIN)
+    assert bench.slots.busy == 1
+
+    gate.set()
+    await ended(run)
+    assert (bench.stuck, bench.slots.busy) == (0, 0)
+    assert len(bench.outcomes.failures) == (message is not None)
+    assert bench.outcomes.successes == []
 
 
 async def test_progress_is_reported_for_the_lease(bench: Bench) -> None:

@@ -29,15 +29,15 @@ class InFlightRuns:
         return list(self._runs.values())
 
     def running(self) -> list[Run]:
-        """The runs whose handler has not ended."""
+        """The runs whose attempt has not ended."""
         return [run for run in self._runs.values() if _is_running(run)]
 
     def ended(self) -> list[Run]:
-        """The runs whose handler has ended."""
+        """The runs whose attempt has ended."""
         return [run for run in self._runs.values() if not _is_running(run)]
 
     def is_running(self, run: Run) -> bool:
-        """Test that the run is in flight and its handler has not ended."""
+        """Test that the run is in flight and its attempt has not ended."""
         return self._runs.get(_key(run)) is run and _is_running(run)
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class InFlightRuns:
 
 
 def _is_running(run: Run) -> bool:
-    return run.work is not None and not run.work.done()
+    return run.work is not None and not run.work.done() and not run.concluded
 
 
 def _key(run: Run) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 
 from queuecore.observe.tracing.tracer import NO_SPAN, AttemptSpan
@@ -28,11 +29,28 @@ class Run:
         lease: of the attempt.
         handler: of the task's type.
         context: passed to the handler.
+        on_stop: called when the handler is stopped.
     """
 
-    __slots__ = ("begun", "concluded", "context", "handler", "lease", "slot_taken_until", "span", "stopped_by", "work")
+    __slots__ = (
+        "begun",
+        "concluded",
+        "context",
+        "handler",
+        "lease",
+        "on_stop",
+        "slot_taken_until",
+        "span",
+        "started_at",
+        "stopped_by",
+        "stuck",
+        "work",
+    )
 
-    def __init__(self, lease: Lease, handler: Handler, context: TaskContext) -> None:
+    def __init__(
+        self, lease: Lease, handler: Handler, context: TaskContext, on_stop: Callable[[Run], None] = lambda _: None
+    ) -> None:
+        self.on_stop = on_stop
         self.lease = lease
         self.handler = handler
         self.context = context
@@ -40,6 +58,10 @@ class Run:
         self.stopped_by: StopReason | None = None
         self.begun = False
         """Set once ``work`` has executed its first step."""
+        self.started_at = 0.0
+        """Start of the handler, by the monotonic clock."""
+        self.stuck = False
+        """Set when the handler has not ended in time after it was stopped."""
         self.concluded = False
         """Set once the attempt has an outcome, which the settler delivers."""
         self.span: AttemptSpan = NO_SPAN
@@ -65,3 +87,4 @@ class Run:
             # An asyncio task cancelled before its first step never runs, and nothing would settle the attempt.
             if self.begun:
                 self.work.cancel()
+            self.on_stop(self)

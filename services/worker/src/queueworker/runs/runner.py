@@ -32,6 +32,9 @@ _COMPLETED = Outcome.COMPLETED
 UNHANDLED_LABEL = "unhandled"
 """Metrics label of task types without a handler: callers may invent any number of them."""
 
+STUCK_AFTER_S = 5.0
+"""Time for a stopped coroutine to end. Then its attempt is settled without it."""
+
 log = structlog.get_logger()
 
 
@@ -44,7 +47,7 @@ class Runner:
         slots: each running task takes one.
         in_flight: receives each run.
         settler: receives the outcomes.
-        metrics: observes durations and counts stuck threads.
+        metrics: observes durations and counts stuck handlers.
         tracing: begins a span for each attempt.
         report_progress: receives the progress of handlers, as JSON.
         random: returns values in [0, 1), for the jitter of retries.
@@ -86,7 +89,7 @@ class Runner:
             lambda value: self._report_progress(lease, value),
         )
         handler = self._handlers.get(task.type) or _unhandled(task.type)
-        run = Run(lease, handler, context)
+        run = Run(lease, handler, context, self._watch_stopped)
         if earlier := self._in_flight.find(task.queue, task.id):
             # Its lease expired while the event loop was blocked, and this worker leased the task again.
             earlier.stop(StopReason.LEASE_LOST)
@@ -98,7 +101,7 @@ class Runner:
 
     async def _attempt(self, run: Run, limit_ms: int, reason: StopReason) -> None:
         run.span = self._tracing.attempt(run.lease)
-        started_at = time.monotonic()
+        run.started_at = time.monotonic()
         result: object = None
         error: BaseException | None = None
         timer = self._loop.call_later(limit_ms / 1000, run.stop, reason)
@@ -112,11 +115,28 @@ class Runner:
             error = raised
         finally:
             timer.cancel()
-        seconds = time.monotonic() - started_at
-        self._metrics.task_durations.note((run.lease.task.queue, _metrics_label(run)), seconds, run.span.trace_id)
-        run_ms = round(seconds * 1000)
+        if run.stuck:
+            self._free_stuck_slot(run)
+            return
         self._free_slot(run)
-        self._conclude(run, run_ms, result, error)
+        self._end(run, result, error)
+
+    def _watch_stopped(self, run: Run) -> None:
+        self._loop.call_later(STUCK_AFTER_S, self._abandon, run)
+
+    def _abandon(self, run: Run) -> None:
+        """End the attempt without its coroutine, which has ignored the cancellation and keeps its slot."""
+        if run.work is None or run.work.done():
+            return
+        run.stuck = True
+        self._metrics.stuck_threads.inc()
+        run.context.logger.warning("handler_stuck", stopped_after_s=STUCK_AFTER_S)
+        self._end(run, None, asyncio.CancelledError())
+
+    def _end(self, run: Run, result: object, error: BaseException | None) -> None:
+        seconds = time.monotonic() - run.started_at
+        self._metrics.task_durations.note((run.lease.task.queue, _metrics_label(run)), seconds, run.span.trace_id)
+        self._conclude(run, round(seconds * 1000), result, error)
         run.span.end()
 
     def _free_slot(self, run: Run) -> None:

@@ -162,7 +162,7 @@ WORKER_SLOTS = GaugeDefinition("taskyard_worker_slots", "Tasks that the worker c
 WORKER_BUSY_SLOTS = GaugeDefinition("taskyard_worker_busy_slots", "Slots in use.", "slots")
 WORKER_STUCK_THREADS = GaugeDefinition(
     "taskyard_worker_stuck_threads",
-    "Threads that still run after their attempt has ended; each holds its slot.",
+    "Threads and coroutines of attempts that have ended but cannot be stopped; each keeps its slot.",
     "threads",
 )
 WORKER_LEASES_LOST = CounterDefinition(
