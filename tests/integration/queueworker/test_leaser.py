@@ -191,6 +191,41 @@ async def test_leaser_takes_the_later_queue_only_when_the_first_is_empty(store: 
     assert [lease.task.queue for lease in bench.started] == ["high", "high", "high", "low"]
 
 
+@pytest.mark.parametrize("kind", ["strict", "weighted"])
+@pytest.mark.parametrize("slots", [1, 10])
+async def test_leaser_asks_the_queue_with_tasks_only_when_a_thousand_are_empty(
+    store: TestStore, kind: str, slots: int
+) -> None:
+    queues = [f"queue-{number}" for number in range(1_000)]
+    await store.enqueue(*(make_task(queue=queues[-1]) for _ in range(100)))
+    order = StrictOrder(queues) if kind == "strict" else WeightedOrder(dict.fromkeys(queues, 1))
+    bench = Bench(store, slots, order)
+    before = await calls(store)
+    async with bench.leasing():
+        for started in range(slots, 101, slots):
+            await bench.until_started(started)
+            bench.end(slots)
+        await until_asleep(store)
+    made = await calls(store) - before
+    assert made["evalsha"] + made["eval"] <= 100 / slots + 5
+
+
+async def test_leaser_takes_the_first_queue_when_it_gets_tasks_while_a_later_one_is_busy(store: TestStore) -> None:
+    await store.enqueue(*(make_task(queue="low") for _ in range(3_000)))
+    bench = Bench(store, 1, StrictOrder(["high", "low"]))
+    async with bench.leasing():
+        await bench.until_started(1)
+        await store.enqueue(make_task(queue="high"))
+
+        async def has_started_high() -> bool:
+            if not bench.slots.free:
+                bench.end(1)
+            return any(lease.task.queue == "high" for lease in bench.started)
+
+        await eventually(has_started_high)
+    assert len(bench.started) < 3_000
+
+
 async def test_leaser_leases_nothing_when_there_is_backpressure(store: TestStore) -> None:
     await store.enqueue(make_task())
     bench = Bench(store, 5, one_queue())

@@ -60,6 +60,7 @@ class StrictOrder:
 
     def __init__(self, queues: Sequence[str]) -> None:
         self._queues = list(queues)
+        self._rank = {queue: rank for rank, queue in enumerate(queues)}
 
     @property
     def queues(self) -> Sequence[str]:
@@ -68,8 +69,7 @@ class StrictOrder:
 
     def allocate(self, slots: int, candidates: Sequence[str]) -> list[tuple[str, int]]:
         """See :class:`QueueOrder`."""
-        first = next(queue for queue in self._queues if queue in candidates)
-        return [(first, slots)]
+        return [(min(candidates, key=self._rank.__getitem__), slots)]
 
 
 def _cap(slots: int, wanted: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -29,7 +29,7 @@ async def test_one_enqueue_wakes_one_waiter(store: TestStore) -> None:
     await until_blocked(store, 5)
     await store.enqueue(make_task())
     done, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-    assert [waiter.result() for waiter in done] == [True]
+    assert [waiter.result() for waiter in done] == [["default"]]
     assert await blocked_clients(store) == 4
     for waiter in pending:
         waiter.cancel()
@@ -97,3 +97,10 @@ async def subscribed(store: TestStore, notifications: AsyncGenerator[T, None]) -
         while not await store.server.command("PUBSUB", "CHANNELS", "taskyard:*"):  # noqa: ASYNC110 - nor for this
             await asyncio.sleep(0)
     return first
+
+
+async def test_pending_queues_are_found_among_empty_ones(store: TestStore) -> None:
+    queues = ["one", "two", "three"]
+    assert await store.notifications.find_pending(queues) == []
+    await store.enqueue(make_task(queue="three"), make_task(queue="one"))
+    assert await store.notifications.find_pending(queues) == ["one", "three"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,6 +13,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Lease, Leased, Leases, UnreadableLease
 from queuecore.store.attempts.notifications import Notifications
+from queueworker.pending_queues import PendingQueues
 from queueworker.queue_order import QueueOrder
 from queueworker.runs.slots import Slots
 
@@ -52,6 +54,7 @@ class Leaser:
         self._leases = leases
         self._notifications = notifications
         self._order = order
+        self._queues = PendingQueues(order.queues, time.monotonic)
         self._slots = slots
         self._start = start
         self._archive_unreadable = archive_unreadable
@@ -84,7 +87,7 @@ class Leaser:
                 await self._sleep(partial(asyncio.sleep, pause_s))
 
     async def tick(self) -> bool:
-        """Lease until no slot is free or all queues are empty.
+        """Lease until no slot is free or all queues that may have tasks are empty, then check the other queues.
 
         Returns:
             Whether a queue may have more tasks; ``False`` when all of them are empty.
@@ -92,7 +95,15 @@ class Leaser:
         Raises:
             StoreError: no queue could be leased from.
         """
-        candidates = list(self._order.queues)
+        candidates = self._queues.candidates()
+        asked = set(candidates)
+        await self._lease(candidates)
+        found = [] if self._stopped or self._backpressure() else await self._check(self._queues.take_due(asked))
+        self._queues.add(found)
+        return bool(candidates or found)
+
+    async def _lease(self, candidates: list[str]) -> None:
+        """Lease from ``candidates`` and remove those that are empty or could not be leased from."""
         while candidates and self._slots.free and not self._stopped and not self._backpressure():
             wanted = self._order.allocate(min(self._slots.free, MAX_PER_LEASE), candidates)
             replies = await self._leases.lease(wanted)
@@ -100,9 +111,18 @@ class Leaser:
             if len(errors) == len(replies):
                 raise errors[0]
             for (queue, number), reply in zip(wanted, replies, strict=True):
-                if isinstance(reply, StoreError) or not self._start_all(queue, reply, number):
+                if isinstance(reply, StoreError):
                     candidates.remove(queue)
-        return bool(candidates)
+                elif not self._start_all(queue, reply, number):
+                    candidates.remove(queue)
+                    self._queues.remove(queue)
+
+    async def _check(self, queues: list[str]) -> list[str]:
+        """Find the queues with pending tasks; all of them if the check fails, because leases fail one by one."""
+        try:
+            return await self._notifications.find_pending(queues) if queues else []
+        except StoreError:
+            return queues
 
     def _start_all(self, queue: str, leased: Leased, wanted: int) -> bool:
         """Start the leased tasks of a queue; return whether there were as many as wanted."""
@@ -117,7 +137,7 @@ class Leaser:
         return len(leased.leases) + len(leased.unreadable) >= wanted
 
     async def _wait_for_work(self) -> None:
-        await self._notifications.sleep_until_pending(self._order.queues, self._safety_poll_s)
+        self._queues.add(await self._notifications.sleep_until_pending(self._order.queues, self._safety_poll_s))
 
     async def _wait_for_settler(self) -> None:
         if settled := self._backpressure():

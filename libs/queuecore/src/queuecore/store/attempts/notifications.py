@@ -28,30 +28,47 @@ class Notifications:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    async def wait_for_work(self, queues: Sequence[str], timeout_s: float) -> bool:
+    async def wait_for_work(self, queues: Sequence[str], timeout_s: float) -> list[str]:
         """Block until a task becomes pending in one of ``queues``. One enqueue wakes one waiter.
 
         Returns:
-            Whether a wake-up arrived; ``False`` after ``timeout_s``.
+            The queues of which a wake-up arrived; none after ``timeout_s``.
 
         Raises:
             StoreUnavailable: the connection was lost.
         """
-        wakes = [queue_keys(queue).wake for queue in queues]
+        wakes = {queue_keys(queue).wake: queue for queue in queues}
         if self._server.is_cluster:
-            return await self._first_of(wakes, timeout_s)
-        return await self._pop(wakes, timeout_s)
+            woken = await self._first_of(list(wakes), timeout_s)
+        else:
+            woken = await self._pop(list(wakes), timeout_s)
+        return [wakes[key] for key in woken]
 
-    async def sleep_until_pending(self, queues: Sequence[str], poll_s: float) -> None:
+    async def sleep_until_pending(self, queues: Sequence[str], poll_s: float) -> list[str]:
         """Block until a task becomes pending in one of ``queues``, or a poll every ``poll_s`` seconds finds one.
 
         The poll covers lost wake-ups: a worker that received one may have died before it leased the task.
 
+        Returns:
+            The queues of which a wake-up arrived, or those that the poll found.
+
         Raises:
             StoreError: see :mod:`queuecore.errors`.
         """
-        while not (await self.wait_for_work(queues, poll_s) or await self.any_pending(queues)):
-            pass
+        while True:
+            if found := await self.wait_for_work(queues, poll_s) or await self.find_pending(queues):
+                return found
+
+    async def find_pending(self, queues: Sequence[str]) -> list[str]:
+        """Find the queues with pending tasks: one small command if there are none, else one more round trip.
+
+        Raises:
+            StoreError: see :mod:`queuecore.errors`.
+        """
+        if not self._server.is_cluster and not await self.any_pending(queues):
+            return []
+        found = await self._server.commands([("EXISTS", queue_keys(queue).pending) for queue in queues])
+        return [queue for queue, exists in zip(queues, found, strict=True) if exists]
 
     async def any_pending(self, queues: Sequence[str]) -> bool:
         """Check for pending tasks in any of ``queues``, with one command, on a Cluster with one per queue.
@@ -64,20 +81,21 @@ class Notifications:
             return any(await self._server.commands([("EXISTS", key) for key in keys]))
         return bool(await self._server.command("EXISTS", *keys))
 
-    async def _pop(self, wakes: Sequence[str], timeout_s: float) -> bool:
+    async def _pop(self, wakes: Sequence[str], timeout_s: float) -> list[str]:
         with translated():
             try:
                 async with asyncio.timeout(timeout_s + ANSWER_GRACE_S):
-                    return await self._server.blocking.execute_command("BLPOP", *wakes, timeout_s) is not None
+                    reply = await self._server.blocking.execute_command("BLPOP", *wakes, timeout_s)
+                    return [reply[0].decode()] if reply else []
             except TimeoutError as error:
                 raise StoreUnavailable("a blocking read was not answered") from error
 
-    async def _first_of(self, wakes: Sequence[str], timeout_s: float) -> bool:
+    async def _first_of(self, wakes: Sequence[str], timeout_s: float) -> list[str]:
         """Block on queues that may be on different nodes of a Cluster."""
         waits = [asyncio.ensure_future(self._pop([wake], timeout_s)) for wake in wakes]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return any(each.result() for each in done)
+            return [key for each in done for key in each.result()]
         finally:
             for wait in waits:
                 wait.cancel()
