@@ -12,13 +12,15 @@ from queuecore.domain.state import TaskState
 from queuecore.embedded import EmbeddedValkey
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.result import Result
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queueworker.handlers.context import TaskContext
 from queueworker.handlers.handler import Handler, HandlerKind
 from queueworker.metrics import WorkerMetrics
-from queueworker.roles.settler import Settler
+from queueworker.roles.settler import MAX_RESULT_BYTES, Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run
 
@@ -53,8 +55,8 @@ class Bench:
         self.in_flight.add(run)
         return run
 
-    def succeed(self, lease: Lease) -> None:
-        self.settler.succeed(self.hold(lease), Success(lease, 1, b"1"))
+    def succeed(self, lease: Lease, result: bytes = b"1") -> None:
+        self.settler.succeed(self.hold(lease), Success(lease, 1, result))
 
     def fail(self, lease: Lease) -> None:
         self.settler.fail(self.hold(lease), Failure(lease, 1, "no", retry_in_ms=60_000))
@@ -100,6 +102,25 @@ async def test_settler_sends_one_call_when_outcomes_arrive_together(store: TestS
         bench.succeed(lease)
     await bench.until_idle()
     assert (await store.server.client.info("commandstats"))["cmdstat_evalsha"]["calls"] - before <= 1
+
+
+async def test_settler_sends_large_results_in_portions(
+    store: TestStore, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = await leases(store, bench, 6)
+    sent: list[int] = []
+    complete = bench.worker.settlements.complete
+
+    async def record(successes: list[Success]) -> list[Result[Reply]]:
+        sent.append(len(successes))
+        return await complete(successes)
+
+    monkeypatch.setattr(bench.worker.settlements, "complete", record)
+    for lease in done:
+        bench.succeed(lease, b"1" * (MAX_RESULT_BYTES // 2))
+    await bench.until_idle()
+    assert sent == [2, 2, 2]
+    assert bench.in_flight.all() == []
 
 
 async def test_settler_retries_outcomes_when_the_store_is_unreachable(

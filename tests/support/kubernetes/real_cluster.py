@@ -61,7 +61,7 @@ def find_pause_image(nodes: dict[str, Any]) -> str:
     Args:
         nodes: the list of nodes.
     """
-    shared = set.intersection(
+    shared: set[str] = set.intersection(
         *({name for image in node["status"]["images"] for name in image["names"]} for node in nodes["items"])
     )
     found = sorted(name for name in shared if re.search(r"/pause:[^/@]+$", name))

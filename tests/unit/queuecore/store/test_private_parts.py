@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis._parsers.hiredis import _AsyncHiredisParser
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
+from queuecore.store.client.connection import PackedConnection
 from tests.support.declared_bound import assert_bounded_to_minor
 
 
@@ -22,6 +24,9 @@ def test_redis_is_bounded_to_the_installed_minor() -> None:
     [
         (AbstractConnection.pack_command, ["self", "args"]),
         (AbstractConnection.send_packed_command, ["self", "command", "check_health"]),
+        (AbstractConnection.disconnect, ["self", "nowait", "error", "failure_count", "health_check_failed"]),
+        (_AsyncHiredisParser.on_connect, ["self", "connection"]),
+        (_AsyncHiredisParser.read_from_socket, ["self"]),
         (ConnectionPool.get_connection, ["self", "command_name", "keys", "options"]),
         (ConnectionPool.release, ["self", "connection"]),
         (Redis.execute_command, ["self", "args", "options"]),
@@ -41,6 +46,7 @@ def test_redis_method_has_the_parameters_of_ours_when_we_override_it(
     [
         (AbstractConnection.send_packed_command, ["self", b"command", True], {}),
         (AbstractConnection.send_command, ["self", "PING"], {}),
+        (AbstractConnection.connect_check_health, ["self"], {"check_health": False}),
         (AbstractConnection.read_response, ["self"], {}),
         (AbstractConnection.should_reconnect, ["self"], {}),
         (AbstractConnection.disconnect, ["self"], {"nowait": True}),
@@ -62,6 +68,15 @@ def test_redis_connection_keeps_its_writer() -> None:
     assert connection._writer is None
     assert not connection.is_connected
     assert connection.health_check_interval == 0
+    assert connection._active_read_timeout is None
+
+
+def test_redis_cluster_passes_its_connection_class_to_new_nodes() -> None:
+    cluster = RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", 1)])
+    cluster.connection_kwargs["connection_class"] = PackedConnection
+    (startup,) = cluster.nodes_manager.startup_nodes.values()
+    assert startup.connection_class is Connection
+    assert cluster.nodes_manager.connection_kwargs["connection_class"] is PackedConnection
 
 
 def test_redis_pool_keeps_its_connections_in_two_collections() -> None:

@@ -29,6 +29,11 @@ class FaultyProxy:
         """The delay of each reply."""
         self.refuses = False
         """True to close new connections at once."""
+        self.bytes_per_s = 0
+        """The bandwidth of each direction, shared by all connections; 0: unlimited."""
+        self.sent_bytes = 0
+        """Bytes that were forwarded to the server."""
+        self._requests, self._replies = _Direction(), _Direction()
         self.connections = 0
         """Connections opened so far, refused ones included."""
 
@@ -69,6 +74,15 @@ class FaultyProxy:
         self.cuts_left -= 1
         return True
 
+    async def pace_request(self, size: int) -> None:
+        """Wait as long as the bandwidth requires before these bytes arrive at the server."""
+        self.sent_bytes += size
+        await self._requests.pace(size, self.bytes_per_s)
+
+    async def pace_reply(self, size: int) -> None:
+        """Wait as long as the bandwidth requires before these bytes arrive at the client."""
+        await self._replies.pace(size, self.bytes_per_s)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         if self.refuses:
@@ -87,6 +101,20 @@ class FaultyProxy:
         self._links.discard(link)
 
 
+class _Direction:
+    """One direction of a link of limited bandwidth."""
+
+    def __init__(self) -> None:
+        self._free_at = 0.0
+
+    async def pace(self, size: int, bytes_per_s: int) -> None:
+        if not bytes_per_s:
+            return
+        now = asyncio.get_running_loop().time()
+        self._free_at = max(self._free_at, now) + size / bytes_per_s
+        await asyncio.sleep(self._free_at - now)
+
+
 class _Link:
     """One connection."""
 
@@ -99,6 +127,7 @@ class _Link:
     async def pass_requests(self, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(_CHUNK):
             self._cuts_reply |= self._proxy.take_cut(data)
+            await self._proxy.pace_request(len(data))
             self._server.write(data)
             await self._server.drain()
         self.cut()
@@ -107,6 +136,7 @@ class _Link:
         while data := await reader.read(_CHUNK):
             if self._proxy.delay_s:
                 await asyncio.sleep(self._proxy.delay_s)
+            await self._proxy.pace_reply(len(data))
             if self._cuts_reply:
                 self._client.write(data[: len(data) // 2])
                 self._client.close()

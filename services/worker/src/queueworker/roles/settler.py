@@ -20,11 +20,14 @@ from queueworker.runs.run import Run
 
 AnOutcome = TypeVar("AnOutcome")
 
+MAX_RESULT_BYTES = 1024 * 1024
+"""Results per call, unless a single one is larger. What the store has accepted frees its run and its memory at once."""
+
 log = structlog.get_logger()
 
 
 class Settler:
-    """Collects outcomes during a call and sends them with the next one.
+    """Collects outcomes during a call and sends them with the next ones.
 
     Args:
         settlements: settles in the store.
@@ -97,7 +100,6 @@ class Settler:
                 self._backoff.succeed()
             else:
                 self._metrics.settle_retries.inc()
-                self._arrived.set()
                 pause_s = self._backoff.fail()
                 log.warning(
                     "settle_failed", error=str(error), unsettled=self._unsettled(), retry_in_s=round(pause_s, 3)
@@ -105,13 +107,15 @@ class Settler:
                 await asyncio.sleep(pause_s)
 
     async def tick(self) -> StoreError | None:
-        """Send all queued outcomes once and queue again those that the store did not accept.
+        """Send queued outcomes once and queue again those that the store did not accept.
+
+        All are sent but large results, of which :data:`MAX_RESULT_BYTES` are.
 
         Returns:
             The first error, if there was one.
         """
         self._arrived.clear()
-        successes, self._successes = self._successes, []
+        successes = self._take_successes()
         failures, self._failures = self._failures, []
         unreadable, self._unreadable = self._unreadable, []
         errors = [
@@ -119,10 +123,23 @@ class Settler:
             await self._send(failures, self._settlements.fail, self._failures),
             await self._send_unreadable(unreadable),
         ]
-        if not self._unsettled():
+        if self._unsettled():
+            self._arrived.set()
+        else:
             self._idle.set()
         self._release_backpressure()
         return next((error for error in errors if error), None)
+
+    def _take_successes(self) -> list[tuple[Run, Success]]:
+        """Take the oldest successes, at least one and as many as :data:`MAX_RESULT_BYTES` allow."""
+        size = 0
+        for number, (_, success) in enumerate(self._successes):
+            size += len(success.result)
+            if number and size > MAX_RESULT_BYTES:
+                taken, self._successes = self._successes[:number], self._successes[number:]
+                return taken
+        taken, self._successes = self._successes, []
+        return taken
 
     async def _send(
         self,

@@ -165,7 +165,7 @@ class Leases:
             ProgressItem(queue=lease.task.queue, task_id=lease.task.id, token=lease.token, progress=progress)
             for lease, progress in reports
         ]
-        return await settle_items(self._server, items, calls.progress)
+        return await settle_items(self._server, items, calls.progress, _progress_size)
 
     def _valid_until_ms(self, queue: str) -> int:
         """When a call that starts now becomes invalid, on the server's clock; 0 while that clock is unknown."""
@@ -182,6 +182,10 @@ class Leases:
             if rest
             else StoreUnavailable("the call to lease tasks reached the store too late")
         )
+
+
+def _progress_size(item: ProgressItem) -> int:
+    return len(item.progress)
 
 
 def _monotonic_ms() -> float:

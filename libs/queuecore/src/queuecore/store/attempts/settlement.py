@@ -61,7 +61,9 @@ class Settlements:
         Returns:
             Per task ``DONE`` or ``STALE``.
         """
-        return await settle_items(self._server, [self._complete_item(each) for each in successes], calls.complete)
+        return await settle_items(
+            self._server, [self._complete_item(each) for each in successes], calls.complete, _result_size
+        )
 
     async def fail(self, failures: Sequence[Failure]) -> list[Result[Reply]]:
         """Schedule retries of failed tasks, or archive them.
@@ -69,7 +71,7 @@ class Settlements:
         Returns:
             Per task ``DONE``, ``CANCELLED`` (archived because of a cancellation) or ``STALE``.
         """
-        return await settle_items(self._server, [self._fail_item(each) for each in failures], calls.fail)
+        return await settle_items(self._server, [self._fail_item(each) for each in failures], calls.fail, _error_size)
 
     async def archive_unreadable(self, leases: Sequence[UnreadableLease]) -> list[Result[Reply]]:
         """Archive leased tasks whose envelope is damaged.
@@ -77,7 +79,9 @@ class Settlements:
         Returns:
             Per task ``DONE``, ``CANCELLED`` or ``STALE``.
         """
-        return await settle_items(self._server, [self._unreadable_item(each) for each in leases], calls.fail)
+        return await settle_items(
+            self._server, [self._unreadable_item(each) for each in leases], calls.fail, _error_size
+        )
 
     def _complete_item(self, success: Success) -> CompleteItem:
         lease = success.lease
@@ -144,6 +148,14 @@ class Settlements:
     def _closed(self, started_at_ms: int, run_ms: int, outcome: Outcome, error: str) -> bytes:
         who = self._identity
         return encode_closed(who.worker, who.pod, started_at_ms, started_at_ms + run_ms, outcome, error)
+
+
+def _result_size(item: CompleteItem) -> int:
+    return len(item.result)
+
+
+def _error_size(item: FailItem) -> int:
+    return len(item.error)
 
 
 def _run_bucket(run_ms: int) -> int:

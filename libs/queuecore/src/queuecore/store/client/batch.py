@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from queuecore.errors import StoreError
-from queuecore.store.client.server import Server
+from queuecore.store.client.server import ROUND_TRIP_BYTES, Server
 from queuecore.store.result import Result
 from queuecore.store.scripts.call import Call, Item
 from queuecore.store.scripts.replies import Reply
@@ -18,19 +18,25 @@ AnItem = TypeVar("AnItem", bound=Item)
 T = TypeVar("T")
 
 
+def _small(_item: Item) -> int:
+    return 0
+
+
 async def run_items(
     server: Server,
     items: Sequence[AnItem],
     make_call: Callable[[str, Sequence[AnItem]], Call],
     read: Callable[[AnItem, Any], T],
+    size: Callable[[AnItem], int] = _small,
 ) -> list[Result[T]]:
-    """Run a script on all ``items`` in as few calls as their queues allow.
+    """Run a script on all ``items`` in as few calls as their queues and sizes allow.
 
     Args:
         server: the store.
         items: in the order in which the script handles them within their queue.
         make_call: the script's function of :mod:`queuecore.store.scripts.calls`; takes a queue and items of it.
         read: makes a value of an item and its reply.
+        size: the bytes of an item, for items that may be large.
 
     Returns:
         One result per item, in the order of ``items``.
@@ -38,10 +44,9 @@ async def run_items(
     chunks: list[list[int]] = []
     calls: list[Call] = []
     for queue, places in _by_queue(items).items():
-        for start in range(0, len(places), CHUNK):
-            chunk = places[start : start + CHUNK]
+        for chunk, chunk_bytes in _split(places, [size(items[place]) for place in places]):
             chunks.append(chunk)
-            calls.append(make_call(queue, [items[place] for place in chunk]))
+            calls.append(make_call(queue, [items[place] for place in chunk])._replace(size=chunk_bytes))
     results: list[Any] = [None] * len(items)
     for chunk, replies in zip(chunks, await server.run_all(calls), strict=True):
         if isinstance(replies, StoreError):
@@ -54,10 +59,13 @@ async def run_items(
 
 
 async def settle_items(
-    server: Server, items: Sequence[AnItem], make_call: Callable[[str, Sequence[AnItem]], Call]
+    server: Server,
+    items: Sequence[AnItem],
+    make_call: Callable[[str, Sequence[AnItem]], Call],
+    size: Callable[[AnItem], int] = _small,
 ) -> list[Result[Reply]]:
     """:func:`run_items` for scripts that return a :class:`~queuecore.store.scripts.replies.Reply` per item."""
-    return await run_items(server, items, make_call, _read_reply)
+    return await run_items(server, items, make_call, _read_reply, size)
 
 
 def _read_reply(_item: Item, reply: int) -> Reply:
@@ -66,6 +74,22 @@ def _read_reply(_item: Item, reply: int) -> Reply:
 
 _REPLIES = {reply.value: reply for reply in Reply}
 """Looking a member up here is several times faster than ``Reply(number)``."""
+
+
+def _split(places: list[int], sizes: list[int]) -> Iterator[tuple[list[int], int]]:
+    """Chunks of at most :data:`CHUNK` items and, unless a single item exceeds it, :data:`ROUND_TRIP_BYTES`."""
+    if len(places) <= CHUNK and (total := sum(sizes)) <= ROUND_TRIP_BYTES:
+        yield places, total
+        return
+    chunk: list[int] = []
+    total = 0
+    for place, item_bytes in zip(places, sizes, strict=True):
+        if chunk and (len(chunk) == CHUNK or total + item_bytes > ROUND_TRIP_BYTES):
+            yield chunk, total
+            chunk, total = [], 0
+        chunk.append(place)
+        total += item_bytes
+    yield chunk, total
 
 
 def _by_queue(items: Sequence[Item]) -> dict[str, list[int]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 from redis.asyncio.cluster import RedisCluster
 
+from queuecore.store.client.connection import PackedConnection, PackedSSLConnection
+
 
 class ClusterClient(RedisCluster):
-    """redis-py's client without three of its problems.
+    """redis-py's client without three of its problems, and with the connections of a single server.
 
     - Before it knows the nodes, it treats a script or a blocking read as a command without keys and sends it to any
       node.
@@ -19,6 +21,10 @@ class ClusterClient(RedisCluster):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(reinitialize_steps=0, **options)
+        kind = PackedSSLConnection if options.get("ssl") else PackedConnection
+        self.connection_kwargs["connection_class"] = kind
+        for node in self.nodes_manager.startup_nodes.values():
+            node.connection_class = kind
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Run one command, on the node of its keys."""

@@ -22,6 +22,8 @@ from queuecore.store.scripts.call import Argument, Call
 
 Client = Redis | RedisCluster
 
+ROUND_TRIP_BYTES = 1024 * 1024
+"""Bytes that are sent before their replies are awaited. A call that fails must not repeat more than this."""
 
 NoteCall = Callable[[float, bool], None]
 """Takes the duration of a call, in seconds, and whether the store answered."""
@@ -89,6 +91,9 @@ class Server:
     async def run_all(self, calls: Sequence[Call]) -> list[Result[Any]]:
         """Run scripts in one round trip, on a Cluster concurrently per queue. Calls on one queue keep their order.
 
+        Large calls take a round trip per :data:`ROUND_TRIP_BYTES`. Once the store does not answer one, the calls that
+        follow it are not sent.
+
         Returns:
             The reply of each call.
         """
@@ -102,14 +107,26 @@ class Server:
         replies: list[Result[Any]] = [None] * len(calls)
 
         async def run_in_order(queue: str) -> None:
+            unanswered: StoreUnavailable | None = None
             for place, call in enumerate(calls):
                 if call.queue == queue:
-                    replies[place] = await self._run_or_error(call)
+                    replies[place] = reply = unanswered or await self._run_or_error(call)
+                    if isinstance(reply, StoreUnavailable):
+                        unanswered = reply
 
         await asyncio.gather(*(run_in_order(queue) for queue in {call.queue for call in calls}))
         return replies
 
     async def _run_pipelined(self, client: Redis, calls: Sequence[Call]) -> list[Result[Any]]:
+        replies: list[Result[Any]] = []
+        while len(replies) < len(calls):
+            sent = _first_round_trip(calls[len(replies) :])
+            replies += await self._send_pipeline(client, sent)
+            if isinstance(replies[-1], StoreUnavailable):
+                replies += [replies[-1]] * (len(calls) - len(replies))
+        return replies
+
+    async def _send_pipeline(self, client: Redis, calls: Sequence[Call]) -> list[Result[Any]]:
         pipeline = client.pipeline(transaction=False)
         for call in calls:
             pipeline.execute_command(*_evalsha(call))
@@ -233,6 +250,16 @@ class _Called:
         # A cancelled call counts as unanswered: its caller has stopped waiting.
         answered = not isinstance(error, (StoreUnavailable, asyncio.CancelledError))
         self._note(perf_counter() - self._begun_s, answered)
+
+
+def _first_round_trip(calls: Sequence[Call]) -> Sequence[Call]:
+    """The calls that are sent at once: those within :data:`ROUND_TRIP_BYTES`, at least one."""
+    total = 0
+    for place, call in enumerate(calls):
+        total += call.size
+        if place and total > ROUND_TRIP_BYTES:
+            return calls[:place]
+    return calls
 
 
 def _names(calls: Sequence[Call]) -> str:

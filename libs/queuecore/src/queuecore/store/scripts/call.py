@@ -22,6 +22,8 @@ class Call(NamedTuple):
     """KEYS, in the order of the script's header."""
     arguments: Sequence[Argument]
     """ARGV: the queue's key prefix, the arguments, then the fields of each item."""
+    size: int = 0
+    """About the bytes of the call; 0 for a small one. It decides how many calls are sent at once."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):

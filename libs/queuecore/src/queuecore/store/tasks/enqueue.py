@@ -102,7 +102,7 @@ class Enqueuer:
         error = await self._announce_queues({request.task.queue for request in requests})
         if error:
             return [error] * len(requests)
-        return await run_items(self._server, [_item(request) for request in requests], self._call, _read)
+        return await run_items(self._server, [_item(request) for request in requests], self._call, _read, _size)
 
     async def _announce_queues(self, queues: set[str]) -> StoreError | None:
         """Register new queues before they hold a task, because schedulers serve only registered queues."""
@@ -129,6 +129,10 @@ def _item(request: Enqueue) -> EnqueueItem:
         answer_ttl_ms=IDEMPOTENCY_TTL_MS,
         label=request.label or task.type,
     )
+
+
+def _size(item: EnqueueItem) -> int:
+    return len(item.envelope)
 
 
 def _read(item: EnqueueItem, reply: Any) -> Enqueued | Duplicate | QueueFull:
