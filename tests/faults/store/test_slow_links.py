@@ -55,6 +55,16 @@ async def test_large_progress_is_reported_when_the_link_is_slow(
     assert replies == [Reply.DONE] * TASKS
 
 
+async def test_large_tasks_are_leased_a_few_at_a_time_when_the_link_is_slow(
+    patient_store: TestStore, far_store: TestStore, proxy: FaultyProxy
+) -> None:
+    await patient_store.enqueue(*(make_task(payload=LARGE, max_retries=0) for _ in range(TASKS)))
+    proxy.bytes_per_s = LINK_BYTES_PER_S
+    worker = far_store.worker()
+    calls = [await worker.lease_call(limit=200) for _ in range(TASKS)]
+    assert [len(leased.leases) for leased in calls] == [1] * TASKS
+
+
 async def test_one_large_result_is_settled_when_it_takes_longer_than_the_timeout(
     patient_store: TestStore, far_store: TestStore, proxy: FaultyProxy
 ) -> None:

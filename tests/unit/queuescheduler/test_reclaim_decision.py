@@ -10,6 +10,7 @@ from queuecore.testing.builders import make_task, now_ms
 from queuescheduler.reclaim_decision import (
     EXTRA_LOSSES,
     MAX_RETRY_DELAY_MS,
+    MAX_UNCONFIRMED,
     RETRY_GAP_MS,
     PoisonSuspects,
     SuspectRank,
@@ -28,9 +29,10 @@ def make_lease(
     cancel_requested: bool = False,
     worker: str = "w-1",
     excused: int = 0,
+    confirmed: bool = True,
 ) -> ExpiredLease:
     opened = Attempt(number=attempt, worker=worker, pod="pod", started_at_ms=NOW_MS - 1_000)
-    return ExpiredLease("default", "id", task, FencingToken(1), opened, losses, cancel_requested, excused)
+    return ExpiredLease("default", "id", task, FencingToken(1), opened, losses, cancel_requested, excused, confirmed)
 
 
 def decide(task: Task | None, rank: SuspectRank = NO_OTHERS, **changes: Any) -> Reclaim:
@@ -108,3 +110,23 @@ def test_suspects_are_the_tasks_of_one_worker_that_lost_a_worker_before() -> Non
     assert suspects.rank(make_lease(make_task(), losses=1)) == SuspectRank(others=1, position=0)
     assert suspects.rank(make_lease(make_task(), worker="w-2")) == SuspectRank(others=1, position=0)
     assert suspects.rank(make_lease(make_task(), worker="w-3")) == SuspectRank()
+
+
+def test_attempt_is_a_loss_but_not_charged_when_its_worker_never_confirmed_it() -> None:
+    reclaim = decide(make_task(max_retries=0), confirmed=False)
+    assert (reclaim.retry_in_ms, reclaim.reason, reclaim.excused, reclaim.suspected) == (0, None, True, True)
+
+
+def test_task_is_poison_when_it_kills_its_workers_before_they_confirm() -> None:
+    assert decide(make_task(), confirmed=False, losses=1).reason is ArchiveReason.POISON
+
+
+def test_unconfirmed_attempt_is_charged_when_too_many_were_lost_in_a_row() -> None:
+    lease = make_lease(make_task(max_retries=0), losses=MAX_UNCONFIRMED, confirmed=False)
+    reclaim = decide_reclaim(lease, NOW_MS, 100, NO_OTHERS)
+    assert (reclaim.reason, reclaim.excused) == (ArchiveReason.RETRIES_EXHAUSTED, False)
+
+
+def test_attempt_beside_a_suspect_is_no_loss_when_it_was_unconfirmed() -> None:
+    reclaim = decide(make_task(), SuspectRank(others=1), confirmed=False)
+    assert (reclaim.excused, reclaim.suspected) == (True, False)

@@ -18,6 +18,8 @@ EXTRA_LOSSES = 3
 """Workers beyond ``poison_losses`` that a suspect may lose while its worker ran other suspects."""
 RETRY_GAP_MS = 1_000
 """Between the retries of suspects: most poison tasks kill their worker at once."""
+MAX_UNCONFIRMED = 5
+"""Losses in a row after which an attempt is charged although its worker never confirmed it."""
 MAX_RETRY_DELAY_MS = 60_000
 """Upper bound for the retry of the last suspect, however many there are."""
 
@@ -58,7 +60,9 @@ def decide_reclaim(lease: ExpiredLease, now_ms: int, poison_losses: int, rank: S
     """Decide between a retry and the archive.
 
     A lost worker is not a failure of the task, so the retry has no backoff. A lost attempt is not charged to a task
-    that is no suspect and ran beside one.
+    that is no suspect and ran beside one. Nor is one charged that its worker never confirmed, because the reply to the
+    lease call may have been lost and the task never have run; it counts as a loss all the same, so a task that kills
+    its workers at once becomes a suspect.
 
     Args:
         lease: the expired lease.
@@ -68,7 +72,8 @@ def decide_reclaim(lease: ExpiredLease, now_ms: int, poison_losses: int, rank: S
     """
     is_suspect = lease.losses + 1 >= poison_losses
     is_poison = is_suspect and not _may_be_innocent(lease, poison_losses, rank)
-    excused = rank.others > 0 and not is_suspect
+    beside_suspect = rank.others > 0 and not is_suspect
+    excused = beside_suspect or (not lease.confirmed and lease.losses < MAX_UNCONFIRMED)
     reason = _archive_reason(lease, now_ms, is_poison, excused)
     return Reclaim(
         lease=lease,
@@ -77,6 +82,7 @@ def decide_reclaim(lease: ExpiredLease, now_ms: int, poison_losses: int, rank: S
         retry_in_ms=_retry_delay_ms(rank) if reason is None else None,
         reason=reason,
         excused=excused and reason is None,
+        suspected=not (beside_suspect and reason is None),
     )
 
 

@@ -32,7 +32,7 @@ class Schedulers(DrivenStore):
         expired, orphans = self.model.find_expired_leases(queue)
         assert answer.orphans == orphans
         seen = {
-            each.task_id: (each.task, each.token, each.losses, each.excused, each.cancel_requested)
+            each.task_id: (each.task, each.token, each.losses, each.excused, each.cancel_requested, each.confirmed)
             for each in answer.leases
         }
         assert seen == {
@@ -42,6 +42,7 @@ class Schedulers(DrivenStore):
                 stored.record.get("lost", 0),
                 stored.record.get("excused", 0),
                 "cancel" in stored.record,
+                stored.record.get("confirmed") == stored.record["token"],
             )
             for stored in expired
         }
@@ -60,11 +61,18 @@ class Schedulers(DrivenStore):
         )
 
     @precondition(lambda self: bool(self.findings))
-    @rule(seen=findings, decision=st.sampled_from(((HOUR_MS, False), (HOUR_MS, True), (None, False))))
-    def reclaim(self, seen: ExpiredLeases, decision: tuple[int | None, bool]) -> None:
-        retry_in_ms, excused = decision
+    @rule(
+        seen=findings,
+        decision=st.sampled_from(
+            ((HOUR_MS, False, True), (HOUR_MS, True, False), (HOUR_MS, True, True), (None, False, True))
+        ),
+    )
+    def reclaim(self, seen: ExpiredLeases, decision: tuple[int | None, bool, bool]) -> None:
+        retry_in_ms, excused, suspected = decision
         reason = None if retry_in_ms else ArchiveReason.POISON
-        reclaims = [Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason, excused) for each in seen.leases]
+        reclaims = [
+            Reclaim(each, seen.now_ms, "worker lost", retry_in_ms, reason, excused, suspected) for each in seen.leases
+        ]
         replies, now = self.timed(self.store.maintenance.reclaim(reclaims))
         assert replies == [self.model.reclaim(each, now) for each in reclaims]
 

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import HISTORY_LENGTH
+from queuecore.domain.task import HISTORY_LENGTH, Task
+from queuecore.store.attempts.leases import LEASE_BYTES
 from queuecore.store.attempts.settlement import Failure, Success
-from queuecore.store.scripts.keys import queue_keys
+from queuecore.store.scripts.keys import envelope_key, queue_keys
 from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
@@ -14,6 +17,10 @@ from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
 
 KEYS = queue_keys("default")
+
+
+def make_payload(size: int) -> bytes:
+    return b'{"data":"%s"}' % (b"x" * size)
 
 
 async def test_lease_hands_out_highest_priority_first_and_oldest_within(store: TestStore) -> None:
@@ -55,6 +62,24 @@ async def test_lease_respects_limit_and_passes_wakeup_on_when_tasks_are_left(sto
     assert await store.server.command("LLEN", KEYS.wake) == 0
 
 
+async def test_lease_stops_at_its_bytes_and_takes_at_least_one_task(store: TestStore) -> None:
+    half = make_payload(LEASE_BYTES // 2)
+    large = make_task(payload=make_payload(LEASE_BYTES * 2), priority=9)
+    halves = [make_task(payload=half) for _ in range(3)]
+    small = make_task()
+    await store.enqueue(large, *halves, small)
+    worker = store.worker()
+    calls = [[lease.task.id for lease in await worker.lease(limit=200)] for _ in range(5)]
+    assert calls == [[large.id], [halves[0].id], [halves[1].id], [halves[2].id, small.id], []]
+
+
+async def test_lease_shares_its_bytes_among_the_queues_of_a_call(store: TestStore) -> None:
+    third = make_payload(LEASE_BYTES // 3)
+    await store.enqueue(*(make_task(queue=queue, payload=third) for queue in ("one", "two") for _ in range(3)))
+    answers = await store.worker().leases.lease([("one", 10), ("two", 10)])
+    assert [len(answer.leases) for answer in answers] == [1, 1]  # type: ignore[union-attr]
+
+
 async def test_lease_answers_each_queue_when_several_are_asked(store: TestStore) -> None:
     await store.enqueue(make_task(queue="one"), make_task(queue="two"), make_task(queue="two"))
     answers = await store.worker().leases.lease([("one", 5), ("none", 5), ("two", 1)])
@@ -84,6 +109,58 @@ async def test_lease_skips_task_when_its_version_is_newer(store: TestStore) -> N
     assert answer.newer == 1
     assert await store.server.command("ZSCORE", KEYS.pending, newer.id) == score
     assert await store.server.command("LLEN", KEYS.wake) == 0
+
+
+async def make_newer(store: TestStore, tasks: list[Task]) -> None:
+    """Enqueue tasks whose envelopes are of a newer version."""
+    await store.enqueue(*tasks)
+    version = bytes([envelope.VERSION + 1])
+    await store.server.commands([("SETRANGE", envelope_key(KEYS, task.id), 0, version) for task in tasks])
+
+
+@pytest.mark.parametrize("limit", [1, 400, 1_000])
+async def test_lease_keeps_newer_tasks_in_their_place_when_they_are_many(store: TestStore, limit: int) -> None:
+    newer, readable = [make_task() for _ in range(999)], make_task()
+    await make_newer(store, newer)
+    await store.enqueue(readable)
+    before = (await read_keyspace(store.server))[KEYS.pending]
+    answer = await store.worker().lease_call(limit=limit)
+    assert [lease.task.id for lease in answer.leases] == [readable.id]
+    assert answer.newer == len(newer)
+    del before[readable.id]
+    assert (await read_keyspace(store.server))[KEYS.pending] == before
+
+
+async def test_lease_reaches_readable_tasks_in_bounded_calls_when_newer_ones_are_many(store: TestStore) -> None:
+    await make_newer(store, [make_task() for _ in range(3_000)])
+    readable = [make_task() for _ in range(3)]
+    await store.enqueue(*readable)
+    worker = store.worker()
+    calls = [await worker.lease_call(limit=1) for _ in range(6)]
+    assert [each.is_blocked for each in calls] == [True, True, True, False, False, False]
+    assert [lease.task.id for each in calls for lease in each.leases] == [task.id for task in readable]
+    assert await store.server.command("ZCARD", KEYS.pending) == 3_000
+
+
+async def test_lease_starts_from_the_front_again_when_newer_tasks_are_gone(store: TestStore) -> None:
+    newer = [make_task() for _ in range(1_500)]
+    await make_newer(store, newer)
+    worker = store.worker()
+    assert (await worker.lease_call()).is_blocked
+    for task in newer:
+        await store.control.delete("default", task.id)
+    readable = make_task()
+    await store.enqueue(readable)
+    assert [lease.task.id for lease in await worker.lease()] == [readable.id]
+
+
+async def test_lease_leaves_members_in_place_when_they_are_no_tasks_of_this_release(store: TestStore) -> None:
+    task = make_task(priority=0)
+    await store.enqueue(task)
+    await store.server.command("ZADD", KEYS.pending, 1, b"\x01lane")
+    answer = await store.worker().lease_call()
+    assert ([lease.task.id for lease in answer.leases], answer.newer, answer.orphans) == ([task.id], 1, 0)
+    assert await store.server.command("ZREM", KEYS.pending, b"\x01lane") == 1
 
 
 async def test_unreadable_task_is_archived_when_leased(store: TestStore) -> None:

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Outcome, UniqueLock
 from queuecore.errors import StoreError
-from queuecore.store.attempts.maintenance import LIMIT, ExpiredLeases, Promotion
+from queuecore.store.attempts.leases import Lease
+from queuecore.store.attempts.maintenance import FOUND_BYTES, LIMIT, ExpiredLeases, Promotion, Reclaim
 from queuecore.store.attempts.settlement import Failure
 from queuecore.store.scripts.keys import queue_keys
 from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
-from queuecore.testing.store import TestStore
+from queuecore.testing.store import TestStore, TestWorker
 
 HOUR_MS = 3_600_000
 KEYS = queue_keys("default")
+Report = Callable[[TestWorker, Lease], Awaitable[object]]
 
 
 async def promote(store: TestStore) -> Promotion:
@@ -118,6 +123,68 @@ async def test_expired_lease_counts_losses_in_a_row(store: TestStore) -> None:
     await store.expire_lease(task)
     losses.append((await find_expired_leases(store)).leases[0].losses)
     assert losses == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("report", "confirmed"),
+    [
+        (None, False),
+        (lambda worker, lease: worker.leases.renew([lease]), True),
+        (lambda worker, lease: worker.leases.report_progress([(lease, b"1")]), True),
+    ],
+    ids=["nothing", "renewal", "progress"],
+)
+async def test_expired_lease_is_confirmed_when_its_worker_has_reported(
+    store: TestStore, report: Report | None, confirmed: bool
+) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    worker = store.worker()
+    lease = await worker.lease_one(task)
+    if report:
+        await report(worker, lease)
+    await store.expire_lease(task)
+    (expired,) = (await find_expired_leases(store)).leases
+    assert expired.confirmed is confirmed
+
+
+async def test_expired_lease_is_unconfirmed_when_only_an_earlier_one_was_confirmed(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    worker = store.worker()
+    await worker.leases.renew([await worker.lease_one(task)])
+    await store.expire_lease(task)
+    await store.reclaim()
+    await promote(store)
+    await worker.lease_one(task)
+    await store.expire_lease(task)
+    (expired,) = (await find_expired_leases(store)).leases
+    assert not expired.confirmed
+
+
+async def test_unconfirmed_attempt_counts_as_loss_but_is_not_charged(store: TestStore) -> None:
+    task = make_task(max_retries=0)
+    await store.enqueue(task)
+    await store.worker().lease_one(task)
+    await store.expire_lease(task)
+    found = await find_expired_leases(store)
+    reclaim = Reclaim(found.leases[0], found.now_ms, "lost", retry_in_ms=0, excused=True, suspected=True)
+    assert await store.maintenance.reclaim([reclaim]) == [Reply.DONE]
+    await promote(store)
+    lease = await store.worker().lease_one(task)
+    assert (lease.attempt, lease.counted_attempt) == (2, 1)
+    await store.expire_lease(task)
+    assert (await find_expired_leases(store)).leases[0].losses == 1
+
+
+async def test_find_expired_leases_stops_at_its_bytes(store: TestStore) -> None:
+    tasks = [make_task(payload=b'{"data":"%s"}' % (b"x" * (FOUND_BYTES // 2))) for _ in range(3)]
+    await store.enqueue(*tasks)
+    worker = store.worker()
+    for task in tasks:
+        await worker.lease()
+        await store.expire_lease(task)
+    assert len((await find_expired_leases(store)).leases) == 1
 
 
 async def test_reclaim_is_stale_when_the_lease_was_renewed_meanwhile(store: TestStore) -> None:

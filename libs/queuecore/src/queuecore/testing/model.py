@@ -22,9 +22,6 @@ from queuecore.store.queues.totals import RUN_BUCKETS_MS, WAIT_BUCKETS_MS
 from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
-LEASE_ROUNDS = 10
-"""Rounds after which a lease call that finds only orphans gives up."""
-
 WAITING = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
 
 
@@ -167,14 +164,16 @@ class StoreModel:
             return [], 0
         taken: list[StoredTask] = []
         orphans = 0
-        for _ in range(LEASE_ROUNDS):
-            for stored in queue.in_state(TaskState.PENDING)[: limit - len(taken)]:
-                if stored.orphaned:
-                    queue.drop_orphan(stored.task.id)
-                    orphans += 1
-                else:
-                    stored.state = TaskState.ACTIVE
-                    taken.append(stored)
+        # The first `limit` entries are examined at once, those that replace dropped ones in turn.
+        for place, stored in enumerate(queue.in_state(TaskState.PENDING)):
+            if place >= limit and len(taken) == limit:
+                break
+            if stored.orphaned:
+                queue.drop_orphan(stored.task.id)
+                orphans += 1
+            else:
+                stored.state = TaskState.ACTIVE
+                taken.append(stored)
         queue.wake = bool(queue.in_state(TaskState.PENDING))
         return taken, orphans
 
@@ -193,6 +192,7 @@ class StoreModel:
         if stored is None:
             return Reply.STALE
         stored.at, stored.passed = now.plus(lease_ms), False
+        stored.record["confirmed"] = lease.token
         return Reply.CANCELLED if "cancel" in stored.record else Reply.DONE
 
     def progress(self, lease: Lease, data: bytes) -> Reply:
@@ -200,7 +200,7 @@ class StoreModel:
         stored = self._leased(lease)
         if stored is None:
             return Reply.STALE
-        stored.record["progress"] = data
+        stored.record |= {"progress": data, "confirmed": lease.token}
         return Reply.DONE
 
     def complete(self, success: Success, worker: WorkerIdentity, now: Bounds) -> Reply:
@@ -217,7 +217,7 @@ class StoreModel:
             stored.state, stored.at, stored.passed = TaskState.COMPLETED, now.plus(lease.task.retention_ms), False
             closed = _closed(_opened(lease, worker), lease.started_at_ms + success.run_ms, Outcome.COMPLETED, "")
             stored.record |= {f"a:{lease.attempt}": closed, "ended_at": now, "result": success.result}
-            for name in ("reason", "progress", "cancel"):
+            for name in ("reason", "progress", "cancel", "confirmed"):
                 stored.record.pop(name, None)
         else:
             queue.delete_task(lease.task.id)
@@ -234,7 +234,8 @@ class StoreModel:
         decided = Outcome.ARCHIVED if failure.retry_in_ms is None else Outcome.RETRY
         closed = _closed(_opened(lease, worker), lease.started_at_ms + failure.run_ms, decided, failure.error)
         stored.record |= {f"a:{lease.attempt}": closed, "last_error": failure.error}
-        stored.record.pop("lost", None)
+        for name in ("lost", "confirmed"):
+            stored.record.pop(name, None)
         reply = self._after_failure(stored, failure.retry_in_ms, failure.reason, now)
         _tally(queue, lease, Outcome(stored.state.value), failure.run_ms)
         return reply
@@ -249,6 +250,7 @@ class StoreModel:
             reply = Reply.NOT_FOUND
         elif stored:
             del stored.record[f"a:{lease.attempt}"], stored.record["token"]
+            stored.record.pop("confirmed", None)
             stored.record["attempt"] = lease.attempt - 1
             if "cancel" in stored.record:
                 self._archive(stored, ArchiveReason.CANCELLED, now)
@@ -278,8 +280,10 @@ class StoreModel:
             return Reply.STALE
         number = expired.attempt.number
         stored.record[f"a:{number}"] = _closed(expired.attempt, reclaim.now_ms, Outcome.LOST, reclaim.error)
-        counter = "excused" if reclaim.excused else "lost"
-        stored.record |= {"last_error": reclaim.error, counter: stored.record.get(counter, 0) + 1}
+        stored.record["last_error"] = reclaim.error
+        for counter, counts in (("excused", reclaim.excused), ("lost", reclaim.suspected)):
+            if counts:
+                stored.record[counter] = stored.record.get(counter, 0) + 1
         queue.totals[f"processed:lost:{stored.task.type}"] += 1
         return self._after_failure(stored, reclaim.retry_in_ms, reclaim.reason, now, counts=not reclaim.excused)
 

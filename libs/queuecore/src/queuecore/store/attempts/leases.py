@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, HISTORY_LENGTH, AttemptNumber, FencingToken, Task
+from queuecore.domain.task import ARCHIVE_RETENTION_MS, AttemptNumber, FencingToken, Task
 from queuecore.errors import EnvelopeError, StoreUnavailable
 from queuecore.store.client.batch import settle_items
 from queuecore.store.client.server import Server
@@ -20,6 +20,10 @@ from queuecore.store.scripts.calls import ProgressItem, ReleaseItem, RenewItem
 from queuecore.store.scripts.replies import Reply, rows
 from queuecore.wire import envelope
 
+LEASE_BYTES = 1024 * 1024
+"""Envelopes per lease call, of all its queues together, unless a single one is larger: the reply arrives in time."""
+_SKIP_FOR_S = 5.0
+"""Time for which tasks of a newer version are skipped, without checking for other tasks that have passed them."""
 _VALID_FOR = 0.75
 """The part of the read timeout in which a lease call must run on the server. The rest is for the reply to arrive on a
 busy machine: a lease whose reply arrives too late is an attempt that no worker runs."""
@@ -78,6 +82,21 @@ class Leased(msgspec.Struct, frozen=True):
     """Ids without an envelope that were dropped."""
     newer: int
     """Tasks of a newer envelope version, which stay pending for newer workers."""
+    behind: int = 0
+    """Pending tasks behind those that the call has examined."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """True when the call found only tasks of a newer version, and the next call examines those behind them."""
+        return self.newer > 0 and self.behind > 0 and not self.leases and not self.unreadable
+
+
+class _Skip(NamedTuple):
+    """Tasks of a newer version at the front of a queue."""
+
+    tasks: int
+    until_ms: float
+    """By the local monotonic clock."""
 
 
 class Leases:
@@ -95,9 +114,13 @@ class Leases:
         self.lease_ms = lease_ms
         self._clock_offsets_ms: dict[str, float] = {}
         """Per queue the server's clock minus the local monotonic one, as of the last reply."""
+        self._skips: dict[str, _Skip] = {}
+        """Queues with so many tasks of a newer version at the front that one call cannot examine them all."""
 
     async def lease(self, wanted: Sequence[tuple[str, int]]) -> list[Result[Leased]]:
         """Lease up to ``limit`` (1 to 1,000) tasks of each queue, in one round trip.
+
+        A queue of large tasks leases fewer, at least one: see :data:`LEASE_BYTES`.
 
         Args:
             wanted: pairs of queue and limit.
@@ -110,11 +133,12 @@ class Leases:
                 calls.lease(
                     queue,
                     limit=limit,
+                    max_bytes=LEASE_BYTES // len(wanted),
+                    skip=self._skip(queue),
                     lease_ms=self.lease_ms,
                     worker=self._identity.worker,
                     pod=self._identity.pod,
                     newest=envelope.VERSION,
-                    history=HISTORY_LENGTH,
                     valid_until_ms=self._valid_until_ms(queue),
                 )
                 for queue, limit in wanted
@@ -174,14 +198,27 @@ class Leases:
             return 0
         return math.ceil(_monotonic_ms() + offset_ms + self._server.timeout_ms * _VALID_FOR)
 
+    def _skip(self, queue: str) -> int:
+        """The number of tasks that the next call passes over."""
+        if (skip := self._skips.get(queue)) is None:
+            return 0
+        if skip.until_ms < _monotonic_ms():
+            del self._skips[queue]
+            return 0
+        return skip.tasks
+
     def _read(self, queue: str, reply: Any) -> Result[Leased]:
         now_ms, *rest = reply
         self._clock_offsets_ms[queue] = now_ms - _monotonic_ms()
-        return (
-            _read(queue, now_ms, *rest)
-            if rest
-            else StoreUnavailable("the call to lease tasks reached the store too late")
-        )
+        if not rest:
+            return StoreUnavailable("the call to lease tasks reached the store too late")
+        leased = _read(queue, now_ms, *rest)
+        if leased.is_blocked:
+            earlier = self._skips.get(queue) or _Skip(0, _monotonic_ms() + _SKIP_FOR_S * 1000)
+            self._skips[queue] = earlier._replace(tasks=earlier.tasks + leased.newer)
+        elif not leased.leases:
+            self._skips.pop(queue, None)
+        return leased
 
 
 def _progress_size(item: ProgressItem) -> int:
@@ -192,8 +229,8 @@ def _monotonic_ms() -> float:
     return time.monotonic() * 1000
 
 
-def _read(queue: str, now_ms: int, orphans: int, newer: int, flat: list[Any]) -> Leased:
-    leased = Leased([], [], orphans, newer)
+def _read(queue: str, now_ms: int, orphans: int, newer: int, behind: int, flat: list[Any]) -> Leased:
+    leased = Leased([], [], orphans, newer, behind)
     for raw_id, data, token, attempt, excused, entered_at_ms in rows(flat, 6):
         task_id = raw_id.decode()
         try:

@@ -17,7 +17,7 @@ from queuecore.domain.task import (
     Outcome,
     Task,
 )
-from queuecore.errors import EnvelopeError, StoreError, UnknownEnvelopeVersion
+from queuecore.errors import EnvelopeError, StoreError
 from queuecore.store.attempts.settlement import NO_RETRY
 from queuecore.store.client.batch import settle_items
 from queuecore.store.client.server import Server
@@ -30,6 +30,8 @@ from queuecore.wire import envelope
 
 LIMIT = 500
 """Tasks per queue and call."""
+FOUND_BYTES = 1024 * 1024
+"""Envelopes per call that finds expired leases, of all its queues together, unless a single one is larger."""
 
 
 class Promotion(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class ExpiredLease(msgspec.Struct, frozen=True):
     cancel_requested: bool
     excused: int = 0
     """Earlier attempts not charged to the task."""
+    confirmed: bool = True
+    """False when the worker has neither renewed the lease nor reported progress: it may not know of the lease."""
 
     @property
     def counted_attempt(self) -> int:
@@ -101,7 +105,10 @@ class Reclaim(msgspec.Struct, frozen=True):
     reason: ArchiveReason | None = None
     """Why it is archived."""
     excused: bool = False
-    """True when the attempt is not charged to the task, because another task caused its loss."""
+    """True when the attempt is not charged to the task: its worker never confirmed it, or another task caused its
+    loss."""
+    suspected: bool = True
+    """True when the loss counts towards poison."""
 
 
 class Maintenance:
@@ -117,7 +124,14 @@ class Maintenance:
 
     async def find_expired_leases(self, queues: Sequence[str]) -> list[Result[ExpiredLeases]]:
         """Find expired leases, up to :data:`LIMIT` of each queue."""
-        results = await self._server.run_all([calls.find_expired_leases(queue, limit=LIMIT) for queue in queues])
+        results = await self._server.run_all(
+            [
+                calls.find_expired_leases(
+                    queue, limit=LIMIT, max_bytes=FOUND_BYTES // len(queues), newest=envelope.VERSION
+                )
+                for queue in queues
+            ]
+        )
         return [
             map_result(result, partial(_read_expired, queue)) for queue, result in zip(queues, results, strict=True)
         ]
@@ -169,19 +183,18 @@ def _read_expiry(reply: Any) -> tuple[int, bool]:
 
 
 def _read_expired(queue: str, reply: Any) -> ExpiredLeases:
-    now_ms, next_expiry, orphans, flat = reply
-    leases, newer = [], 0
-    for raw_id, data, token, number, excused, opened, losses, cancel in rows(flat, 8):
+    now_ms, next_expiry, orphans, newer, flat = reply
+    leases = []
+    for raw_id, data, token, number, excused, opened, losses, cancel, confirmed in rows(flat, 9):
         task_id = raw_id.decode()
         try:
             task = envelope.decode(task_id, queue, data)
-        except UnknownEnvelopeVersion:
-            newer += 1
-            continue
         except EnvelopeError:
             task = None
         attempt = _opened(number, opened, now_ms)
-        leases.append(ExpiredLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused))
+        leases.append(
+            ExpiredLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused, bool(confirmed))
+        )
     return ExpiredLeases(now_ms, None if next_expiry < 0 else next_expiry, leases, orphans, newer)
 
 
@@ -205,6 +218,7 @@ def _reclaim_item(reclaim: Reclaim) -> ReclaimItem:
         error=reclaim.error,
         delay_ms=NO_RETRY if reclaim.retry_in_ms is None else reclaim.retry_in_ms,
         excused=reclaim.excused,
+        suspected=reclaim.suspected,
         reason=reclaim.reason or "",
         retention_ms=ARCHIVE_RETENTION_MS,
         lock=lease.task.lock_digest if lease.task else "",

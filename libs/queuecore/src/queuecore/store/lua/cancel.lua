@@ -21,6 +21,7 @@
 -- #include "archive"
 
 if redis.call('EXISTS', envelope_key(task_id)) == 0 then return NOT_FOUND end
+read_record(task_id, 'token')
 if redis.call('ZSCORE', active, task_id) then
   redis.call('HSET', record_key(task_id), 'cancel', 1)
   redis.call('PUBLISH', 'taskyard:cancel', string.match(prefix, '{(.+)}') .. ' ' .. task_id)

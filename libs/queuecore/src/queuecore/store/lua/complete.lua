@@ -33,7 +33,7 @@
 -- Remove the task from the state that it entered when its lease expired; false when a success no longer counts.
 local function take_back(task_id)
   if redis.call('ZREM', retry, task_id) == 1 or redis.call('ZREM', pending, task_id) == 1 then return true end
-  local reason = redis.call('HGET', record_key(task_id), 'reason')
+  local reason = read_record(task_id, 'reason')[1]
   return reason ~= 'cancelled' and redis.call('ZREM', archived, task_id) == 1
 end
 
@@ -42,13 +42,13 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local record = record_key(task_id)
   local reply = STALE
-  if redis.call('HGET', record, 'token') == token then
+  if read_record(task_id, 'token')[1] == token then
     if redis.call('ZREM', active, task_id) == 1 or take_back(task_id) then
       reply = DONE
       if retention_ms > 0 then
         redis.call('ZADD', completed, now + retention_ms, task_id)
         redis.call('HSET', record, 'a:' .. attempt, closed, 'ended_at', now, 'result', result)
-        redis.call('HDEL', record, 'reason', 'progress', 'cancel')
+        redis.call('HDEL', record, 'reason', 'progress', 'cancel', 'confirmed')
       else
         delete_task(task_id)
       end

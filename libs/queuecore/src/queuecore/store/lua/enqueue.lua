@@ -62,14 +62,14 @@ local accepted, envelopes, entries = {}, {}, {}
 
 -- The id that holds the lock; nil when it is free or its holder is gone.
 local function holder_of(lock)
-  local holder = redis.call('GET', prefix .. 'u:' .. lock)
+  local holder = read_text(prefix .. 'u:' .. lock)
   if holder and (accepted[holder] or redis.call('EXISTS', envelope_key(holder)) == 1) then return holder end
 end
 
 local function refusal(task_id, envelope, stored, lock, answer)
   if answer ~= '' then
-    local first = redis.call('GET', prefix .. 'i:' .. answer)
-    if first then return { REPLAYED, first } end
+    local first = read_text(prefix .. 'i:' .. answer)
+    if first and string.find(first, '^[\33-\126]+ %l+$') then return { REPLAYED, first } end
   end
   if stored == envelope then
     local state = redis.call('ZSCORE', scheduled, task_id) and 'scheduled' or 'pending'

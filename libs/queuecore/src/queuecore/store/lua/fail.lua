@@ -34,13 +34,13 @@ local replies = {}
 for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local record = record_key(task_id)
-  local run = redis.call('HMGET', record, 'token', 'cancel')
+  local run = read_record(task_id, 'token', 'cancel')
   local reply = STALE
   if run[1] == token and redis.call('ZREM', active, task_id) == 1 then
     reply = DONE
     if run[2] then delay_ms, reason, reply = -1, 'cancelled', CANCELLED end
     redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', error)
-    redis.call('HDEL', record, 'lost')
+    redis.call('HDEL', record, 'lost', 'confirmed')
     local outcome = 'archived'
     if delay_ms >= 0 then
       outcome = 'retry'

@@ -15,13 +15,14 @@
 
 local STATES = { 'active', 'pending', 'scheduled', 'retry', 'archived', 'completed' }
 
-local envelope = redis.call('GET', envelope_key(task_id))
+local envelope = read_text(envelope_key(task_id))
 if not envelope then return nil end
 for i, key in ipairs({ active, pending, scheduled, retry, archived, completed }) do
   local score = tonumber(redis.call('ZSCORE', key, task_id))
   if score then
     if key == pending then score = entered_at(score) end
-    return { STATES[i], score, envelope, redis.call('HGETALL', record_key(task_id)) }
+    local record = redis.pcall('HGETALL', record_key(task_id))
+    return { STATES[i], score, envelope, is_damaged(record) and {} or record }
   end
 end
 return nil

@@ -1,5 +1,5 @@
 -- Record the progress that a running handler reports.
--- Guarantee: only the current lease of an active task writes.
+-- Guarantee: only the current lease of an active task writes. A report confirms that the worker runs the attempt.
 -- KEYS
 --   active        sorted set of ids
 -- ARGV per task
@@ -16,8 +16,9 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local record = record_key(task_id)
   local reply = STALE
-  if redis.call('HGET', record, 'token') == token and redis.call('ZSCORE', active, task_id) then
-    redis.call('HSET', record, 'progress', progress)
+  local run = read_record(task_id, 'token')
+  if run[1] == token and redis.call('ZSCORE', active, task_id) then
+    redis.call('HSET', record, 'progress', progress, 'confirmed', token)
     reply = DONE
   end
   replies[#replies + 1] = reply

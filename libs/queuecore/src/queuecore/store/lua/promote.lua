@@ -12,10 +12,10 @@
 -- #include "now"
 -- #include "task"
 -- #include "entry"
--- #include "orphan"
+-- #include "drop"
 -- #include "wake"
 
-local late, entries, orphans, next_due = {}, {}, 0, -1
+local late, entries, next_due = {}, {}, -1
 
 local function promote_from(waiting)
   local due = redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
@@ -23,14 +23,13 @@ local function promote_from(waiting)
   for i = 1, #due, 2 do
     local id = due[i]
     ids[#ids + 1] = id
-    local priority = priority_of(id)
+    local priority = is_id(id) and priority_of(id)
     if priority then
       late[#late + 1] = now - tonumber(due[i + 1])
       entries[#entries + 1] = entry_score(pending, priority)
       entries[#entries + 1] = id
     else
-      orphans = orphans + 1
-      redis.call('DEL', record_key(id))
+      drop(id)
     end
   end
   if #ids > 0 then redis.call('ZREM', waiting, unpack(ids)) end
@@ -44,5 +43,5 @@ for first = 1, #entries, 1000 do
   redis.call('ZADD', pending, unpack(entries, first, math.min(first + 999, #entries)))
 end
 if #late > 0 then wake_one(wake) end
-count_orphans(totals, orphans)
-return { now_us, next_due, orphans, late }
+count_dropped(totals)
+return { now_us, next_due, dropped, late }

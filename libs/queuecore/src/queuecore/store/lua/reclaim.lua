@@ -13,7 +13,8 @@
 --   closed        bytes, the attempt's entry in the history
 --   error         text
 --   delay_ms      integer, before the retry; -1: archive the task
---   excused       flag
+--   excused       flag, the attempt is not charged to the task
+--   suspected     flag, the loss counts towards poison
 --   reason        text, for an archived task
 --   retention_ms  integer, of an archived task
 --   lock          text, digest of the unique lock; empty: none
@@ -43,14 +44,15 @@ local replies = {}
 for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local record = record_key(task_id)
-  local run = redis.call('HMGET', record, 'token', 'cancel')
+  local run = read_record(task_id, 'token', 'cancel')
   local reply = STALE
   if (run[1] or '0') == token and has_expired(task_id) then
     reply = DONE
     redis.call('ZREM', active, task_id)
     if run[2] then delay_ms, reason, reply = -1, 'cancelled', CANCELLED end
     redis.call('HSET', record, 'a:' .. attempt, closed, 'last_error', error)
-    redis.call('HINCRBY', record, excused and 'excused' or 'lost', 1)
+    if excused then redis.call('HINCRBY', record, 'excused', 1) end
+    if suspected then redis.call('HINCRBY', record, 'lost', 1) end
     redis.call('HINCRBY', totals, 'processed:lost:' .. bounded(label), 1)
     if delay_ms >= 0 then
       if not excused then redis.call('HINCRBY', record, 'retried', 1) end

@@ -20,27 +20,27 @@
 -- #include "task"
 -- #include "delete_task"
 -- #include "entry"
--- #include "orphan"
+-- #include "drop"
 -- #include "lock"
 -- #include "archive"
 -- #include "wake"
 
 local function undo_attempt(record, attempt)
-  redis.call('HDEL', record, 'a:' .. attempt, 'token')
+  redis.call('HDEL', record, 'a:' .. attempt, 'token', 'confirmed')
   redis.call('HSET', record, 'attempt', tonumber(attempt) - 1)
 end
 
-local replies, orphans = {}, 0
+local replies = {}
 for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local record = record_key(task_id)
-  local run = redis.call('HMGET', record, 'token', 'cancel', 'attempt')
+  local run = read_record(task_id, 'token', 'cancel', 'attempt')
   local reply = STALE
   if run[1] == token and redis.call('ZREM', active, task_id) == 1 then
     local priority = priority_of(task_id)
     if not priority then
-      reply, orphans = NOT_FOUND, orphans + 1
-      delete_task(task_id)
+      reply = NOT_FOUND
+      drop(task_id)
     else
       undo_attempt(record, run[3])
       if run[2] then
@@ -54,7 +54,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   end
   replies[#replies + 1] = reply
 end
-count_orphans(totals, orphans)
+count_dropped(totals)
 count_archived(totals)
 write_freed(bytes)
 if redis.call('ZCARD', pending) > 0 then wake_one(wake) end

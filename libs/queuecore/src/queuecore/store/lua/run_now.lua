@@ -20,6 +20,7 @@
 
 local priority = priority_of(task_id)
 if not priority then return NOT_FOUND end
+read_record(task_id, 'token')
 if redis.call('ZSCORE', active, task_id) then return ACTIVE end
 if redis.call('ZSCORE', pending, task_id) then return DONE end
 for _, state in ipairs({ scheduled, retry, archived, completed }) do

@@ -269,20 +269,23 @@ def find(queue: str, *, task_id: str) -> Call:
     )
 
 
-def find_expired_leases(queue: str, *, limit: int) -> Call:
+def find_expired_leases(queue: str, *, limit: int, max_bytes: int, newest: int) -> Call:
     """Find tasks whose lease has expired; the scheduler decides about each, and reclaim.lua does it.
 
-    Guarantee: nothing changes, except that ids without an envelope are dropped and counted.
+    Guarantee: nothing changes, except that ids without an envelope are dropped and counted. Tasks of a newer version do
+    not hide those behind them, as far as 1000 expired leases are examined.
 
     Args:
         queue: the name of the queue.
         limit: at most 1000.
+        max_bytes: of the envelopes together; a single one may exceed it.
+        newest: the newest envelope version that the scheduler reads.
 
-    The script returns {now ms, when the next lease expires ms (-1 none), orphans, {id, envelope, token, attempt,
-    excused, attempt record, losses, cancel 0 or 1, ...}}.
+    The script returns {now ms, when the next lease expires ms (-1 none), orphans, tasks of a newer version, {id,
+    envelope, token, attempt, excused, attempt record, losses, cancel 0 or 1, confirmed 0 or 1, ...}}.
     """
     keys = queue_keys(queue)
-    arguments: list[Argument] = [keys.prefix, limit]
+    arguments: list[Argument] = [keys.prefix, limit, max_bytes, newest]
     return Call(load_script("find_expired_leases"), queue, (keys.active, keys.totals), arguments)
 
 
@@ -306,32 +309,35 @@ def lease(
     queue: str,
     *,
     limit: int,
+    max_bytes: int,
+    skip: int,
     lease_ms: int,
     worker: str,
     pod: str,
     newest: int,
-    history: int,
     valid_until_ms: int,
 ) -> Call:
     """Lease pending tasks to a worker, highest priority and oldest first.
 
     Guarantee: a task has one lease at a time. Each lease carries a fencing token that increases with every lease of the
-    task, also when the task was deleted and its id is in use again; a call with an older token is stale. Ids without an
-    envelope are dropped and counted; envelopes of a newer version stay pending. A paused queue leases no task. A call
-    that runs after `valid_until_ms` leases no task, because its caller has stopped waiting for the reply.
+    task, also when the task was deleted and its id is in use again; a call with an older token is stale. Everything is
+    checked before a task is removed from `pending`. Ids without an envelope are dropped and counted; envelopes of a
+    newer version stay pending. A paused queue leases no task. A call that runs after `valid_until_ms` leases no task,
+    because its caller has stopped waiting for the reply. At most 1000 tasks are examined.
 
     Args:
         queue: the name of the queue.
         limit: 1 to 1000.
+        max_bytes: of the leased envelopes together; a single one may exceed it.
+        skip: tasks of a newer version that earlier calls have found at the front.
         newest: the newest envelope version that the worker reads.
-        history: how many attempts a record keeps.
         valid_until_ms: Unix time on the server's clock; 0: always.
 
-    The script returns {now ms, orphans, tasks of a newer version, {id, envelope, token, attempt, excused, entered ms,
-    ...}}, or {now ms} when the call ran too late.
+    The script returns {now ms, orphans, tasks of a newer version, tasks behind the examined ones, {id, envelope, token,
+    attempt, excused, entered ms, ...}}, or {now ms} when the call ran too late.
     """
     keys = queue_keys(queue)
-    arguments: list[Argument] = [keys.prefix, limit, lease_ms, worker, pod, newest, history, valid_until_ms]
+    arguments: list[Argument] = [keys.prefix, limit, max_bytes, skip, lease_ms, worker, pod, newest, valid_until_ms]
     return Call(
         load_script("lease"),
         queue,
@@ -383,7 +389,7 @@ class ProgressItem(Item, frozen=True, kw_only=True, gc=False):
 def progress(queue: str, items: Sequence[ProgressItem]) -> Call:
     """Record the progress that a running handler reports.
 
-    Guarantee: only the current lease of an active task writes.
+    Guarantee: only the current lease of an active task writes. A report confirms that the worker runs the attempt.
 
     The script returns a reply per task: DONE or STALE.
     """
@@ -428,6 +434,9 @@ class ReclaimItem(Item, frozen=True, kw_only=True, gc=False):
     delay_ms: int
     """Before the retry; -1: archive the task."""
     excused: bool
+    """The attempt is not charged to the task."""
+    suspected: bool
+    """The loss counts towards poison."""
     reason: str
     """For an archived task."""
     retention_ms: int
@@ -457,6 +466,7 @@ def reclaim(queue: str, items: Sequence[ReclaimItem]) -> Call:
             item.error,
             item.delay_ms,
             int(item.excused),
+            int(item.suspected),
             item.reason,
             item.retention_ms,
             item.lock,
@@ -507,7 +517,8 @@ class RenewItem(Item, frozen=True, kw_only=True, gc=False):
 def renew(queue: str, items: Sequence[RenewItem], *, lease_ms: int) -> Call:
     """Renew leases.
 
-    Guarantee: only the current lease of an active task is renewed. A lease that has ended stays ended.
+    Guarantee: only the current lease of an active task is renewed. A lease that has ended stays ended. The first
+    renewal confirms that the worker runs the attempt.
 
     The script returns a reply per lease: DONE, CANCELLED (renewed, and the task is to be cancelled) or STALE.
     """

@@ -2,7 +2,7 @@
 local freed = 0
 
 local function delete_task(id)
-  freed = freed + redis.call('STRLEN', envelope_key(id))
+  freed = freed + (envelope_size(id) or 0)
   redis.call('DEL', envelope_key(id), record_key(id))
 end
 

@@ -3,5 +3,5 @@
 local function unlock(digest, id)
   if digest == '' then return end
   local key = prefix .. 'u:' .. digest
-  if redis.call('GET', key) == id then redis.call('DEL', key) end
+  if read_text(key) == id then redis.call('DEL', key) end
 end
