@@ -13,12 +13,14 @@ from queuecore.domain.backoff import Backoff
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.embedded import EmbeddedValkey
-from queuecore.store.attempts.leases import Lease, UnreadableLease
+from queuecore.store.attempts.leases import Lease, Leased, UnreadableLease
+from queuecore.store.scripts.keys import envelope_key, queue_keys
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
+from queuecore.wire import envelope
 from queueworker.queue_order import QueueOrder, StrictOrder, WeightedOrder
-from queueworker.roles.leaser import MAX_PER_LEASE, Leaser
+from queueworker.roles.leaser import BLOCKED_PAUSE_S, MAX_PER_LEASE, Leaser
 from queueworker.runs.slots import Slots
 
 NEVER_S = 3_600.0
@@ -296,3 +298,38 @@ async def test_leaser_starts_what_it_leased_when_it_is_stopped_asleep(store: Tes
         (stats,) = await store.queues.stats(["default"])
         assert stats.counts[TaskState.ACTIVE] == len(bench.started)
         await store.server.client.flushdb()
+
+
+async def test_leaser_reaches_a_task_behind_many_newer_ones_with_few_commands(store: TestStore) -> None:
+    newer, readable = [make_task() for _ in range(3_000)], make_task()
+    await store.enqueue(*newer)
+    keys, version = queue_keys("default"), bytes([envelope.VERSION + 1])
+    await store.server.commands([("SETRANGE", envelope_key(keys, task.id), 0, version) for task in newer])
+    await store.enqueue(readable)
+    bench = Bench(store, 5, one_queue())
+    async with bench.leasing():
+        await bench.until_started(1)
+        await until_asleep(store)
+    assert bench.started[0].task == readable
+    assert (await store.server.client.info("commandstats"))["cmdstat_evalsha"]["calls"] < 40
+
+
+async def test_leaser_pauses_when_only_newer_tasks_are_found_and_more_are_behind(
+    store: TestStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    bench = Bench(store, 5, one_queue())
+
+    async def lease(wanted: list[tuple[str, int]]) -> list[Leased]:
+        return [Leased([], [], orphans=0, newer=1_000, behind=1) for _ in wanted]
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            bench.leaser.stop()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.leaser._leases, "lease", lease)
+    monkeypatch.setattr("queueworker.roles.leaser.asyncio.sleep", sleep)
+    await bench.leaser.run()
+    assert pauses == [BLOCKED_PAUSE_S] * 3

@@ -131,6 +131,16 @@ async def test_lease_keeps_newer_tasks_in_their_place_when_they_are_many(store: 
     assert (await read_keyspace(store.server))[KEYS.pending] == before
 
 
+@pytest.mark.parametrize("limit", [400, 1_000])
+async def test_lease_loses_no_task_when_more_newer_ones_are_pending_than_it_examines(
+    store: TestStore, limit: int
+) -> None:
+    await make_newer(store, [make_task() for _ in range(4_500)])
+    before = await read_keyspace(store.server)
+    assert (await store.worker().lease_call(limit=limit)).is_blocked
+    assert await read_keyspace(store.server) == before
+
+
 async def test_lease_reaches_readable_tasks_in_bounded_calls_when_newer_ones_are_many(store: TestStore) -> None:
     await make_newer(store, [make_task() for _ in range(3_000)])
     readable = [make_task() for _ in range(3)]

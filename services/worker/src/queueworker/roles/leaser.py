@@ -20,6 +20,10 @@ from queueworker.runs.slots import Slots
 MAX_PER_LEASE = 200
 """Tasks per lease call, of all queues together. A larger batch would not follow the weights of the queues."""
 
+BLOCKED_PAUSE_S = 0.2
+"""Pause before the tasks behind many of a newer version are examined, so that a worker of an older release does not
+call the store without pause during a rollout."""
+
 log = structlog.get_logger()
 
 
@@ -61,6 +65,8 @@ class Leaser:
         self._backpressure = backpressure
         self._safety_poll_s = safety_poll_s
         self._backoff = backoff
+        self._blocked: set[str] = set()
+        """Queues whose last lease call found only tasks of a newer version, with others behind them."""
         self._stopped = False
         self._sleeper: asyncio.Task[object] | None = None
 
@@ -75,7 +81,7 @@ class Leaser:
         while not self._stopped:
             try:
                 if not await self.tick():
-                    await self._sleep(self._wait_for_work)
+                    await self._sleep(partial(asyncio.sleep, BLOCKED_PAUSE_S) if self._blocked else self._wait_for_work)
                 elif not self._slots.free:
                     await self._sleep(self._slots.wait_until_some_free)
                 elif self._backpressure():
@@ -95,6 +101,7 @@ class Leaser:
         Raises:
             StoreError: no queue could be leased from.
         """
+        self._blocked.clear()
         candidates = self._queues.candidates()
         asked = set(candidates)
         await self._lease(candidates)
@@ -115,7 +122,8 @@ class Leaser:
                     candidates.remove(queue)
                 elif not self._start_all(queue, reply, number):
                     candidates.remove(queue)
-                    self._queues.remove(queue)
+                    if queue not in self._blocked:
+                        self._queues.remove(queue)
 
     async def _check(self, queues: list[str]) -> list[str]:
         """Find the queues with pending tasks; all of them if the check fails, because leases fail one by one."""
@@ -134,6 +142,8 @@ class Leaser:
             log.warning("orphans_dropped", queue=queue, orphans=leased.orphans)
         if leased.newer:
             log.warning("newer_tasks_skipped", queue=queue, tasks=leased.newer)
+        if leased.is_blocked:
+            self._blocked.add(queue)
         return len(leased.leases) + len(leased.unreadable) >= wanted
 
     async def _wait_for_work(self) -> None:
