@@ -78,12 +78,12 @@ class TestStore:
         """Move the expiry of an active task's lease into the past."""
         await self.server.command("ZADD", f"taskyard:{{{task.queue}}}:active", "XX", 1, task.id)
 
-    async def damage(self, task: Task) -> None:
+    async def damage(self, task: Task, damaged: bytes = _DAMAGED) -> None:
         """Replace the envelope of a task by an unreadable one."""
         keys = queue_keys(task.queue)
         lost = await self.server.command("STRLEN", envelope_key(keys, task.id))
-        await self.server.command("SET", envelope_key(keys, task.id), _DAMAGED)
-        await self.server.command("INCRBY", keys.bytes, len(_DAMAGED) - lost)
+        await self.server.command("SET", envelope_key(keys, task.id), damaged)
+        await self.server.command("INCRBY", keys.bytes, len(damaged) - lost)
 
     async def reclaim(self, queue: str = "default") -> list[Result[Reply]]:
         """Reclaim all expired leases of a queue: retry the task at once, or archive it without retries left."""

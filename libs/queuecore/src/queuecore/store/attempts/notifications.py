@@ -130,7 +130,7 @@ class Notifications:
                 await subscription.subscribe(channel)
                 async for message in subscription.listen():
                     if message["type"] == "message":
-                        yield message["data"].decode()
+                        yield message["data"].decode(errors="replace")
                     elif subscribed:
                         # The client has reconnected by itself without an error.
                         raise StoreUnavailable("the subscription was cut")

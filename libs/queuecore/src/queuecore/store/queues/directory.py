@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from queuecore.store.client.server import Server
 from queuecore.store.scripts.keys import QUEUES, TYPES, WORKER, WORKERS
+from queuecore.store.scripts.replies import names
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ class Directory:
     async def types(self) -> dict[str, bytes]:
         """All registered task types with their schemas, as in :meth:`register_types`."""
         stored = await self._server.command("HGETALL", TYPES)
-        return {name.decode(): schema for name, schema in stored.items()}
+        return {name: stored[name.encode()] for name in names(stored)}
 
     async def register_queues(self, queues: Sequence[str]) -> None:
         """Register queues before they hold a task."""
@@ -67,6 +69,15 @@ class Directory:
 
     async def workers(self) -> list[WorkerStatus]:
         """The workers whose registration is valid."""
-        names = await self._server.command("ZRANGE", WORKERS, 0, -1)
-        stored = await self._server.commands([("GET", WORKER + name.decode()) for name in names])
-        return [msgspec.json.decode(each, type=WorkerStatus) for each in stored if each is not None]
+        workers = names(await self._server.command("ZRANGE", WORKERS, 0, -1))
+        return read_workers(await self._server.commands([("GET", WORKER + name) for name in workers]))
+
+
+def read_workers(stored: Iterable[bytes | None]) -> list[WorkerStatus]:
+    """The workers of stored registrations, without those that have expired or cannot be read."""
+    workers = []
+    for each in stored:
+        if each is not None:
+            with suppress(msgspec.MsgspecError):
+                workers.append(msgspec.json.decode(each, type=WorkerStatus))
+    return workers

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from queuecore.errors import StoreError
 from queuecore.store.client.server import BatchReply, Server
-from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.queues.directory import WorkerStatus, read_workers
 from queuecore.store.queues.reader import QueueStats, read_stats, stats_call
 from queuecore.store.queues.readiness import Readiness, judge_infos
 from queuecore.store.result import Result, partition
 from queuecore.store.scripts.keys import QUEUES, WORKER, WORKERS
+from queuecore.store.scripts.replies import names
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
@@ -69,8 +70,8 @@ class OverviewReader:
         queue_names, worker_names = replies.commands[: len(lists)]
         stats = dict(zip(queues, replies.scripts, strict=True))
         statuses = dict(zip(workers, replies.commands[len(lists) :], strict=True))
-        self._queues = sorted(name.decode() for name in queue_names)
-        self._workers = [name.decode() for name in worker_names]
+        self._queues = sorted(names(queue_names))
+        self._workers = names(worker_names)
         new_queues = [name for name in self._queues if name not in stats]
         new_workers = [name for name in self._workers if name not in statuses]
         if new_queues or new_workers:
@@ -80,7 +81,7 @@ class OverviewReader:
         readable, unreadable = partition(self._queues, [stats[name] for name in self._queues])
         return Overview(
             queues=[read_stats(name, reply) for name, reply in readable],
-            workers=_read_workers(statuses[name] for name in self._workers),
+            workers=read_workers(statuses[name] for name in self._workers),
             server=_read_server(replies.infos),
             readiness=unreadable[0][1] if unreadable else _judge(replies.infos),
         )
@@ -90,10 +91,6 @@ class OverviewReader:
     ) -> BatchReply:
         registrations = [("GET", WORKER + name) for name in workers]
         return await self._server.run_with_infos([stats_call(name) for name in queues], [*lists, *registrations])
-
-
-def _read_workers(stored: Iterable[bytes | None]) -> list[WorkerStatus]:
-    return [msgspec.json.decode(each, type=WorkerStatus) for each in stored if each is not None]
 
 
 def _judge(infos: Result[list[dict[str, Any]]]) -> Result[Readiness]:

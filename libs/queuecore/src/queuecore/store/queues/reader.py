@@ -15,7 +15,7 @@ from queuecore.store.result import unwrap
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.call import Call
 from queuecore.store.scripts.keys import QUEUES
-from queuecore.store.scripts.replies import pairs
+from queuecore.store.scripts.replies import names, pairs
 
 DUE_WINDOWS_MS = (0, 60_000, 300_000)
 """The windows from now in which due tasks are counted."""
@@ -62,8 +62,7 @@ class QueueReader:
 
     async def names(self) -> list[str]:
         """The names of all queues ever used, sorted."""
-        names = await self._server.command("SMEMBERS", QUEUES)
-        return sorted(name.decode() for name in names)
+        return sorted(names(await self._server.command("SMEMBERS", QUEUES)))
 
     async def stats(self, queues: Sequence[str]) -> list[QueueStats]:
         """The statistics of each queue, in one round trip.
@@ -88,8 +87,17 @@ def read_stats(queue: str, reply: Any) -> QueueStats:
         counts=dict(zip(_STATES, counts, strict=True)),
         oldest_pending_ms=max(0, now_ms - oldest) if oldest >= 0 else 0,
         due=dict(zip(DUE_WINDOWS_MS, due, strict=True)),
-        totals=read_totals({field.decode(): int(number) for field, number in pairs(totals).items()}),
+        totals=read_totals(_read_numbers(pairs(totals))),
         limits=QueueLimits(read_limit(max_depth), read_limit(max_bytes)),
         bytes=size,
         paused=bool(paused),
     )
+
+
+def _read_numbers(fields: dict[bytes, bytes]) -> dict[str, int]:
+    """The fields that are counters; others are damage."""
+    return {
+        field.decode(): int(number)
+        for field, number in fields.items()
+        if field.isascii() and number.removeprefix(b"-").isdigit()
+    }

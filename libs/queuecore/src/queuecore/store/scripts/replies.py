@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -32,6 +32,12 @@ class Reply(IntEnum):
     """The queue has reached its ``max_depth``."""
     TOO_LARGE = 10
     """The task would exceed the ``max_bytes`` of the queue."""
+
+
+def names(values: Iterable[bytes]) -> list[str]:
+    """The names in a reply. Bytes that are no UTF-8 are damage and left out: they must not stop the other ones."""
+    found = (value.decode(errors="replace") for value in values)
+    return [name for name in found if "\ufffd" not in name]
 
 
 def pairs(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -139,8 +139,8 @@ def _read(item: EnqueueItem, reply: Any) -> Enqueued | Duplicate | QueueFull:
     code, text = reply
     if code in (Reply.DONE, Reply.REPLAYED):
         task_id, _, state = text.partition(b" ")
-        return Enqueued(task_id.decode(), _STATES[state], replayed=code == Reply.REPLAYED)
+        return Enqueued(task_id.decode(), _STATES.get(state, TaskState.PENDING), replayed=code == Reply.REPLAYED)
     if code in _LIMITS:
         held, maximum, needed = map(int, text.split(b" "))
         return QueueFull(item.queue, _LIMITS[code], maximum, held, needed)
-    return Duplicate(text.decode(), by_lock=code == Reply.LOCKED)
+    return Duplicate(text.decode(errors="replace"), by_lock=code == Reply.LOCKED)

@@ -42,5 +42,5 @@ class IdempotencyKeys:
             commands.append(("SET", key, fingerprints[digest], "NX", "PX", IDEMPOTENCY_TTL_MS))
             commands.append(("GET", key))
         replies = await self._server.commands(commands)
-        claimed = (None if value is None else value.decode() for value in replies[1::2])
+        claimed = (None if value is None else value.decode(errors="replace") for value in replies[1::2])
         return {digest for digest, value in zip(digests, claimed, strict=True) if value != fingerprints[digest]}

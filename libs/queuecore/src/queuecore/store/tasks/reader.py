@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt, TaskSnapshot
 from queuecore.store.client.server import Server
 from queuecore.store.result import unwrap
 from queuecore.store.scripts import calls
-from queuecore.store.scripts.replies import pairs
+from queuecore.store.scripts.replies import names, pairs
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
 
@@ -38,25 +41,39 @@ class TaskReader:
 
 def _read_snapshot(task_id: str, queue: str, reply: list[Any]) -> TaskSnapshot:
     state, state_at_ms, data, flat = reply
-    record = {field.decode(): value for field, value in pairs(flat).items()}
-    reason, ended_at = record.get("reason"), record.get("ended_at")
+    stored = pairs(flat)
+    record = {name: stored[name.encode()] for name in names(stored)}
     return TaskSnapshot(
         task=envelope.decode(task_id, queue, data),
         state=TaskState(state.decode()),
         state_at_ms=state_at_ms,
-        attempt=int(record.get("attempt", 0)),
-        excused=int(record.get("excused", 0)),
-        retried=int(record.get("retried", 0)),
-        last_error=record.get("last_error", b"").decode(),
-        reason=ArchiveReason(reason.decode()) if reason else None,
+        attempt=_number(record, "attempt") or 0,
+        excused=_number(record, "excused") or 0,
+        retried=_number(record, "retried") or 0,
+        last_error=record.get("last_error", b"").decode(errors="replace"),
+        reason=_REASONS.get(record.get("reason", b"")),
         cancel_requested="cancel" in record,
-        ended_at_ms=int(ended_at) if ended_at else None,
+        ended_at_ms=_number(record, "ended_at"),
         progress=record.get("progress"),
         result=record.get("result") or None,
         attempts=_attempts(record),
     )
 
 
+_REASONS = {reason.value.encode(): reason for reason in ArchiveReason}
+"""A reason that is missing here is of a newer release, or damaged."""
+
+
+def _number(record: dict[str, bytes], name: str) -> int | None:
+    """A number of a record; ``None`` when it is missing or damaged."""
+    value = record.get(name, b"")
+    return int(value) if value.isdigit() else None
+
+
 def _attempts(record: dict[str, bytes]) -> tuple[Attempt, ...]:
-    numbers = sorted(int(field[2:]) for field in record if field.startswith("a:"))
-    return tuple(attempt_wire.decode(number, record[f"a:{number}"]) for number in numbers)
+    """The attempts that can be read: one of a newer release may have an outcome that is unknown here."""
+    attempts = []
+    for number in sorted(int(field[2:]) for field in record if field.startswith("a:") and field[2:].isdecimal()):
+        with suppress(msgspec.MsgspecError, KeyError):
+            attempts.append(attempt_wire.decode(number, record[f"a:{number}"]))
+    return tuple(attempts)
