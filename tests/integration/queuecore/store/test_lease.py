@@ -238,6 +238,19 @@ async def test_release_gives_task_back_without_costing_an_attempt(store: TestSto
     assert second.token > first.token
 
 
+async def test_released_tasks_keep_their_place_and_their_time_of_entry(store: TestStore) -> None:
+    tasks = [make_task() for _ in range(6)]
+    await store.enqueue(*tasks)
+    before = (await read_keyspace(store.server))[KEYS.pending]
+    worker = store.worker()
+    leases = await worker.lease(limit=4)
+    await worker.leases.release([leases[2], leases[0], leases[3], leases[1]])
+    assert (await read_keyspace(store.server))[KEYS.pending] == before
+    again = await store.worker("worker-2").lease(limit=6)
+    assert [lease.task.id for lease in again] == [task.id for task in tasks]
+    assert [lease.entered_at_ms for lease in again[:4]] == [lease.entered_at_ms for lease in leases]
+
+
 async def test_released_attempt_is_stale_when_it_settles_after_all(store: TestStore) -> None:
     task = make_task()
     await store.enqueue(task)

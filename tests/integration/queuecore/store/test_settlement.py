@@ -4,6 +4,7 @@ import pytest
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt, AttemptNumber, FencingToken, Outcome, UniqueLock
+from queuecore.domain.timestamp import format_rfc3339
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.store.scripts.replies import Reply
@@ -91,7 +92,7 @@ async def test_late_success_is_kept_when_task_was_archived_as_lost(store: TestSt
     assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.DONE]
     found = await store.reader.find(lease.task.id, ["default"])
     assert found is not None
-    assert (found.state, found.reason) == (TaskState.COMPLETED, None)
+    assert (found.state, found.reason, found.last_error) == (TaskState.COMPLETED, None, "")
 
 
 async def test_late_success_is_refused_when_task_was_leased_again(store: TestStore, worker: TestWorker) -> None:
@@ -133,6 +134,25 @@ async def test_fail_schedules_retry_when_there_is_a_delay(store: TestStore, work
     assert 0 < found.state_at_ms - lease.started_at_ms - 5_000 < 60_000 or found.state_at_ms >= lease.started_at_ms
     assert found.attempts[0].outcome is Outcome.RETRY
     assert LOCK_KEY in await read_keyspace(store.server)
+
+
+async def test_due_time_can_be_formatted_when_the_delay_has_no_bound(store: TestStore, worker: TestWorker) -> None:
+    lease = await leased(store, worker)
+    await worker.settlements.fail([Failure(lease, 7, "no", retry_in_ms=10**15)])
+    found = await store.reader.find(lease.task.id, ["default"])
+    assert found is not None
+    assert format_rfc3339(found.state_at_ms) > "2100"
+
+
+async def test_due_time_can_be_formatted_when_an_earlier_release_stored_it_without_bound(
+    store: TestStore, worker: TestWorker
+) -> None:
+    lease = await leased(store, worker)
+    await worker.settlements.fail([Failure(lease, 7, "no", retry_in_ms=1)])
+    await store.server.command("ZADD", "taskyard:{default}:retry", 10**15, lease.task.id)
+    found = await store.reader.find(lease.task.id, ["default"])
+    assert found is not None
+    assert format_rfc3339(found.state_at_ms) == "9999-12-31T23:59:59.999Z"
 
 
 async def test_fail_archives_when_there_is_no_delay(store: TestStore, worker: TestWorker) -> None:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from queuecore.errors import InvalidTimestamp
 
+LAST_MS = 253_402_300_799_999
+"""The last moment that can be formatted, Unix ms: the end of the year 9999."""
+
 _FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|(?P<leap>60))"

@@ -50,6 +50,8 @@ class StoredTask:
     """The state's own time: entry, lease expiry, due time or end of retention, ms."""
     passed: bool = False
     """True when that time has passed."""
+    entered: Bounds = PASSED
+    """When it last became pending; a release restores it."""
     rank: int = 0
     """Order among the pending tasks of one priority, lowest first."""
     record: dict[str, Any] = field(default_factory=dict)
@@ -214,6 +216,8 @@ class StoreModel:
         if stored.state is TaskState.ARCHIVED and stored.record.get("reason") == ArchiveReason.CANCELLED:
             return Reply.STALE
         if lease.task.retention_ms:
+            if stored.state is not TaskState.ACTIVE:
+                stored.record.pop("last_error", None)
             stored.state, stored.at, stored.passed = TaskState.COMPLETED, now.plus(lease.task.retention_ms), False
             closed = _closed(_opened(lease, worker), lease.started_at_ms + success.run_ms, Outcome.COMPLETED, "")
             stored.record |= {f"a:{lease.attempt}": closed, "ended_at": now, "result": success.result}
@@ -256,7 +260,7 @@ class StoreModel:
                 self._archive(stored, ArchiveReason.CANCELLED, now)
                 reply = Reply.CANCELLED
             else:
-                self._entered(stored, now)
+                stored.state, stored.at, stored.passed = TaskState.PENDING, stored.entered, False
                 reply = Reply.DONE
         queue.wake |= bool(queue.in_state(TaskState.PENDING))
         return reply
@@ -367,6 +371,7 @@ class StoreModel:
 
     def _entered(self, stored: StoredTask, now: Bounds) -> StoredTask:
         stored.state, stored.at, stored.passed, stored.rank = TaskState.PENDING, now, False, next(self._ranks)
+        stored.entered = now
         return stored
 
     def _archive(self, stored: StoredTask, reason: ArchiveReason | None, now: Bounds) -> None:

@@ -69,7 +69,7 @@ def _mistakes_that_mypy_finds(token: FencingToken, attempt: AttemptNumber) -> No
     calls.RenewItem(queue="q", task_id="id")  # type: ignore[call-arg]
     calls.limit("q", max_depth="1", max_bytes=1)  # type: ignore[arg-type]
     calls.limit("q", max_deep=1, max_bytes=1)  # type: ignore[call-arg]
-    calls.renew("q", [calls.ReleaseItem(queue="q", task_id="id", token=token, retention_ms=1, lock="")], lease_ms=1)  # type: ignore[list-item]
+    calls.renew("q", [calls.ProgressItem(queue="q", task_id="id", token=token, progress=b"")], lease_ms=1)  # type: ignore[list-item]
 
 
 def _values(fields: tuple[Field, ...], *, start: int) -> dict[str, int]:

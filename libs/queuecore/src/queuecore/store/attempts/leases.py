@@ -24,6 +24,8 @@ LEASE_BYTES = 1024 * 1024
 """Envelopes per lease call, of all its queues together, unless a single one is larger: the reply arrives in time."""
 _SKIP_FOR_S = 5.0
 """Time for which tasks of a newer version are skipped, without checking for other tasks that have passed them."""
+_ENTRY_MASK, _ENTRY_UNIT_US = 2**49 - 1, 8
+"""The time within an entry score, as in ``lua/include/entry.lua``."""
 _VALID_FOR = 0.75
 """The part of the read timeout in which a lease call must run on the server. The rest is for the reply to arrive on a
 busy machine: a lease whose reply arrives too late is an attempt that no worker runs."""
@@ -50,6 +52,8 @@ class Lease(msgspec.Struct, frozen=True):
     """When the task had become pending, on the server's clock."""
     excused: int = 0
     """Earlier attempts not charged to the task, because another task caused their loss."""
+    entry: int = 0
+    """The entry score that the task had, see ``lua/include/entry.lua``; 0: unknown."""
 
     @property
     def counted_attempt(self) -> int:
@@ -168,6 +172,7 @@ class Leases:
                 queue=lease.task.queue,
                 task_id=lease.task.id,
                 token=lease.token,
+                entry=lease.entry,
                 retention_ms=ARCHIVE_RETENTION_MS,
                 lock=lease.task.lock_digest,
             )
@@ -225,18 +230,22 @@ def _progress_size(item: ProgressItem) -> int:
     return len(item.progress)
 
 
+def _entered_at_ms(entry: int) -> int:
+    return (entry & _ENTRY_MASK) * _ENTRY_UNIT_US // 1000
+
+
 def _monotonic_ms() -> float:
     return time.monotonic() * 1000
 
 
 def _read(queue: str, now_ms: int, orphans: int, newer: int, behind: int, flat: list[Any]) -> Leased:
     leased = Leased([], [], orphans, newer, behind)
-    for raw_id, data, token, attempt, excused, entered_at_ms in rows(flat, 6):
+    for raw_id, data, token, attempt, excused, entry in rows(flat, 6):
         task_id = raw_id.decode()
         try:
             task = envelope.decode(task_id, queue, data)
         except EnvelopeError as error:
             leased.unreadable.append(UnreadableLease(queue, task_id, token, attempt, now_ms, str(error)))
         else:
-            leased.leases.append(Lease(task, token, attempt, now_ms, entered_at_ms, excused))
+            leased.leases.append(Lease(task, token, attempt, now_ms, _entered_at_ms(entry), excused, entry))
     return leased

@@ -18,6 +18,8 @@ from queuecore.store.scripts.calls import CompleteItem, FailItem
 from queuecore.store.scripts.replies import Reply
 from queuecore.wire.attempt import encode_closed
 
+MAX_RETRY_DELAY_MS = 100 * 365 * 24 * 60 * 60_000
+"""The longest delay of a retry, a hundred years: every due time can be written as a timestamp."""
 NO_RETRY = -1
 """The delay by which scripts know that the task is archived."""
 
@@ -115,7 +117,7 @@ class Settlements:
             attempt=lease.attempt,
             closed=self._closed(lease.started_at_ms, failure.run_ms, outcome, failure.error),
             error=failure.error,
-            delay_ms=NO_RETRY if failure.retry_in_ms is None else failure.retry_in_ms,
+            delay_ms=NO_RETRY if failure.retry_in_ms is None else min(failure.retry_in_ms, MAX_RETRY_DELAY_MS),
             reason=failure.reason or "",
             retention_ms=ARCHIVE_RETENTION_MS,
             lock=task.lock_digest,

@@ -43,12 +43,15 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   local record = record_key(task_id)
   local reply = STALE
   if read_record(task_id, 'token')[1] == token then
-    if redis.call('ZREM', active, task_id) == 1 or take_back(task_id) then
+    local is_late = redis.call('ZREM', active, task_id) == 0
+    if not is_late or take_back(task_id) then
       reply = DONE
       if retention_ms > 0 then
         redis.call('ZADD', completed, now + retention_ms, task_id)
         redis.call('HSET', record, 'a:' .. attempt, closed, 'ended_at', now, 'result', result)
         redis.call('HDEL', record, 'reason', 'progress', 'cancel', 'confirmed')
+        -- The error says that the lease expired, but the attempt has succeeded.
+        if is_late then redis.call('HDEL', record, 'last_error') end
       else
         delete_task(task_id)
       end

@@ -20,7 +20,7 @@
 --   newest        integer, the newest envelope version that the worker reads
 --   valid_until_ms integer, Unix time on the server's clock; 0: always
 -- Returns {now ms, orphans, tasks of a newer version, tasks behind the examined ones, {id, envelope, token, attempt,
--- excused, entered ms, ...}}, or {now ms} when the call ran too late.
+-- excused, entry score, ...}}, or {now ms} when the call ran too late.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
@@ -153,7 +153,7 @@ for i, id in ipairs(chosen) do
   leases[#leases + 1], leases[#leases + 2] = now + lease_ms, id
   local at = #leased
   leased[at + 1], leased[at + 2], leased[at + 3] = id, envelopes[i], token
-  leased[at + 4], leased[at + 5], leased[at + 6] = attempt, excused, entered_at(tonumber(scores[i]))
+  leased[at + 4], leased[at + 5], leased[at + 6] = attempt, excused, tonumber(scores[i])
 end
 if #leases > 0 then redis.call('ZADD', active, unpack(leases)) end
 count_dropped(totals)

@@ -1,4 +1,4 @@
--- Release leases of unfinished tasks: each task is pending again, and the attempt is not charged to it.
+-- Release leases of unfinished tasks. Each is pending again in its former place, and the attempt is not charged to it.
 -- Guarantee: only the current lease counts, and it ends here: later calls with its token are stale.
 -- A call wakes an idle worker when tasks are pending, also when it releases none: a worker that stops may have consumed a
 -- wake-up.
@@ -12,6 +12,7 @@
 -- ARGV per task
 --   task_id       text
 --   token         token
+--   entry         integer, the entry score that the task had when it was leased; 0: unknown
 --   retention_ms  integer, of an archived task
 --   lock          text, digest of the unique lock; empty: none
 -- Returns a reply per task: DONE, CANCELLED (archived because of a cancellation), NOT_FOUND (no envelope) or STALE.
@@ -48,7 +49,8 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
         archive(archived, task_id, 'cancelled', retention_ms, lock)
       else
         reply = DONE
-        redis.call('ZADD', pending, entry_score(pending, priority), task_id)
+        local score = is_entry_of(entry, priority) and entry or entry_score(pending, priority)
+        redis.call('ZADD', pending, score, task_id)
       end
     end
   end

@@ -334,7 +334,7 @@ def lease(
         valid_until_ms: Unix time on the server's clock; 0: always.
 
     The script returns {now ms, orphans, tasks of a newer version, tasks behind the examined ones, {id, envelope, token,
-    attempt, excused, entered ms, ...}}, or {now ms} when the call ran too late.
+    attempt, excused, entry score, ...}}, or {now ms} when the call ran too late.
     """
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix, limit, max_bytes, skip, lease_ms, worker, pod, newest, valid_until_ms]
@@ -480,6 +480,8 @@ class ReleaseItem(Item, frozen=True, kw_only=True, gc=False):
 
     task_id: str
     token: FencingToken
+    entry: int
+    """The entry score that the task had when it was leased; 0: unknown."""
     retention_ms: int
     """Of an archived task."""
     lock: str
@@ -487,7 +489,9 @@ class ReleaseItem(Item, frozen=True, kw_only=True, gc=False):
 
 
 def release(queue: str, items: Sequence[ReleaseItem]) -> Call:
-    """Release leases of unfinished tasks: each task is pending again, and the attempt is not charged to it.
+    """Release leases of unfinished tasks.
+
+    Each is pending again in its former place, and the attempt is not charged to it.
 
     Guarantee: only the current lease counts, and it ends here: later calls with its token are stale. A call wakes an
     idle worker when tasks are pending, also when it releases none: a worker that stops may have consumed a wake-up.
@@ -498,7 +502,7 @@ def release(queue: str, items: Sequence[ReleaseItem]) -> Call:
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix]
     for item in items:
-        arguments += (item.task_id, item.token, item.retention_ms, item.lock)
+        arguments += (item.task_id, item.token, item.entry, item.retention_ms, item.lock)
     return Call(
         load_script("release"),
         queue,

@@ -10,6 +10,7 @@ import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Attempt, TaskSnapshot
+from queuecore.domain.timestamp import LAST_MS
 from queuecore.store.client.server import Server
 from queuecore.store.result import unwrap
 from queuecore.store.scripts import calls
@@ -46,7 +47,8 @@ def _read_snapshot(task_id: str, queue: str, reply: list[Any]) -> TaskSnapshot:
     return TaskSnapshot(
         task=envelope.decode(task_id, queue, data),
         state=TaskState(state.decode()),
-        state_at_ms=state_at_ms,
+        # An earlier release may have stored a due time without bound.
+        state_at_ms=min(state_at_ms, LAST_MS),
         attempt=_number(record, "attempt") or 0,
         excused=_number(record, "excused") or 0,
         retried=_number(record, "retried") or 0,

@@ -19,6 +19,11 @@ local function entry_score(pending, priority)
   return score
 end
 
+-- True for the score of a pending task of this priority.
+local function is_entry_of(score, priority)
+  return score > (9 - priority) * BAND and score < (10 - priority) * BAND
+end
+
 -- The time of entry, Unix ms, from a score.
 local function entered_at(score)
   return math.floor((score % BAND) * ENTRY_UNIT_US / 1000)
