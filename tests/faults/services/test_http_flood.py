@@ -77,10 +77,11 @@ async def test_connections_are_closed_when_clients_send_slowly(system: System) -
         assert await _ask(api) == [200, 200]
         answers = await sending
     statuses = [answer.partition(b"\r\n")[0] for answer in answers]
-    for kind, (_, piece, status) in enumerate(_SLOW_REQUESTS):
+    for kind, (_, _, status) in enumerate(_SLOW_REQUESTS):
         received = set(statuses[kind :: len(_SLOW_REQUESTS)])
-        # A client that goes on sending may lose the response to a reset, but not every one of fifty does.
-        assert received == {status} or (piece and received == {status, b""})
+        # A client that goes on sending may lose the response to a reset, and on a busy machine one may not send its
+        # head in time. Not all fifty of a kind are affected.
+        assert status in received <= {status, b""}
 
 
 async def _ask(api: ServiceProcess) -> list[int]:
