@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from queuecore.domain.backoff import Backoff
-from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Leases
+from queuecore.store.result import partition
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
@@ -99,17 +99,15 @@ class Drain:
     async def _release(self, runs: Sequence[Run]) -> None:
         """Release those of ``runs`` that the drain has stopped and that have no outcome; retry until accepted."""
         while stopped := [run for run in runs if run.stopped_by is StopReason.DRAIN and not run.concluded]:
-            replies = await self._leases.release([run.lease for run in stopped])
-            released = [run for run, reply in zip(stopped, replies, strict=True) if not isinstance(reply, StoreError)]
-            for run in released:
+            released, failed = partition(stopped, await self._leases.release([run.lease for run in stopped]))
+            for run, _ in released:
                 self._in_flight.drop(run)
             self._released += len(released)
-            error = next((reply for reply in replies if isinstance(reply, StoreError)), None)
-            if error is None:
+            if not failed:
                 return
-            runs = [run for run in stopped if run not in released]
+            runs = [run for run, _ in failed]
             pause_s = self._backoff.fail()
-            log.warning("release_failed", error=str(error), tasks=len(runs), retry_in_s=round(pause_s, 3))
+            log.warning("release_failed", error=str(failed[0][1]), tasks=len(runs), retry_in_s=round(pause_s, 3))
             await asyncio.sleep(pause_s)
 
     async def _wait_after_hurry(self) -> None:

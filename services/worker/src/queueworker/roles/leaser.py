@@ -13,6 +13,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import Lease, Leased, Leases, UnreadableLease
 from queuecore.store.attempts.notifications import Notifications
+from queuecore.store.result import partition
 from queueworker.pending_queues import PendingQueues
 from queueworker.queue_order import QueueOrder
 from queueworker.runs.slots import Slots
@@ -113,14 +114,13 @@ class Leaser:
         """Lease from ``candidates`` and remove those that are empty or could not be leased from."""
         while candidates and self._slots.free and not self._stopped and not self._backpressure():
             wanted = self._order.allocate(min(self._slots.free, MAX_PER_LEASE), candidates)
-            replies = await self._leases.lease(wanted)
-            errors = [reply for reply in replies if isinstance(reply, StoreError)]
-            if len(errors) == len(replies):
-                raise errors[0]
-            for (queue, number), reply in zip(wanted, replies, strict=True):
-                if isinstance(reply, StoreError):
-                    candidates.remove(queue)
-                elif not self._start_all(queue, reply, number):
+            leased, failed = partition(wanted, await self._leases.lease(wanted))
+            if failed and not leased:
+                raise failed[0][1]
+            for (queue, _), _ in failed:
+                candidates.remove(queue)
+            for (queue, number), reply in leased:
+                if not self._start_all(queue, reply, number):
                     candidates.remove(queue)
                     if queue not in self._blocked:
                         self._queues.remove(queue)

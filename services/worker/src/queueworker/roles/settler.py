@@ -12,7 +12,7 @@ from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import UnreadableLease
 from queuecore.store.attempts.settlement import Failure, Settlements, Success
-from queuecore.store.result import Result
+from queuecore.store.result import Result, partition
 from queuecore.store.scripts.replies import Reply
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
@@ -149,24 +149,19 @@ class Settler:
     ) -> StoreError | None:
         if not outcomes:
             return None
-        failed = None
-        replies = await settle([outcome for _, outcome in outcomes])
-        for (run, outcome), reply in zip(outcomes, replies, strict=True):
-            if isinstance(reply, StoreError):
-                failed = reply
-                retries.append((run, outcome))
-                continue
+        settled, failed = partition(outcomes, await settle([outcome for _, outcome in outcomes]))
+        retries.extend(outcome for outcome, _ in failed)
+        for (run, _), reply in settled:
             self._in_flight.drop(run)
             if reply is Reply.STALE:
                 self._metrics.stale_settles.inc()
                 run.context.logger.warning("settle_stale")
-        return failed
+        return failed[-1][1] if failed else None
 
     async def _send_unreadable(self, leases: list[UnreadableLease]) -> StoreError | None:
         if not leases:
             return None
-        replies = await self._settlements.archive_unreadable(leases)
-        failed = [(lease, reply) for lease, reply in zip(leases, replies, strict=True) if isinstance(reply, StoreError)]
+        _, failed = partition(leases, await self._settlements.archive_unreadable(leases))
         self._unreadable.extend(lease for lease, _ in failed)
         return failed[0][1] if failed else None
 
