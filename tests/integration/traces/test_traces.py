@@ -125,10 +125,10 @@ async def test_retries_are_new_spans_linked_to_the_same_producer(
     assert [span.failed for span in (first, second)] == [True, False]
     assert first.attributes["error.type"] == "ValueError"
     assert first.attributes["taskyard.task.retry_in_ms"] == 1
-    ((event, told),) = first.events
-    assert (event, told["exception.type"]) == ("exception", "ValueError")
-    assert told["exception.message"] == first.status_message == "ValueError: not yet \\udce9"
-    assert "fail_once" in told["exception.stacktrace"]
+    ((event, attributes),) = first.events
+    assert (event, attributes["exception.type"]) == ("exception", "ValueError")
+    assert attributes["exception.message"] == first.status_message == "ValueError: not yet \\udce9"
+    assert "fail_once" in attributes["exception.stacktrace"]
 
 
 @pytest.mark.parametrize(
