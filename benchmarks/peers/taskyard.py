@@ -9,12 +9,12 @@ import msgspec
 
 from benchmarks.peers import workload
 from benchmarks.peers.client import Client
-from queuecore.domain.identity import new_task_id
 from queuecore.domain.task import Task
 from queuecore.settings.shared import RedisSettings
 from queuecore.store.client.connect import connect
 from queuecore.store.scripts.keys import queue_keys
 from queuecore.store.tasks.enqueue import Enqueue, Enqueued, Enqueuer
+from queuecore.store.tasks.task_id import new_task_id
 from queueworker import Handlers
 
 handlers = Handlers()

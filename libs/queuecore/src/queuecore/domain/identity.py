@@ -1,15 +1,8 @@
-"""Generated names: task ids, and the digests of unique locks."""
+"""The identity of equal tasks: the digests that name unique locks."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-
-import uuid_utils
-
-
-def new_task_id() -> str:
-    """A UUIDv7 (RFC 9562): unique, and ordered by the time of its creation."""
-    return str(uuid_utils.uuid7())
 
 
 def unique_digest(task_type: str, canonical_payload: bytes, unique_key: str | None = None) -> str:

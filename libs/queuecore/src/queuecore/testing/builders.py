@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from queuecore.domain.identity import new_task_id
 from queuecore.domain.task import Task
+from queuecore.store.tasks.task_id import new_task_id
 
 
 def make_task(**changes: Any) -> Task:

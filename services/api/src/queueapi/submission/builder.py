@@ -11,13 +11,14 @@ from queueapi.errors import ApiError, invalid, invalid_field, invalid_request, p
 from queueapi.schemas.requests import MAX_METADATA_BYTES, CreateTask, RetryPolicyFields
 from queueapi.settings import ApiSettings
 from queuecore.domain.duration import parse_duration, parse_positive_duration
-from queuecore.domain.identity import new_task_id, unique_digest
+from queuecore.domain.identity import unique_digest
 from queuecore.domain.names import check_queue_name, check_task_id, check_task_type
 from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.task import Task, UniqueLock
 from queuecore.domain.timestamp import parse_rfc3339
 from queuecore.errors import InvalidField
 from queuecore.observe.tracing.context import TraceTexts
+from queuecore.store.tasks.task_id import new_task_id
 
 _CODES = {
     "type": "INVALID_TASK_TYPE",
