@@ -10,8 +10,8 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
-# libs/queuecore is the package queuecore, services/api the package queueapi.
-MEMBER_PACKAGES := $(patsubst libs/%,%,$(patsubst services/%,queue%,$(MEMBERS)))
+# The names of the distributions: taskyard-core, taskyard-api, ...
+DISTRIBUTIONS := $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(MEMBERS)))
 REQUIREMENTS := requirements
 SERVICES := api scheduler worker controller
 
@@ -182,8 +182,8 @@ bench-autoscaling: $(VENV)/.test ## Simulate autoscaling policies and update doc
 
 .PHONY: requirements
 requirements: $(VENV)/.lint ## Update the pins of the dependencies; ARGS=--upgrade takes newer releases
-	$(call compile,lint,--extra otlp-grpc --group build --group test --group lint $(ARGS))
-	$(call compile,test,--extra otlp-grpc --group build --group test --constraint $(REQUIREMENTS)/lint.txt)
+	$(call compile,lint,--all-extras --group build --group test --group lint $(ARGS))
+	$(call compile,test,--all-extras --group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
 	$(foreach each,$(SERVICES),$(call compile_service,$(each)))
 	$(BIN)/uv pip compile $(PIN) --group build --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/build.txt
@@ -197,7 +197,7 @@ define compile
 endef
 
 PIN = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	$(addprefix --no-emit-package ,$(MEMBER_PACKAGES))
+	$(addprefix --no-emit-package ,$(DISTRIBUTIONS))
 
 # Packages of the image of one service, including gRPC, because users of images choose the protocol of traces.
 define compile_service

@@ -6,16 +6,21 @@ import re
 from importlib.metadata import requires, version
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 
 def assert_bounded_to_minor(package: str, library: str) -> None:
     """Check that a package admits one minor of a library, and that it is the installed one."""
-    (declared,) = [each for each in map(Requirement, requires(package) or ()) if _normal(each.name) == library]
+    # Extras that contain another one repeat its requirements.
+    (declared,) = {
+        str(each.specifier) for each in map(Requirement, requires(package) or ()) if _normal(each.name) == library
+    }
+    bound = SpecifierSet(declared)
     installed = Version(version(library))
     next_minor = f"{installed.major}.{installed.minor + 1}"
-    assert declared.specifier.contains(installed), f"{installed} is installed, and {package} declares {declared}"
-    assert not declared.specifier.contains(next_minor), f"{package} declares {declared}, which admits {next_minor}"
+    assert bound.contains(installed), f"{installed} is installed, and {package} declares {library}{declared}"
+    assert not bound.contains(next_minor), f"{package} declares {library}{declared}, which admits {next_minor}"
 
 
 def _normal(name: str) -> str:

@@ -13,7 +13,7 @@ from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_uvicorn_is_bounded_to_the_installed_minor() -> None:
-    assert_bounded_to_minor("queueapi", "uvicorn")
+    assert_bounded_to_minor("taskyard-api", "uvicorn")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_kopf_is_bounded_to_the_installed_minor() -> None:
-    assert_bounded_to_minor("queuecontroller", "kopf")
+    assert_bounded_to_minor("taskyard-controller", "kopf")
 
 
 def test_kopf_registry_keeps_its_daemons_as_dataclasses_that_require_a_finalizer() -> None:

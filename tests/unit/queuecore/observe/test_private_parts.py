@@ -17,7 +17,7 @@ from tests.support.declared_bound import assert_bounded_to_minor
 
 @pytest.mark.parametrize("library", ["opentelemetry-sdk", "prometheus-client"])
 def test_library_is_bounded_to_the_installed_minor(library: str) -> None:
-    assert_bounded_to_minor("queuecore", library)
+    assert_bounded_to_minor("taskyard-core", library)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.support.declared_bound import assert_bounded_to_minor
 
 
 def test_redis_is_bounded_to_the_installed_minor() -> None:
-    assert_bounded_to_minor("queuecore", "redis")
+    assert_bounded_to_minor("taskyard-core", "redis")
 
 
 @pytest.mark.parametrize(

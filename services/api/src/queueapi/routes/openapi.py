@@ -52,7 +52,7 @@ def describe_api() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Taskyard",
-            "version": version("queuecore"),
+            "version": version("taskyard-core"),
             "description": "A task queue: enqueue, inspect and control tasks.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

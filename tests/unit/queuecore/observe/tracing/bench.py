@@ -25,7 +25,7 @@ class Bench:
         self.exporter = InMemorySpanExporter()
         processor = SimpleSpanProcessor(self.exporter)
         self.provider.add_span_processor(processor)
-        self.sdk = self.provider.get_tracer(SCOPE, version("queuecore"))
+        self.sdk = self.provider.get_tracer(SCOPE, version("taskyard-core"))
         sampling = Sampling(self.ids, obeys_parent=obeys_parent, kept_below=kept_below)
         self.tracer = SdkTracer(self.provider, sampling, processor.on_end, "worker-1")
 

@@ -355,4 +355,4 @@ def register_process(registry: CollectorRegistry, service: str) -> None:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    BUILD_INFO.build(registry).labels(service=service, version=version("queuecore")).set(1)
+    BUILD_INFO.build(registry).labels(service=service, version=version("taskyard-core")).set(1)

@@ -51,7 +51,7 @@ class SdkTracer(Tracer):
         export: Callable[[ReadableSpan], None],
         worker: str = "",
     ) -> None:
-        release = version("queuecore")
+        release = version("taskyard-core")
         tracer = provider.get_tracer(names.SCOPE, release)
         super().__init__(tracer)
         self._provider = provider

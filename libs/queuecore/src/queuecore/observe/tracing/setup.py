@@ -97,7 +97,7 @@ def _resource(service: str, settings: TraceSettings) -> Resource:
 
     attributes: dict[str, AttributeValue] = {
         "service.name": f"taskyard-{service}",
-        "service.version": version("queuecore"),
+        "service.version": version("taskyard-core"),
         "service.instance.id": str(uuid4()),
         "host.name": platform.node(),
     }
