@@ -48,7 +48,7 @@ async def test_leases_on_other_nodes_are_reclaimed_when_the_node_that_lists_the_
     await store.enqueue(*tasks)
     for task in tasks:
         await store.worker().lease_one(task)
-    known = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
+    known = KnownQueues(reader=store.queues, registry=store.registry, backoff=Backoff(lambda: 0.0))
     reclaimer = Reclaimer(
         maintenance=store.maintenance,
         queues=known,

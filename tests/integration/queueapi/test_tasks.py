@@ -8,8 +8,10 @@ import pytest
 from queuecore.domain.state import TaskState
 from queuecore.domain.timestamp import parse_rfc3339
 from queuecore.store.attempts.settlement import Failure, Success
+from queuecore.store.scripts.keys import QUEUES
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
+from queuecore.testing.waiting import eventually
 from tests.support.demo_task import DEMO_TASK
 
 CONTRACT_FIELDS = ["id", "queue", "type", "state", "max_retry", "retried", "last_err", "next_process_at"]
@@ -210,6 +212,18 @@ async def test_stats_count_all_queues_or_one(client: httpx.AsyncClient, store: T
 
     assert everything.json() == [{"queue": "a", "pending": 1, **empty}, {"queue": "b", "pending": 2, **empty}]
     assert one.json() == [{"queue": "b", "pending": 2, **empty}]
+
+
+async def test_queue_in_use_is_listed_again_when_the_store_has_lost_its_registration(
+    client: httpx.AsyncClient, store: TestStore
+) -> None:
+    await client.post("/api/v1/tasks", json={"type": "free", "payload": {}, "queue": "lost"})
+    await store.server.command("DEL", QUEUES)
+
+    async def is_listed() -> bool:
+        return "lost" in await store.queues.names()
+
+    await eventually(is_listed)
 
 
 async def test_types_are_listed_with_their_schemas(client: httpx.AsyncClient) -> None:

@@ -14,7 +14,7 @@ from queuecore.embedded import EmbeddedValkey
 from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.attempts.maintenance import LIMIT
 from queuecore.store.attempts.settlement import Success
-from queuecore.store.scripts.keys import queue_keys
+from queuecore.store.scripts.keys import QUEUES, queue_keys
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
@@ -44,7 +44,7 @@ class Roles:
         self.now_s = 1_000.0
         self.registry = CollectorRegistry()
         metrics = SchedulerMetrics(self.registry)
-        self.queues = KnownQueues(reader=store.queues, backoff=Backoff(lambda: 0.0))
+        self.queues = KnownQueues(reader=store.queues, registry=store.registry, backoff=Backoff(lambda: 0.0))
         self.promoter = Promoter(
             maintenance=store.maintenance,
             notifications=store.notifications,
@@ -130,6 +130,16 @@ async def test_promoter_promotes_a_queue_when_it_is_new(store: TestStore) -> Non
     async with Roles(store).promoting(store):
         await store.enqueue(make_task(queue="new", process_at_ms=now_ms() + 50))
         await until_pending(store, 1, queue="new")
+
+
+async def test_queue_is_promoted_when_the_registry_has_lost_it(store: TestStore) -> None:
+    roles = Roles(store)
+    await store.enqueue(make_task(process_at_ms=now_ms() + 50))
+    await roles.queues.tick()
+    await store.server.command("DEL", QUEUES)
+    async with roles.promoting(store):
+        await until_pending(store, 1)
+    assert await store.queues.names() == ["default"]
 
 
 @pytest.mark.usefixtures("no_polls")

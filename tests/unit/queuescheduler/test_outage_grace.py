@@ -11,6 +11,7 @@ from queuecore.domain.task import Attempt, FencingToken
 from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.queues.registry import QueueRegistry
 from queuecore.store.result import Result
 from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
@@ -57,7 +58,7 @@ class _Scene:
         self.now_s = 100.0
         self.maintenance = _Maintenance()
         backoff = Backoff(lambda: 0.0)
-        self.queues = KnownQueues(reader=reader, backoff=backoff)
+        self.queues = KnownQueues(reader=reader, registry=QueueRegistry.__new__(QueueRegistry), backoff=backoff)
         self.queues._names = queues
         self.queues.last_error = None
         self._reclaimer = Reclaimer(

@@ -93,12 +93,16 @@ def create_api(settings: ApiSettings) -> Api:
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        refreshing = asyncio.create_task(types.run(settings.types_refresh_ms / 1000))
+        roles = [
+            asyncio.create_task(types.run(settings.types_refresh_ms / 1000)),
+            asyncio.create_task(enqueuer.registry.run()),
+        ]
         try:
             yield
         finally:
             await request_metrics.wait_until_idle()
-            refreshing.cancel()
+            for role in roles:
+                role.cancel()
             await server.close()
             await asyncio.to_thread(tracing.stop)
 

@@ -18,6 +18,7 @@ from queuecore.store.attempts.maintenance import Maintenance
 from queuecore.store.attempts.notifications import Notifications
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.queues.registry import QueueRegistry
 from queuescheduler.expirer import Expirer
 from queuescheduler.health import Health
 from queuescheduler.known_queues import KnownQueues
@@ -47,7 +48,9 @@ class Scheduler:
         metrics = SchedulerMetrics(registry)
         self._server.watch(StoreCalls(registry).note)
         maintenance = Maintenance(self._server)
-        self._queues = KnownQueues(reader=QueueReader(self._server), backoff=Backoff(random.random))
+        self._queues = KnownQueues(
+            reader=QueueReader(self._server), registry=QueueRegistry(self._server), backoff=Backoff(random.random)
+        )
         self._promoter = Promoter(
             maintenance=maintenance,
             notifications=Notifications(self._server),

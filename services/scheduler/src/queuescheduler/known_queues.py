@@ -10,6 +10,7 @@ import structlog
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.queues.registry import QueueRegistry
 
 INTERVAL_S = 1.0
 
@@ -19,13 +20,17 @@ log = structlog.get_logger()
 class KnownQueues:
     """The names of all queues, read from the store once a second.
 
+    A queue that the list has lost is registered again if it holds tasks: nobody may use it until a task is due.
+
     Args:
         reader: lists the queues.
+        registry: restores registrations that the store has lost.
         backoff: between reads while the store is unreachable.
     """
 
-    def __init__(self, *, reader: QueueReader, backoff: Backoff) -> None:
+    def __init__(self, *, reader: QueueReader, registry: QueueRegistry, backoff: Backoff) -> None:
         self._reader = reader
+        self._registry = registry
         self._backoff = backoff
         self._names: tuple[str, ...] = ()
         self._listeners: list[Callable[[], None]] = []
@@ -57,10 +62,12 @@ class KnownQueues:
         """Read the queues once.
 
         Raises:
-            StoreError: the list could not be read; also kept in :attr:`last_error`.
+            StoreError: the list could not be read or restored; also kept in :attr:`last_error`.
         """
         try:
             names = tuple(await self._reader.names())
+            if lost := sorted(set(self._names).difference(names)):
+                names = tuple(sorted([*names, *await self._registry.restore(lost)]))
         except StoreError as error:
             self.last_error = error
             raise

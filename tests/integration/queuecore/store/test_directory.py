@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from queuecore.store.queues.directory import WorkerStatus
 from queuecore.store.tasks.idempotency import key_digest
 from queuecore.testing.store import TestStore
@@ -39,3 +43,21 @@ async def test_idempotency_key_belongs_to_the_first_request(store: TestStore) ->
     assert await store.idempotency.claim({one: "first"}) == set()
     assert await store.idempotency.claim({one: "first", two: "other"}) == set()
     assert await store.idempotency.claim({one: "second", two: "other"}) == {one}
+
+
+async def test_worker_is_listed_when_its_clock_is_behind(store: TestStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() - 2 * TTL_MS / 1000)
+    await store.directory.beat(status("behind"), TTL_MS)
+    monkeypatch.setattr(time, "time", true_time)
+    await store.directory.beat(status("right"), TTL_MS)
+    assert {worker.worker for worker in await store.directory.workers()} == {"behind", "right"}
+
+
+async def test_heartbeat_registers_queues_and_reports_types_when_the_store_has_lost_them(store: TestStore) -> None:
+    await store.directory.register_types({"kept": b"null"})
+    lost = await store.directory.beat(
+        WorkerStatus("one", "pod", ["a", "b"], ["demo", "kept"], slots=1, busy=0, started_at_ms=1), TTL_MS
+    )
+    assert lost == ["demo"]
+    assert await store.queues.names() == ["a", "b"]

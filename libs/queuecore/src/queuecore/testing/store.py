@@ -13,6 +13,7 @@ from queuecore.store.client.connect import connect
 from queuecore.store.queues.control import QueueControl
 from queuecore.store.queues.directory import Directory
 from queuecore.store.queues.reader import QueueReader
+from queuecore.store.queues.registry import QueueRegistry
 from queuecore.store.result import Result
 from queuecore.store.scripts.keys import envelope_key, queue_keys
 from queuecore.store.scripts.replies import Reply
@@ -53,6 +54,7 @@ class TestStore:
         self.queue_control = QueueControl(self.server)
         self.reader = TaskReader(self.server)
         self.queues = QueueReader(self.server)
+        self.registry = QueueRegistry(self.server)
         self.maintenance = Maintenance(self.server)
         self.notifications = Notifications(self.server)
         self.directory = Directory(self.server)

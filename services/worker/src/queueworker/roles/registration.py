@@ -48,7 +48,8 @@ class Registration:
         self._directory = directory
         self._identity = identity
         self._queues = queues
-        self._handlers = handlers
+        self._types = handlers.types()
+        self._schemas = {each.task_type: each.schema() for each in handlers}
         self._slots = slots
         self._draining = draining
         self._started_at_ms = round(time.time() * 1000)
@@ -62,12 +63,12 @@ class Registration:
             await asyncio.sleep(INTERVAL_S if self.last_error is None else RETRY_S)
 
     async def tick(self) -> None:
-        """Send one heartbeat. After a failure, register types and queues again: the store may have lost its data."""
+        """Send one heartbeat. Types and queues that the store has lost are registered again."""
         try:
             if self.last_error is not None:
-                await self._directory.register_queues(self._queues)
-                await self._directory.register_types({each.task_type: each.schema() for each in self._handlers})
-            await self._directory.beat(self._status(), TTL_MS)
+                await self._directory.register_types(self._schemas)
+            if lost := await self._directory.beat(self._status(), TTL_MS):
+                await self._directory.register_types({name: self._schemas[name] for name in lost})
         except StoreError as error:
             log.warning("heartbeat_failed", error=str(error))
             self.last_error = error
@@ -86,7 +87,7 @@ class Registration:
             worker=self._identity.worker,
             pod=self._identity.pod,
             queues=self._queues,
-            types=self._handlers.types(),
+            types=self._types,
             slots=self._slots.total,
             busy=self._slots.busy,
             started_at_ms=self._started_at_ms,

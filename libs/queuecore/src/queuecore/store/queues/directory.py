@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -11,6 +10,14 @@ import msgspec
 from queuecore.store.client.server import Server
 from queuecore.store.scripts.keys import QUEUES, TYPES, WORKER, WORKERS
 from queuecore.store.scripts.replies import names
+
+_REGISTER_WORKER = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+"""
+"""Removes expired workers from the list and renews one, by the server's clock: clocks of workers differ."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -52,16 +59,22 @@ class Directory:
         """Register queues before they hold a task."""
         await self._server.command("SADD", QUEUES, *queues)
 
-    async def beat(self, status: WorkerStatus, ttl_ms: int) -> None:
-        """Heartbeat: renew the registration of a worker, which expires after ``ttl_ms``."""
-        now_ms = round(time.time() * 1000)
-        await self._server.commands(
+    async def beat(self, status: WorkerStatus, ttl_ms: int) -> list[str]:
+        """Heartbeat: renew the registration of a worker, which expires after ``ttl_ms``, and of its queues.
+
+        Returns:
+            The worker's task types that are not registered: the store may have lost them.
+        """
+        *_, known = await self._server.commands(
             [
                 ("SET", WORKER + status.worker, msgspec.json.encode(status), "PX", ttl_ms),
-                ("ZADD", WORKERS, now_ms + ttl_ms, status.worker),
-                ("ZREMRANGEBYSCORE", WORKERS, "-inf", now_ms),
+                ("EVAL", _REGISTER_WORKER, 1, WORKERS, status.worker, ttl_ms),
+                *([("SADD", QUEUES, *status.queues)] if status.queues else []),
+                ("HKEYS", TYPES),
             ]
         )
+        registered = set(names(known))
+        return [name for name in status.types if name not in registered]
 
     async def forget_worker(self, worker: str) -> None:
         """Remove the registration of a worker."""

@@ -14,9 +14,9 @@ from queuecore.errors import StoreError
 from queuecore.store.client.batch import run_items
 from queuecore.store.client.server import Server
 from queuecore.store.queues.limits import QueueLimits, write_limit
+from queuecore.store.queues.registry import QueueRegistry
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.calls import EnqueueItem
-from queuecore.store.scripts.keys import QUEUES
 from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
@@ -89,7 +89,8 @@ class Enqueuer:
             default_max_depth=write_limit(limits.max_depth),
             default_max_bytes=write_limit(limits.max_bytes),
         )
-        self._known_queues: set[str] = set()
+        self.registry = QueueRegistry(server)
+        """Registers the queues of the tasks; its ``run`` restores registrations that the store has lost."""
 
     async def enqueue(self, requests: Sequence[Enqueue]) -> list[EnqueueResult]:
         """Enqueue tasks independently: a refused one does not affect the others.
@@ -99,20 +100,11 @@ class Enqueuer:
         Returns:
             One result per request, in order.
         """
-        error = await self._announce_queues({request.task.queue for request in requests})
-        if error:
+        try:
+            await self.registry.use({request.task.queue for request in requests})
+        except StoreError as error:
             return [error] * len(requests)
         return await run_items(self._server, [_item(request) for request in requests], self._call, _read, _size)
-
-    async def _announce_queues(self, queues: set[str]) -> StoreError | None:
-        """Register new queues before they hold a task, because schedulers serve only registered queues."""
-        if new := queues - self._known_queues:
-            try:
-                await self._server.command("SADD", QUEUES, *new)
-            except StoreError as error:
-                return error
-            self._known_queues |= new
-        return None
 
 
 def _item(request: Enqueue) -> EnqueueItem:
