@@ -202,6 +202,22 @@ async def test_run_makes_a_scheduled_task_pending(client: httpx.AsyncClient) -> 
     assert (await client.get(f"/api/v1/tasks/{created['task_id']}")).json()["state"] == "pending"
 
 
+async def test_run_answers_409_with_the_holder_when_an_equal_task_has_taken_the_lock(client: httpx.AsyncClient) -> None:
+    unique = {**DEMO_TASK, "unique": "1h"}
+    first = (await client.post("/api/v1/tasks", json=unique)).json()["task_id"]
+    await client.post(f"/api/v1/tasks/{first}/cancel")
+    second = (await client.post("/api/v1/tasks", json=unique)).json()["task_id"]
+
+    refused = await client.post(f"/api/v1/tasks/{first}/run")
+
+    assert refused.status_code == 409
+    body = refused.json()
+    assert (body["code"], body["details"]) == ("DUPLICATE_TASK", {"task_id": second})
+    await client.delete(f"/api/v1/tasks/{second}")
+    assert (await client.post(f"/api/v1/tasks/{first}/run")).status_code == 200
+    assert (await client.post("/api/v1/tasks", json=unique)).status_code == 409
+
+
 async def test_stats_count_all_queues_or_one(client: httpx.AsyncClient, store: TestStore) -> None:
     assert (await client.get("/api/v1/queues/stats")).json() == []
     await store.enqueue(make_task(queue="a"), make_task(queue="b"), make_task(queue="b"))

@@ -15,7 +15,8 @@
         ├── StoreFull                  it has reached its memory limit
         ├── TaskNotFound               no task has this id
         ├── TaskActive                 the operation is refused while the task runs
-        └── TaskNotCancellable         the task has ended
+        ├── TaskNotCancellable         the task has ended
+        └── UniqueLockTaken            another task holds the unique lock
 """
 
 from __future__ import annotations
@@ -94,6 +95,18 @@ class TaskActive(StoreError):
 
 class TaskNotCancellable(StoreError):
     """The task has ended and cannot be cancelled any more."""
+
+
+class UniqueLockTaken(StoreError):
+    """Another task holds the unique lock.
+
+    Args:
+        holder: the id of that task.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"task {holder} holds the unique lock")
+        self.holder = holder
 
 
 def _shorten(value: object, limit: int = 80) -> str:

@@ -19,6 +19,7 @@ from queuecore.errors import (
     TaskActive,
     TaskNotCancellable,
     TaskNotFound,
+    UniqueLockTaken,
 )
 from queuecore.store.tasks.enqueue import QueueFull
 
@@ -29,6 +30,13 @@ JSON_TYPE = b"application/json"
 _GOT_LENGTH = 80
 _MESSAGE_LENGTH = 400
 """Of a message that repeats a part of the request, such as two valid names of 128 characters."""
+
+_REFUSALS: dict[type[StoreError], tuple[int, str]] = {
+    TaskNotFound: (404, "TASK_NOT_FOUND"),
+    TaskNotCancellable: (409, "TASK_NOT_CANCELLABLE"),
+    TaskActive: (409, "TASK_ACTIVE"),
+}
+"""Status and code of operations that the state of a task refuses."""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -139,12 +147,11 @@ def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiErro
             return ApiError(503, "STORE_UNAVAILABLE", "the task store cannot be reached", headers=retry)
         case StoreFull():
             return ApiError(503, "STORE_FULL", "the task store has reached its memory limit", headers=retry)
-        case TaskNotFound():
-            return ApiError(404, "TASK_NOT_FOUND", cut(str(error), _MESSAGE_LENGTH))
-        case TaskNotCancellable():
-            return ApiError(409, "TASK_NOT_CANCELLABLE", cut(str(error), _MESSAGE_LENGTH))
-        case TaskActive():
-            return ApiError(409, "TASK_ACTIVE", cut(str(error), _MESSAGE_LENGTH))
+        case TaskNotFound() | TaskNotCancellable() | TaskActive():
+            status, code = _REFUSALS[type(error)]
+            return ApiError(status, code, cut(str(error), _MESSAGE_LENGTH))
+        case UniqueLockTaken():
+            return duplicate_task(error.holder, by_lock=True)
     return ApiError(500, fault_code, "the task store failed")
 
 

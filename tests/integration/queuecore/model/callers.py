@@ -10,7 +10,7 @@ from hypothesis.stateful import precondition, rule
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
-from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound
+from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound, UniqueLockTaken
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.store.scripts.replies import Reply
 from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
@@ -110,5 +110,7 @@ async def _reply_of(verb: Coroutine[Any, Any, TaskState | None]) -> Reply:
         return Reply.NOT_FOUND
     except TaskActive:
         return Reply.ACTIVE
+    except UniqueLockTaken:
+        return Reply.LOCKED
     except TaskNotCancellable:
         return Reply.FINAL

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import ArchiveReason, UniqueLock
-from queuecore.errors import TaskActive, TaskNotFound
+from queuecore.domain.task import ArchiveReason, Task, UniqueLock
+from queuecore.errors import TaskActive, TaskNotFound, UniqueLockTaken
 from queuecore.store.scripts.replies import Reply
+from queuecore.store.tasks.enqueue import Duplicate, Enqueue
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.keyspace import read_keyspace
 from queuecore.testing.store import TestStore
@@ -100,3 +101,45 @@ async def test_run_now_gives_archived_task_one_more_attempt_free_of_its_past(sto
     assert (await read_keyspace(store.server))[f"taskyard:{{default}}:r:{task.id}"].keys() == {
         "token", "attempt", "last_error", "a:1", "a:2",
     }  # fmt: skip
+
+
+async def archived_with_lock(store: TestStore) -> Task:
+    """A task whose unique lock is free because it has ended."""
+    task = make_task(unique=LOCK)
+    await store.enqueue(task)
+    await store.control.cancel("default", task.id)
+    return task
+
+
+async def test_run_now_takes_the_unique_lock_again_when_it_is_free(store: TestStore) -> None:
+    task = await archived_with_lock(store)
+    await store.control.run_now("default", task.id)
+    (refused,) = await store.enqueuer.enqueue([Enqueue(make_task(unique=LOCK))])
+    assert refused == Duplicate(task.id, by_lock=True)
+    window_ms = await store.server.command("PTTL", f"taskyard:{{default}}:u:{LOCK.digest}")
+    assert LOCK.window_ms / 2 < window_ms <= LOCK.window_ms
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_run_now_changes_nothing_when_another_task_holds_the_unique_lock(store: TestStore, ended: bool) -> None:
+    task = make_task(unique=LOCK, process_at_ms=now_ms() + LOCK.window_ms)
+    await store.enqueue(task)
+    if ended:
+        await store.control.cancel("default", task.id)
+    else:
+        await store.server.command("DEL", f"taskyard:{{default}}:u:{LOCK.digest}")
+    holder = make_task(unique=LOCK)
+    await store.enqueue(holder)
+    before = await read_keyspace(store.server)
+    with pytest.raises(UniqueLockTaken) as caught:
+        await store.control.run_now("default", task.id)
+    assert caught.value.holder == holder.id
+    assert await read_keyspace(store.server) == before
+
+
+async def test_run_now_keeps_the_window_of_the_lock_when_the_task_holds_it(store: TestStore) -> None:
+    task = make_task(unique=LOCK, process_at_ms=now_ms() + LOCK.window_ms)
+    await store.enqueue(task)
+    await store.server.command("PEXPIRE", f"taskyard:{{default}}:u:{LOCK.digest}", 1_000_000)
+    await store.control.run_now("default", task.id)
+    assert await store.server.command("PTTL", f"taskyard:{{default}}:u:{LOCK.digest}") <= 1_000_000

@@ -77,6 +77,11 @@ class QueueModel:
         found = [stored for stored in self.tasks.values() if stored.state in states]
         return sorted(found, key=lambda stored: (-stored.task.priority, stored.rank))
 
+    def lock_holder(self, task: Task) -> str | None:
+        """The id of the task that holds the lock of ``task``; ``None`` when it is free or its holder is gone."""
+        holder = self.tasks.get(self.locks.get(task.lock_digest, ""))
+        return holder.task.id if holder and not holder.orphaned else None
+
     def unlock(self, task: Task) -> None:
         """Free the lock of the task if the task holds it."""
         if self.locks.get(task.lock_digest) == task.id:
@@ -136,9 +141,8 @@ class StoreModel:
                 return Reply.DUPLICATE_ID, task.id, None
             seen = TaskState.SCHEDULED if stored.state is TaskState.SCHEDULED else TaskState.PENDING
             return Reply.REPLAYED, task.id, seen
-        holder = queue.tasks.get(queue.locks.get(task.lock_digest, ""))
-        if holder and not holder.orphaned:
-            return Reply.LOCKED, holder.task.id, None
+        if holder := queue.lock_holder(task):
+            return Reply.LOCKED, holder, None
         if beyond := queue.beyond_limits(task):
             return beyond, "", None
         due = task.process_at_ms or 0
@@ -350,6 +354,10 @@ class StoreModel:
             return Reply.ACTIVE
         if stored.state is TaskState.PENDING:
             return Reply.DONE
+        if self.queues[task.queue].lock_holder(stored.task) not in (None, task.id):
+            return Reply.LOCKED
+        if stored.task.lock_digest:
+            self.queues[task.queue].locks[stored.task.lock_digest] = task.id
         for name in ("reason", "ended_at", "cancel", "lost", "result", "progress"):
             stored.record.pop(name, None)
         if stored.state.is_final:

@@ -98,7 +98,7 @@ TASK_OPERATIONS = (
         summary="Make a task pending now, even if it has ended",
         parameters=_ON_TASK,
         responses={200: Response(Message, "The task is pending.")},
-        errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE",), 500: ("INTERNAL_ERROR",)},
+        errors={**_TASK_ERRORS, 409: ("TASK_ACTIVE", "DUPLICATE_TASK"), 500: ("INTERNAL_ERROR",)},
     ),
 )
 

@@ -1,6 +1,7 @@
 -- Make a task pending at once, from any state but active.
 -- Guarantee: an archived or completed task gets one more attempt, and late calls of earlier attempts are stale for it. A
--- running task is not touched.
+-- running task is not touched. The task holds its unique lock afterwards, for a whole window where the lock was free;
+-- nothing changes while another task holds it.
 -- KEYS
 --   active        sorted set of ids
 --   pending       sorted set of ids
@@ -11,7 +12,9 @@
 --   wake          list
 -- ARGV
 --   task_id       text
--- Returns a reply: DONE (also when the task is pending already), ACTIVE or NOT_FOUND.
+--   lock          text, digest of the unique lock; empty: none
+--   window_ms     integer, lifetime of the unique lock
+-- Returns {reply, text}: DONE (also when the task is pending already), ACTIVE, NOT_FOUND, or LOCKED with the holder's id.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
@@ -19,17 +22,23 @@
 -- #include "wake"
 
 local priority = priority_of(task_id)
-if not priority then return NOT_FOUND end
+if not priority then return { NOT_FOUND, '' } end
 read_record(task_id, 'token')
-if redis.call('ZSCORE', active, task_id) then return ACTIVE end
-if redis.call('ZSCORE', pending, task_id) then return DONE end
+if redis.call('ZSCORE', active, task_id) then return { ACTIVE, '' } end
+if redis.call('ZSCORE', pending, task_id) then return { DONE, '' } end
+
+local lock_key = prefix .. 'u:' .. lock
+local holder = lock ~= '' and read_text(lock_key)
+if holder and holder ~= task_id and redis.call('EXISTS', envelope_key(holder)) == 1 then return { LOCKED, holder } end
+
 for _, state in ipairs({ scheduled, retry, archived, completed }) do
   if redis.call('ZREM', state, task_id) == 1 then
     if state == archived or state == completed then redis.call('HDEL', record_key(task_id), 'token') end
     redis.call('HDEL', record_key(task_id), 'reason', 'ended_at', 'cancel', 'lost', 'result', 'progress')
     redis.call('ZADD', pending, entry_score(pending, priority), task_id)
+    if lock ~= '' and holder ~= task_id then redis.call('SET', lock_key, task_id, 'PX', window_ms) end
     wake_one(wake)
-    return DONE
+    return { DONE, '' }
   end
 end
-return NOT_FOUND
+return { NOT_FOUND, '' }

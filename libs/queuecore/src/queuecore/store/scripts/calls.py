@@ -533,16 +533,23 @@ def renew(queue: str, items: Sequence[RenewItem], *, lease_ms: int) -> Call:
     return Call(load_script("renew"), queue, (keys.active,), arguments)
 
 
-def run_now(queue: str, *, task_id: str) -> Call:
+def run_now(queue: str, *, task_id: str, lock: str, window_ms: int) -> Call:
     """Make a task pending at once, from any state but active.
 
     Guarantee: an archived or completed task gets one more attempt, and late calls of earlier attempts are stale for it.
-    A running task is not touched.
+    A running task is not touched. The task holds its unique lock afterwards, for a whole window where the lock was
+    free; nothing changes while another task holds it.
 
-    The script returns a reply: DONE (also when the task is pending already), ACTIVE or NOT_FOUND.
+    Args:
+        queue: the name of the queue.
+        lock: digest of the unique lock; empty: none.
+        window_ms: lifetime of the unique lock.
+
+    The script returns {reply, text}: DONE (also when the task is pending already), ACTIVE, NOT_FOUND, or LOCKED with
+    the holder's id.
     """
     keys = queue_keys(queue)
-    arguments: list[Argument] = [keys.prefix, task_id]
+    arguments: list[Argument] = [keys.prefix, task_id, lock, window_ms]
     return Call(
         load_script("run_now"),
         queue,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import ARCHIVE_RETENTION_MS
-from queuecore.errors import EnvelopeError, TaskActive, TaskNotCancellable, TaskNotFound
+from queuecore.domain.task import ARCHIVE_RETENTION_MS, UniqueLock
+from queuecore.errors import EnvelopeError, TaskActive, TaskNotCancellable, TaskNotFound, UniqueLockTaken
 from queuecore.store.client.server import Server
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.keys import envelope_key, queue_keys
@@ -52,23 +52,41 @@ class TaskControl:
     async def run_now(self, queue: str, task_id: str) -> None:
         """Make a waiting or ended task pending at once. An ended one gets one more attempt.
 
+        A task with a unique lock holds it afterwards: for a whole window if the lock was free, because its former
+        window has ended or the task had.
+
         Raises:
             TaskNotFound: the queue has no such task.
             TaskActive: the task is running.
+            UniqueLockTaken: another task holds the lock.
         """
-        reply = await self._server.run(calls.run_now(queue, task_id=task_id))
+        unique = await self._unique_lock_of(queue, task_id)
+        reply, holder = await self._server.run(
+            calls.run_now(
+                queue,
+                task_id=task_id,
+                lock=unique.digest if unique else "",
+                window_ms=unique.window_ms if unique else 0,
+            )
+        )
         _check_found(reply, task_id)
         _check_idle(reply, task_id)
+        if reply == Reply.LOCKED:
+            raise UniqueLockTaken(holder.decode(errors="replace"))
 
     async def _lock_of(self, queue: str, task_id: str) -> str:
-        """The digest of the task's unique lock. Envelopes are immutable, so reading it before the change is safe."""
+        unique = await self._unique_lock_of(queue, task_id)
+        return unique.digest if unique else ""
+
+    async def _unique_lock_of(self, queue: str, task_id: str) -> UniqueLock | None:
+        """The task's unique lock. Envelopes are immutable, so reading it before the change is safe."""
         data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
         if data is None:
             raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")
         try:
-            return envelope.decode(task_id, queue, data).lock_digest
+            return envelope.decode(task_id, queue, data).unique
         except EnvelopeError:
-            return ""
+            return None
 
 
 def _check_found(reply: int, task_id: str) -> None:
