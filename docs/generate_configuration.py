@@ -25,7 +25,8 @@ values and default.
 Environment variables are the only configuration. A process with an invalid or unknown variable exits at startup with
 code 2 and logs one line per error with the accepted values. An empty variable counts as unset. Durations are written
 as `30s`, `5m`, `1h30m` or `500ms`, sizes as `64KiB` or `1MiB`. Each secret can be read from a file: append `_FILE` to
-the variable's name and set it to the path.
+the variable's name and set it to the path. `taskyard-api --help` and the `--help` of every other command list its
+variables.
 
 `make docs` generates this page from the settings in the code.
 """

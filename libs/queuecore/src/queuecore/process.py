@@ -17,6 +17,7 @@ import uvloop
 
 from queuecore.errors import ConfigError
 from queuecore.observe.logs import configure_logging
+from queuecore.settings.arguments import answer_arguments
 from queuecore.settings.loader import exit_with, load_or_exit
 from queuecore.settings.shared import ProcessSettings
 
@@ -111,11 +112,12 @@ def run_service(name: str, kind: type[S], prefix: str, run: Callable[[S], Corout
     """Run a service: read its settings, set up its logs, run it in a new event loop, exit.
 
     Args:
-        name: its name in logs.
+        name: its name in logs; its command is ``taskyard-NAME``.
         kind: the class of its settings; the field ``log`` is a :class:`~queuecore.settings.shared.LogSettings`.
         prefix: the prefix of its environment variables.
         run: the service; returns the exit code. A :class:`~queuecore.errors.ConfigError` ends it with code 2.
     """
+    answer_arguments(f"taskyard-{name}", kind, prefix, sys.argv[1:])
     settings = load_or_exit(kind, prefix)
     configure_logging(name, settings.log.level, settings.log.format)
     try:
