@@ -6,13 +6,16 @@ import asyncio
 import itertools
 import os
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from queueworker import DoNotRetry, Handlers, Retry, TaskContext
+from tests.integration.queueworker.fencing import write_report
 
 handlers = Handlers()
 _numbers = itertools.count(1)
@@ -26,18 +29,18 @@ class Order(msgspec.Struct):
 
 @handlers.register("async")
 async def run_async(order: Order, context: TaskContext) -> dict[str, object]:
-    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid()}
+    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid(), "fence": context.fence}
 
 
 @handlers.register("thread")
 def run_thread(order: Order, context: TaskContext) -> dict[str, object]:
     assert threading.current_thread() is not threading.main_thread()
-    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid()}
+    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid(), "fence": context.fence}
 
 
 @handlers.register("process", process=True)
 def run_process(order: Order, context: TaskContext) -> dict[str, object]:
-    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid()}
+    return {"value": order.value, "metadata": context.task.metadata, "pid": os.getpid(), "fence": context.fence}
 
 
 @handlers.register("number")
@@ -123,6 +126,28 @@ def _wait(order: Order, context: TaskContext) -> str:
     while not Path(order.until).exists():
         time.sleep(0.01)
     return "waited"
+
+
+@handlers.register("fenced:thread")
+def write_fenced_in_thread(order: Order, context: TaskContext) -> str:
+    return _write_fenced(order, context)
+
+
+@handlers.register("fenced:process", process=True)
+def write_fenced_in_process(order: Order, context: TaskContext) -> str:
+    return _write_fenced(order, context)
+
+
+def _write_fenced(order: Order, context: TaskContext) -> str:
+    """Write with the fence once the gate of this process is open, and leave the outcome in a file."""
+    pid = os.getpid()
+    context.progress(pid)
+    while not Path(f"{order.until}.{pid}").exists():
+        time.sleep(0.01)
+    with closing(sqlite3.connect(f"{order.until}.db")) as db:
+        outcome = "written" if write_report(db, context, str(pid)) else "refused"
+    Path(f"{order.until}.{pid}.{outcome}").touch()
+    return outcome
 
 
 class TwoPartError(Exception):

@@ -42,6 +42,8 @@ async def test_task_completes_with_what_its_handler_returns(
     result = msgspec.json.decode(found.result or b"")
     assert (result["value"], result["metadata"]) == (7, {"from": "here"})
     assert (result["pid"] == worker.process.pid) is (kind != "process")
+    token = await store.server.command("HGET", f"taskyard:{{{SHARED}}}:r:{task.id}", "token")
+    assert result["fence"] == int(token)
     assert outcomes(found) == [Outcome.COMPLETED]
 
 
@@ -158,7 +160,7 @@ async def test_process_is_killed_when_its_time_is_over(store: TestStore, gate: P
     pid = await until_running(store, task)
     assert is_alive(pid)
     assert "timeout" in (await until_state(store, task, TaskState.ARCHIVED)).last_error
-    await eventually(lambda: not is_alive(pid))
+    assert not is_alive(pid)
 
 
 async def test_thread_that_ignores_its_timeout_keeps_its_slot_until_it_ends(
@@ -202,7 +204,7 @@ async def test_running_task_is_stopped_when_its_cancel_is_published(store: TestS
     found = await until_state(store, task, TaskState.ARCHIVED)
     assert (found.reason, found.attempt) == (ArchiveReason.CANCELLED, 1)
     if kind == "waiting:process":
-        await eventually(lambda: not is_alive(pid))
+        assert not is_alive(pid)
     else:
         assert was_cancelled(gate)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from tests.integration.queueworker.conftest import StartService
 from tests.integration.queueworker.expectations import order, outcomes, until_running, until_state, was_cancelled
+from tests.integration.queueworker.fencing import CREATE_TABLE
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -80,3 +84,26 @@ async def test_task_runs_elsewhere_when_its_worker_is_killed_and_is_poison_the_s
     gate.touch()  # noqa: ASYNC240
     assert outcomes(await until_state(store, other, TaskState.COMPLETED)) == [Outcome.LOST, Outcome.COMPLETED]
     assert not third.logged("task_failed")
+
+
+@pytest.mark.parametrize("kind", ["fenced:thread", "fenced:process"])
+async def test_write_of_the_older_run_is_refused_by_its_fence_when_two_runs_overlap(
+    store: TestStore, start_worker: StartService, gate: Path, kind: str
+) -> None:
+    with closing(sqlite3.connect(f"{gate}.db")) as db:
+        db.execute(CREATE_TABLE)
+    frozen = start_worker()
+    task = order(kind, until=gate)
+    await store.enqueue(task)
+    older = await until_running(store, task)
+    frozen.send(signal.SIGSTOP)
+    start_worker()
+    newer = await until_running(store, task, attempt=2, before=[older])
+    Path(f"{gate}.{newer}").touch()  # noqa: ASYNC240
+    assert (await until_state(store, task, TaskState.COMPLETED)).result == b'"written"'
+
+    Path(f"{gate}.{older}").touch()  # noqa: ASYNC240
+    frozen.send(signal.SIGCONT)
+    await eventually(Path(f"{gate}.{older}.refused").exists)
+    with closing(sqlite3.connect(f"{gate}.db")) as db:
+        assert db.execute("SELECT body FROM report").fetchall() == [(str(newer),)]

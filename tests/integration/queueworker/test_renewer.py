@@ -39,7 +39,7 @@ class Scene:
     def hold(self, lease: Lease) -> Run:
         """A run whose handler waits to be stopped."""
         handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
-        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
+        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None, 1))
         run.work = asyncio.ensure_future(_wait())
         self.in_flight.add(run)
         return run

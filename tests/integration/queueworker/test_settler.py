@@ -51,7 +51,7 @@ class Bench:
 
     def hold(self, lease: Lease) -> Run:
         handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
-        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None))
+        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None, 1))
         self.in_flight.add(run)
         return run
 

@@ -93,8 +93,9 @@ class Drain:
 
         What still runs is released last, when the process is about to end: the task may start elsewhere at once.
         """
-        await asyncio.gather(self._settler.wait_until_idle(), self._release(self._in_flight.ended()))
-        await self._release(self._in_flight.running())
+        idle = [run for run in self._in_flight.all() if not run.is_executing]
+        await asyncio.gather(self._settler.wait_until_idle(), self._release(idle))
+        await self._release(self._in_flight.all())
 
     async def _release(self, runs: Sequence[Run]) -> None:
         """Release those of ``runs`` that the drain has stopped and that have no outcome; retry until accepted."""
@@ -116,7 +117,9 @@ class Drain:
 
 
 async def _wait_until_ended(runs: Sequence[Run]) -> None:
-    if works := [run.work for run in runs if run.work is not None]:
+    """Wait until no handler of ``runs`` is executing, in a thread either."""
+    works = [each for run in runs for each in (run.work, run.slot_taken_until) if each is not None]
+    if works:
         await asyncio.wait(works)
 
 

@@ -11,7 +11,7 @@ from queueworker.handlers.context import TaskContext
 
 def make_context(reports: list[bytes] | None = None) -> TaskContext:
     taken = [] if reports is None else reports
-    return TaskContext(make_task(id="t-1", type="mail"), 2, 1_700_000_000_500, taken.append)
+    return TaskContext(make_task(id="t-1", type="mail"), 2, 1_700_000_000_500, taken.append, 7)
 
 
 def test_context_has_the_deadline_as_an_aware_time() -> None:

@@ -11,7 +11,7 @@ from queueworker.handlers.errors import DoNotRetry
 async def run(payload: bytes, attempt: int = 1) -> object:
     handler = handlers.get("demo")
     assert handler is not None
-    return await handler.call(handler.decode(payload), TaskContext(make_task(), attempt, 0, lambda _: None))
+    return await handler.call(handler.decode(payload), TaskContext(make_task(), attempt, 0, lambda _: None, 1))
 
 
 async def test_demo_echoes() -> None:

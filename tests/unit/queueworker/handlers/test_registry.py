@@ -38,7 +38,7 @@ def register(function: Callable[..., Any], *, process: bool = False) -> Handler:
 
 
 def call(handler: Handler, payload: bytes) -> Any:
-    return handler.call(handler.decode(payload), TaskContext(make_task(), 1, 0, lambda _: None))
+    return handler.call(handler.decode(payload), TaskContext(make_task(), 1, 0, lambda _: None, 1))
 
 
 def take_struct(payload: Mail) -> Any:

@@ -20,7 +20,7 @@ def make_run(task_id: str = "a", queue: str = "default", token: int = 1) -> Run:
     lease = make_lease(id=task_id, queue=queue, token=token)
     handler = handlers.get("demo")
     assert handler is not None
-    return Run(lease, handler, TaskContext(lease.task, 1, 0, lambda _: None))
+    return Run(lease, handler, TaskContext(lease.task, 1, 0, lambda _: None, 1))
 
 
 def test_runs_are_found_by_queue_and_task() -> None:

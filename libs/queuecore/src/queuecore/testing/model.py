@@ -257,7 +257,8 @@ class StoreModel:
             queue.drop_orphan(lease.task.id)
             reply = Reply.NOT_FOUND
         elif stored:
-            del stored.record[f"a:{lease.attempt}"], stored.record["token"]
+            del stored.record[f"a:{lease.attempt}"]
+            stored.record["token"] += 1
             stored.record.pop("confirmed", None)
             stored.record["attempt"] = lease.attempt - 1
             if "cancel" in stored.record:
@@ -360,8 +361,8 @@ class StoreModel:
             self.queues[task.queue].locks[stored.task.lock_digest] = task.id
         for name in ("reason", "ended_at", "cancel", "lost", "result", "progress"):
             stored.record.pop(name, None)
-        if stored.state.is_final:
-            stored.record.pop("token", None)
+        if stored.state.is_final and "token" in stored.record:
+            stored.record["token"] += 1
         self._entered(stored, now)
         self.queues[task.queue].wake = True
         return Reply.DONE

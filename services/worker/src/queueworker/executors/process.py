@@ -11,6 +11,7 @@ import multiprocessing
 import pickle
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 
 import msgspec
 from opentelemetry.context import attach, detach
@@ -29,6 +30,7 @@ from queueworker.runs.run import Run
 
 EXPORT_INTERVAL_MS = 500
 """Interval at which a child exports the spans of its handlers; the latest spans are lost when the child is killed."""
+KILL_POLL_S = 0.02
 MAX_PROGRESS_BYTES = 64 * 1024
 """Limit of one progress message: one datagram."""
 
@@ -76,7 +78,7 @@ class ProcessExecutor:
         self._progress_receiver.setblocking(False)
 
     async def execute(self, run: Run) -> object:
-        """Run the handler. Cancelling this call kills its process."""
+        """Run the handler. Cancelling this call kills its process, and waits until it is dead."""
         run.handler.decode(run.lease.task.payload)
         if self._pool is None or not self._pool.active:
             self._pool = self._start()
@@ -97,6 +99,9 @@ class ProcessExecutor:
             encoded = await asyncio.wrap_future(future)
         except ProcessExpired as error:
             raise HandlerProcessDied(f"the handler's process ended with exit code {error.exitcode}") from error
+        except asyncio.CancelledError:
+            await _until_killed(future)
+            raise
         finally:
             del self._running[key]
         return msgspec.Raw(encoded) if encoded else None
@@ -126,6 +131,12 @@ class ProcessExecutor:
             run.context.report(progress)
 
 
+async def _until_killed(future: Future[bytes]) -> None:
+    """Wait until the pool has killed the process of a cancelled call, so that no later run of its task overlaps."""
+    while wait([future], timeout=0).not_done:  # noqa: ASYNC110 - a thread of the pool kills it
+        await asyncio.sleep(KILL_POLL_S)
+
+
 def _start_child(modules: Sequence[str], progress: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
     configure_logging("worker", log.level, log.format)
     start_tracing("worker", trace, EXPORT_INTERVAL_MS)
@@ -146,7 +157,7 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
             raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MAX_PROGRESS_BYTES}")
         _Child.progress.send(message)
 
-    context = TaskContext(task, attempt, deadline_at_ms, report)
+    context = TaskContext(task, attempt, deadline_at_ms, report, token)
     token_of_context = attach(read_context(TraceTexts(*span)))
     try:
         result = handler.call(handler.decode(task.payload), context)

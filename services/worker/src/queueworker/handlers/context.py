@@ -23,11 +23,14 @@ class TaskContext:
         attempt: 1 for the first attempt.
         deadline_at_ms: when the attempt is stopped: at its timeout or the task's deadline, whichever is first.
         report: receives the value of :meth:`progress` as JSON.
+        fence: the fencing token of the run.
     """
 
-    __slots__ = ("attempt", "cancelled", "deadline_at_ms", "report", "result", "task")
+    __slots__ = ("attempt", "cancelled", "deadline_at_ms", "fence", "report", "result", "task")
 
-    def __init__(self, task: Task, attempt: int, deadline_at_ms: int, report: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, task: Task, attempt: int, deadline_at_ms: int, report: Callable[[bytes], None], fence: int
+    ) -> None:
         self.task = task
         self.attempt = attempt
         self.deadline_at_ms = deadline_at_ms
@@ -36,6 +39,9 @@ class TaskContext:
         self.result: Any = None
         """Result of the task if the handler returns ``None``."""
         self.report = report
+        self.fence = fence
+        """Number to fence with: it increases with every run of the task, also where the attempt number repeats after a
+        release. Pass it with writes to other systems, and let them refuse a lower number than their last one."""
 
     @property
     def deadline(self) -> datetime:

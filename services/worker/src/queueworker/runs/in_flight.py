@@ -32,10 +32,6 @@ class InFlightRuns:
         """The runs whose attempt has not ended."""
         return [run for run in self._runs.values() if _is_running(run)]
 
-    def ended(self) -> list[Run]:
-        """The runs whose attempt has ended."""
-        return [run for run in self._runs.values() if not _is_running(run)]
-
     def is_running(self, run: Run) -> bool:
         """Test that the run is in flight and its attempt has not ended."""
         return self._runs.get(_key(run)) is run and _is_running(run)

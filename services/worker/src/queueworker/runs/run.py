@@ -69,6 +69,13 @@ class Run:
         self.slot_taken_until: asyncio.Future[object] | None = None
         """The thread of the handler, which may outlive the attempt because a thread cannot be stopped."""
 
+    @property
+    def is_executing(self) -> bool:
+        """True while the handler runs, also in a thread that has outlived the attempt."""
+        if self.work is not None and not self.work.done():
+            return True
+        return self.slot_taken_until is not None and not self.slot_taken_until.done()
+
     def begin(self) -> None:
         """Execute the first step of ``work``.
 

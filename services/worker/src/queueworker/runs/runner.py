@@ -87,6 +87,7 @@ class Runner:
             lease.attempt,
             lease.started_at_ms + limit_ms,
             lambda value: self._report_progress(lease, value),
+            lease.token,
         )
         handler = self._handlers.get(task.type) or _unhandled(task.type)
         run = Run(lease, handler, context, self._watch_stopped)

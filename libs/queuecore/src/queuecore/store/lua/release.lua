@@ -26,9 +26,10 @@
 -- #include "archive"
 -- #include "wake"
 
-local function undo_attempt(record, attempt)
-  redis.call('HDEL', record, 'a:' .. attempt, 'token', 'confirmed')
-  redis.call('HSET', record, 'attempt', tonumber(attempt) - 1)
+-- The token stays in the record, one higher, so that the next one is higher still if the clock is set back.
+local function undo_attempt(record, attempt, token)
+  redis.call('HDEL', record, 'a:' .. attempt, 'confirmed')
+  redis.call('HSET', record, 'attempt', tonumber(attempt) - 1, 'token', tonumber(token) + 1)
 end
 
 local replies = {}
@@ -43,7 +44,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
       reply = NOT_FOUND
       drop(task_id)
     else
-      undo_attempt(record, run[3])
+      undo_attempt(record, run[3], token)
       if run[2] then
         reply = CANCELLED
         archive(archived, task_id, 'cancelled', retention_ms, lock)

@@ -23,7 +23,7 @@
 
 local priority = priority_of(task_id)
 if not priority then return { NOT_FOUND, '' } end
-read_record(task_id, 'token')
+local token = tonumber(read_record(task_id, 'token')[1])
 if redis.call('ZSCORE', active, task_id) then return { ACTIVE, '' } end
 if redis.call('ZSCORE', pending, task_id) then return { DONE, '' } end
 
@@ -33,7 +33,8 @@ if holder and holder ~= task_id and redis.call('EXISTS', envelope_key(holder)) =
 
 for _, state in ipairs({ scheduled, retry, archived, completed }) do
   if redis.call('ZREM', state, task_id) == 1 then
-    if state == archived or state == completed then redis.call('HDEL', record_key(task_id), 'token') end
+    -- One higher: calls of earlier attempts are stale, and the token of the next lease is higher still.
+    if token and (state == archived or state == completed) then redis.call('HSET', record_key(task_id), 'token', token + 1) end
     redis.call('HDEL', record_key(task_id), 'reason', 'ended_at', 'cancel', 'lost', 'result', 'progress')
     redis.call('ZADD', pending, entry_score(pending, priority), task_id)
     if lock ~= '' and holder ~= task_id then redis.call('SET', lock_key, task_id, 'PX', window_ms) end
