@@ -143,6 +143,7 @@ images: ## Build the images of all services; BUILDER=podman, TAG=..., REGISTRY=h
 
 define build_image
 	$(BUILDER) build --file deploy/docker/Dockerfile --target $(1) --build-arg VERSION=$(TAG) \
+		--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
 		$(if $(BASE),--build-arg BASE=$(BASE)) --tag $(REGISTRY)taskyard/$(1):$(TAG) $(ARGS) .
 
 endef

@@ -45,6 +45,19 @@ def test_every_service_has_a_target_and_requirements_with_hashes() -> None:
         assert pins.count("--hash=sha256:") >= len(names)
 
 
+def test_image_installs_the_wheel_of_its_service_without_an_index() -> None:
+    text = DOCKERFILES[0].read_text(encoding="utf-8")
+    for service in SERVICES:
+        stage = text.partition(f"FROM build AS build-{service}\n")[2].partition("\nFROM ")[0]
+        assert "COPY --from=wheels /build/wheels wheels\n" in stage
+        assert f'--no-index --find-links wheels "taskyard-{service}[otlp-grpc]"\n' in stage
+
+
+def test_wheels_of_images_are_built_as_make_wheels_builds_them() -> None:
+    (recipe,) = re.findall(r"\$\(PIP\) wheel (.+?) \\", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert f"pip wheel {recipe} --wheel-dir" in DOCKERFILES[0].read_text(encoding="utf-8")
+
+
 def test_no_secret_of_the_build_is_left_in_an_image() -> None:
     runtime = DOCKERFILES[0].read_text(encoding="utf-8").partition("AS runtime\n")[2]
     assert "PIP_" not in runtime
@@ -55,7 +68,7 @@ def test_versions_agree() -> None:
     (chart,) = re.findall(r'(?m)^appVersion: "(.*)"$', (CHART / "Chart.yaml").read_text(encoding="utf-8"))
     packages = {
         re.findall(r'(?m)^version = "(.*)"$', (ROOT / each / "pyproject.toml").read_text(encoding="utf-8"))[0]
-        for each in ("libs/queuecore", *(f"services/{service}" for service in SERVICES))
+        for each in ("libs/queuecore", "libs/taskyard", *(f"services/{service}" for service in SERVICES))
     }
     assert packages == {version} == {chart}
     (example,) = re.findall(r"(?m)^FROM taskyard/worker:(.*)$", DOCKERFILES[1].read_text(encoding="utf-8"))
