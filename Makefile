@@ -55,6 +55,18 @@ test-python: $(VENV)/.requirements-test $(VENV)/.members
 	$(BIN)/python --version
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PORTABLE_TESTS) $(ARGS)
 
+LOWEST := .cache/lowest
+
+.PHONY: test-lowest
+test-lowest: $(VENV)/.lint ## Run the same tests with the lowest versions of the dependencies that the packages admit
+	$(MAKE) --no-print-directory VENV=$(LOWEST) $(LOWEST)/.requirements-test $(LOWEST)/.members
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python --all-extras \
+		$(addprefix --no-emit-package ,$(DISTRIBUTIONS)) --output-file $(LOWEST)/lowest.txt \
+		$(addsuffix /pyproject.toml,$(MEMBERS))
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --requirement $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PORTABLE_TESTS) $(ARGS)
+	@rm -f $(LOWEST)/.requirements-test  # Another run starts from the pinned versions again.
+
 .PHONY: test-images
 test-images: $(VENV)/.test ## Build and run the images; requires podman
 	$(BIN)/python -m pytest tests/images $(ARGS)
