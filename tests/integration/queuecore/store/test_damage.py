@@ -74,6 +74,19 @@ async def test_other_tasks_are_leased_when_an_id_is_no_text(store: TestStore) ->
     assert answer.orphans == 1
 
 
+async def test_other_tasks_are_leased_when_an_id_with_an_envelope_is_no_text(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    await store.server.command("ZADD", KEYS.pending, 1, NOT_UTF_8)
+    await store.server.command("SET", KEYS.prefix.encode() + b"t:" + NOT_UTF_8, b"\x015")
+    answer = await store.worker().lease_call()
+    assert [lease.task for lease in answer.leases] == [task]
+    await store.server.command("ZADD", KEYS.active, 1, NOT_UTF_8)
+    await store.reclaim()
+    keyspace = await read_keyspace(store.server)
+    assert (list(keyspace[KEYS.active]), keyspace[KEYS.totals]["orphans"]) == ([task.id], b"1")
+
+
 async def test_task_is_leased_when_its_record_is_no_hash(store: TestStore) -> None:
     damaged, others = await enqueue_damaged(store, make_text_of_record)
     worker = store.worker()

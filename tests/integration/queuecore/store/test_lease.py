@@ -23,6 +23,9 @@ def make_payload(size: int) -> bytes:
     return b'{"data":"%s"}' % (b"x" * size)
 
 
+ALMOST_ALL = make_payload(LEASE_BYTES * 9 // 10)
+
+
 async def test_lease_hands_out_highest_priority_first_and_oldest_within(store: TestStore) -> None:
     tasks = {name: make_task(priority=priority) for name, priority in (("a", 5), ("b", 0), ("c", 9), ("d", 5))}
     for task in tasks.values():
@@ -71,6 +74,33 @@ async def test_lease_stops_at_its_bytes_and_takes_at_least_one_task(store: TestS
     worker = store.worker()
     calls = [[lease.task.id for lease in await worker.lease(limit=200)] for _ in range(5)]
     assert calls == [[large.id], [halves[0].id], [halves[1].id], [halves[2].id, small.id], []]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+async def test_lease_stops_at_its_bytes_when_large_tasks_follow_small_ones(store: TestStore, marked: bool) -> None:
+    small, large = [make_task(priority=9) for _ in range(3)], [make_task(payload=ALMOST_ALL) for _ in range(3)]
+    await store.enqueue(*small, *large)
+    if not marked:
+        # As an older release enqueues them.
+        assert await store.server.command("DEL", KEYS.large) == 1
+    worker = store.worker()
+    calls = [[lease.task.id for lease in await worker.lease(limit=200)] for _ in range(4)]
+    assert calls == [[task.id for task in [*small, large[0]]], [large[1].id], [large[2].id], []]
+    assert await store.server.command("PTTL", KEYS.large) > 0
+
+
+@pytest.mark.parametrize(("size", "reads"), [(100, 1), (100_000, 8)])
+async def test_lease_reads_one_by_one_when_the_queue_has_large_tasks(store: TestStore, size: int, reads: int) -> None:
+    await store.enqueue(*(make_task(payload=make_payload(size)) for _ in range(8)))
+    before = await count_calls(store, "mget")
+    assert len(await store.worker().lease()) == 8
+    assert await count_calls(store, "mget") == before + reads
+
+
+async def count_calls(store: TestStore, command: str) -> int:
+    """How often the server has run a command."""
+    stats: dict[str, dict[str, int]] = await store.server.command("INFO", "commandstats")
+    return stats[f"cmdstat_{command}"]["calls"]
 
 
 async def test_lease_shares_its_bytes_among_the_queues_of_a_call(store: TestStore) -> None:

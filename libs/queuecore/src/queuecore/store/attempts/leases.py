@@ -241,7 +241,11 @@ def _monotonic_ms() -> float:
 def _read(queue: str, now_ms: int, orphans: int, newer: int, behind: int, flat: list[Any]) -> Leased:
     leased = Leased([], [], orphans, newer, behind)
     for raw_id, data, token, attempt, excused, entry in rows(flat, 6):
-        task_id = raw_id.decode()
+        try:
+            task_id = raw_id.decode()
+        except UnicodeDecodeError:
+            # Something else has written an envelope under a damaged id. The scheduler drops it when its lease expires.
+            continue
         try:
             task = envelope.decode(task_id, queue, data)
         except EnvelopeError as error:

@@ -13,6 +13,7 @@
 --   totals        hash
 --   limits        hash
 --   bytes         integer
+--   large         exists while the queue may hold large envelopes
 -- ARGV
 --   default_max_depth  integer, for a queue without a limit of its own; -1: none
 --   default_max_bytes  integer, for a queue without a limit of its own; -1: none
@@ -33,6 +34,7 @@
 -- #include "task"
 -- #include "entry"
 -- #include "due"
+-- #include "large"
 -- #include "wake"
 
 local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes')
@@ -100,6 +102,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
     reply = { DONE, task_id .. ' ' .. state }
     if lock ~= '' then redis.call('SET', prefix .. 'u:' .. lock, task_id, 'PX', window_ms) end
     if answer ~= '' then redis.call('SET', prefix .. 'i:' .. answer, reply[2], 'PX', answer_ttl_ms) end
+    if #envelope > LARGE then mark_large(large) end
     enqueued[label] = (enqueued[label] or 0) + 1
     depth, used, added = depth + 1, used + #envelope, added + #envelope
   end

@@ -177,6 +177,7 @@ def enqueue(queue: str, items: Sequence[EnqueueItem], *, default_max_depth: int,
             keys.totals,
             keys.limits,
             keys.bytes,
+            keys.large,
         ),
         arguments,
     )
@@ -341,7 +342,7 @@ def lease(
     return Call(
         load_script("lease"),
         queue,
-        (keys.pending, keys.active, keys.wake, keys.totals, keys.paused),
+        (keys.pending, keys.active, keys.wake, keys.totals, keys.paused, keys.large),
         arguments,
     )
 

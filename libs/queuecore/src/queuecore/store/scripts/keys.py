@@ -58,6 +58,8 @@ class QueueKeys(NamedTuple):
     """Integer: the size of all envelopes of the queue, in all states."""
     paused: str
     """String: exists while the queue is paused."""
+    large: str
+    """String with a time to live: exists while the queue may hold envelopes of more than 16 KiB."""
 
 
 @lru_cache(maxsize=10_000)

@@ -31,6 +31,12 @@ local function envelope_size(id)
   return size
 end
 
+-- The first byte of a task's envelope; empty when it has none or its key is damaged.
+local function first_byte(id)
+  local byte = redis.pcall('GETRANGE', envelope_key(id), 0, 0)
+  return is_damaged(byte) and '' or byte
+end
+
 -- Fields of a task's record, false or nil where it has none. A damaged record is deleted.
 local function read_record(id, ...)
   local fields = redis.pcall('HMGET', record_key(id), ...)
