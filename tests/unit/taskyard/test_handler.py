@@ -7,12 +7,10 @@ from typing import Annotated, Any, TypedDict
 import msgspec
 import pytest
 
-from queuecore.errors import InvalidField
 from queuecore.testing.builders import make_task
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.errors import DoNotRetry
-from queueworker.handlers.handler import Handler, HandlerError, HandlerKind
-from queueworker.handlers.registry import Handlers
+from taskyard import Context, DoNotRetry, HandlerError
+from taskyard.handler import Handler, HandlerKind, make_handler
+from taskyard.lifespan import Lifespan
 
 
 class Mail(msgspec.Struct):
@@ -30,15 +28,11 @@ class Note(TypedDict):
 
 
 def register(function: Callable[..., Any], *, process: bool = False) -> Handler:
-    handlers = Handlers()
-    handlers.register("mail", process=process)(function)
-    found = handlers.get("mail")
-    assert found is not None
-    return found
+    return make_handler("mail", function, process=process)
 
 
 def call(handler: Handler, payload: bytes) -> Any:
-    return handler.call(handler.decode(payload), TaskContext(make_task(), 1, 0, lambda _: None, 1))
+    return handler.call(handler.decode(payload), Context(make_task(), 1, 0, lambda _: None, 1, Lifespan()))
 
 
 def take_struct(payload: Mail) -> Any:
@@ -92,16 +86,16 @@ def test_handler_raises_do_not_retry_when_the_payload_does_not_match(function: C
 
 @pytest.mark.parametrize("function", [take_struct, take_dataclass, take_typed_dict])
 def test_handler_has_a_schema_when_its_payload_is_typed(function: Callable[..., Any]) -> None:
-    assert b'"required":["to"]' in register(function).schema()
+    assert b'"required":["to"]' in register(function).payload.schema()
 
 
 @pytest.mark.parametrize("function", [take_anything, take_unannotated])
 def test_handler_has_no_schema_when_it_takes_any_payload(function: Callable[..., Any]) -> None:
-    assert register(function).schema() == b"null"
+    assert register(function).payload.schema() == b"null"
 
 
 def test_handler_receives_the_context_when_it_has_a_second_parameter() -> None:
-    def take_both(payload: Mail, context: TaskContext) -> tuple[str, int]:
+    def take_both(payload: Mail, context: Context) -> tuple[str, int]:
         return payload.to, context.attempt
 
     assert call(register(take_both), b'{"to":"ann"}') == ("ann", 1)
@@ -120,13 +114,9 @@ def test_handler_kind_follows_from_the_function() -> None:
     assert register(take_struct, process=True).kind is HandlerKind.PROCESS
 
 
-def test_register_returns_the_function_unchanged() -> None:
-    assert Handlers().register("mail")(take_struct) is take_struct
-
-
 def take_nothing() -> None: ...
-def take_three(payload: Mail, context: TaskContext, other: int) -> None: ...
-def take_keyword(payload: Mail, *, context: TaskContext) -> None: ...
+def take_three(payload: Mail, context: Context, other: int) -> None: ...
+def take_keyword(payload: Mail, *, context: Context) -> None: ...
 def take_what_json_cannot_say(payload: Callable[[], None]) -> None: ...
 def take_one_of_two_lists(payload: list[int] | tuple[str, ...]) -> None: ...
 def take_a_foreign_model(payload: HandlerError) -> None: ...
@@ -143,40 +133,11 @@ def take_a_foreign_model(payload: HandlerError) -> None: ...
         take_a_foreign_model,
     ],
 )
-def test_register_refuses_a_function_that_cannot_be_called_with_a_payload(function: Callable[..., Any]) -> None:
+def test_handler_is_refused_when_the_function_cannot_be_called_with_a_payload(function: Callable[..., Any]) -> None:
     with pytest.raises(HandlerError, match=function.__name__):
         register(function)
 
 
-def test_register_refuses_an_async_function_for_a_process() -> None:
+def test_handler_is_refused_when_an_async_function_is_to_run_in_a_process() -> None:
     with pytest.raises(HandlerError, match="take_async"):
         register(take_async, process=True)
-
-
-def test_register_refuses_a_second_handler_for_a_type_and_names_both() -> None:
-    handlers = Handlers()
-    handlers.register("mail")(take_struct)
-    with pytest.raises(HandlerError, match=r"take_struct.*take_dataclass"):
-        handlers.register("mail")(take_dataclass)
-
-
-def test_register_refuses_a_type_with_a_name_that_no_task_can_have() -> None:
-    with pytest.raises(InvalidField):
-        Handlers().register("two words")
-
-
-def test_update_takes_all_handlers_over() -> None:
-    one, two = Handlers(), Handlers()
-    one.register("mail")(take_struct)
-    two.register("letter")(take_dataclass)
-    one.update(two)
-    one.update(two)
-    assert one.types() == ["letter", "mail"]
-
-
-def test_update_refuses_another_handler_for_a_type() -> None:
-    one, two = Handlers(), Handlers()
-    one.register("mail")(take_struct)
-    two.register("mail")(take_dataclass)
-    with pytest.raises(HandlerError, match="mail"):
-        one.update(two)

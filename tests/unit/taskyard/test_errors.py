@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from queuecore.errors import InvalidField
-from queueworker.handlers.errors import Retry
+from taskyard import Retry
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The core of the clients: requests, answers, repeats and waits, without I/O."""

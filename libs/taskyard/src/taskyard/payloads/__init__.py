@@ -1,0 +1,1 @@
+"""Payloads and results: their types, their JSON and their JSON Schema."""
