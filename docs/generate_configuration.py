@@ -13,6 +13,7 @@ from queuecore.settings.loader import VariableRow, describe
 from queuescheduler import settings as scheduler
 from queuestandalone import settings as standalone
 from queueworker import settings as worker
+from taskyard.client import connection
 
 TARGET = Path(__file__).with_name("configuration.md")
 
@@ -39,6 +40,12 @@ SERVICES: list[tuple[str, type[msgspec.Struct], str]] = [
     ("`make run`", standalone.StandaloneSettings, standalone.PREFIX),
 ]
 
+CLIENT = [
+    VariableRow(connection.URL, "a URL such as http://taskyard-api:8080", "", "Address of the API."),
+    VariableRow(connection.TOKEN, "a string", "", "Token for the API."),
+    VariableRow(connection.TOKEN_FILE, "a path", "", "A file that holds the token; read again when it changes."),
+]
+
 
 def render() -> str:
     """The whole page."""
@@ -52,6 +59,8 @@ def render() -> str:
             else:
                 own.append(row)
         parts.append(f"\n## {name[0].upper()}{name[1:]}\n\n" + "\n".join(_table(own)) + "\n")
+    parts.append("\n## Client\n\nRead by `taskyard`, in the processes that enqueue; see [client.md](client.md).\n\n")
+    parts.append("\n".join(_table(CLIENT)) + "\n")
     by_group = sorted(shared.values(), key=_group)
     parts.insert(1, "\n## All services\n\n" + "\n".join(_table(by_group)) + "\n")
     return "".join(parts)

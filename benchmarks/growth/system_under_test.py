@@ -67,7 +67,7 @@ class SystemUnderTest:
             "BENCH_LEASE_S": str(LEASE_S),
             "TASKYARD_REDIS_URL": self.url,
             "TASKYARD_LOG_LEVEL": "warning",
-            "TASKYARD_WORKER_HANDLERS": "benchmarks.peers.taskyard:handlers",
+            "TASKYARD_WORKER_APPS": "benchmarks.peers.taskyard:app",
             "TASKYARD_WORKER_PROBE_PORT": "0",
             "TASKYARD_SCHEDULER_PROBE_PORT": "0",
         }

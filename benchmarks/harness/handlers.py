@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from queueworker import Handlers
+from taskyard import Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
-@handlers.register("noop")
+@app.task("noop")
 async def noop(_: dict[str, object]) -> None:
     """Do nothing."""

@@ -49,7 +49,7 @@ def service(
 @contextmanager
 def worker(redis_url: str, *, logs: int | None = None, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker with the benchmarks' handlers."""
-    defaults = {"TASKYARD_WORKER_HANDLERS": "benchmarks.harness.handlers", "TASKYARD_WORKER_PROBE_PORT": "0"}
+    defaults = {"TASKYARD_WORKER_APPS": "benchmarks.harness.handlers", "TASKYARD_WORKER_PROBE_PORT": "0"}
     with service("queueworker", redis_url, logs=logs, **(defaults | variables)) as process:
         yield process
 

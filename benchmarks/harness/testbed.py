@@ -84,7 +84,7 @@ class Testbed:
             # Taskyard is configured with its usual variables.
             "TASKYARD_REDIS_URL": self.url,
             "TASKYARD_LOG_LEVEL": "warning",
-            "TASKYARD_WORKER_HANDLERS": "benchmarks.peers.taskyard:handlers",
+            "TASKYARD_WORKER_APPS": "benchmarks.peers.taskyard:app",
             "TASKYARD_WORKER_SLOTS": str(slots or self.contender.slots),
             "TASKYARD_WORKER_PROBE_PORT": "0",
             "TASKYARD_SCHEDULER_PROBE_PORT": "0",

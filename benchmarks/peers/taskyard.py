@@ -15,28 +15,28 @@ from queuecore.store.client.connect import connect
 from queuecore.store.scripts.keys import queue_keys
 from queuecore.store.tasks.enqueue import Enqueue, Enqueued, Enqueuer
 from queuecore.store.tasks.task_id import new_task_id
-from queueworker import Handlers
+from taskyard import Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 _KEYS = queue_keys("default")
 
 
-@handlers.register("noop")
+@app.task("noop")
 async def noop(payload: dict[str, str]) -> None:
     workload.noop(payload["number"])
 
 
-@handlers.register("stamp")
+@app.task("stamp")
 async def stamp(payload: dict[str, str]) -> None:
     workload.stamp(payload["number"])
 
 
-@handlers.register("nap")
+@app.task("nap")
 async def nap(payload: dict[str, str]) -> None:
     await workload.nap(payload["number"])
 
 
-@handlers.register("hold")
+@app.task("hold")
 async def hold(payload: dict[str, str]) -> None:
     await workload.hold(payload["number"])
 

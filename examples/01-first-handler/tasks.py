@@ -1,12 +1,12 @@
-"""Two handlers, async and plain, for a worker with ``TASKYARD_WORKER_HANDLERS=tasks``."""
+"""Two handlers, async and plain, for a worker with ``TASKYARD_WORKER_APPS=tasks:app``."""
 
 from __future__ import annotations
 
 import msgspec
 
-from queueworker import DoNotRetry, Handlers, TaskContext
+from taskyard import Context, DoNotRetry, Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
 class Greeting(msgspec.Struct):
@@ -22,16 +22,16 @@ class Numbers(msgspec.Struct):
     values: list[int]
 
 
-@handlers.register("greet")
-async def greet(payload: Greeting, context: TaskContext) -> dict[str, str]:
+@app.task("greet")
+async def greet(greeting: Greeting, context: Context) -> dict[str, str]:
     """Runs in the event loop, concurrently with other tasks."""
     context.logger.info("greeting")
-    return {"text": f"Good day to you, {payload.name}." if payload.polite else f"Hello, {payload.name}!"}
+    return {"text": f"Good day to you, {greeting.name}." if greeting.polite else f"Hello, {greeting.name}!"}
 
 
-@handlers.register("sum")
-def add_up(payload: Numbers) -> dict[str, int]:
+@app.task("sum")
+def add_up(numbers: Numbers) -> dict[str, int]:
     """Runs in a thread, so it may block."""
-    if not payload.values:
+    if not numbers.values:
         raise DoNotRetry("there is nothing to add up")
-    return {"total": sum(payload.values)}
+    return {"total": sum(numbers.values)}

@@ -107,13 +107,13 @@ def test_values_of_a_pool_become_its_settings(helm: Helm, secrets: Path) -> None
         "queues": ["critical:6", "low"],
         "slots": 7,
         "drainSeconds": 90,
-        "settings": {"handlers": ["acme.tasks", "acme.more:handlers"], "queueOrder": "strict"},
+        "settings": {"apps": ["acme.tasks", "acme.more:app"], "queueOrder": "strict"},
     }
     workload = helm.render({"workers": [pool]}).get("Deployment", "taskyard-worker-one")
     settings: WorkerSettings = load_settings(workload, secrets)
     assert settings.queues == ("critical:6", "low")
     assert (settings.slots, settings.drain_ms, settings.queue_order) == (7, 90_000, "strict")
-    assert settings.handlers == ("acme.tasks", "acme.more:handlers")
+    assert settings.apps == ("acme.tasks", "acme.more:app")
 
 
 def test_traces_go_where_the_values_say(helm: Helm, secrets: Path) -> None:

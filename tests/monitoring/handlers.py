@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from queueworker import Handlers
+from taskyard import Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
 class Report(msgspec.Struct, forbid_unknown_fields=True):
     pages: int = 1
 
 
-@handlers.register("report")
+@app.task("report")
 async def write_report(report: Report) -> int:
     return report.pages
 
 
-@handlers.register("picture")
+@app.task("picture")
 def draw_picture(report: Report) -> int:
     return report.pages

@@ -127,7 +127,7 @@ def running_system(folder: Path) -> Iterator[LiveSystem]:
                 folder / "worker.log",
                 TASKYARD_WORKER_QUEUES="critical:3,default",
                 TASKYARD_WORKER_SLOTS=str(SLOTS),
-                TASKYARD_WORKER_HANDLERS="tests.monitoring.handlers",
+                TASKYARD_WORKER_APPS="tests.monitoring.handlers",
             )
         )
         cluster = stack.enter_context(running_stand_in(folder))

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from queueworker import Handlers, TaskContext
+from taskyard import Context, Taskyard
 from tests.support.execution_log import record, recorded
 
-handlers = Handlers()
+app = Taskyard()
 
 FAULT_EXIT_CODE = 9
 _MEMORY_LIMIT_BYTES = 1024**3
@@ -40,8 +40,8 @@ class InjectedFailure(Exception):
     """The requested failure."""
 
 
-@handlers.register("coroutine")
-async def run_coroutine(behavior: Behavior, context: TaskContext) -> int:
+@app.task("coroutine")
+async def run_coroutine(behavior: Behavior, context: Context) -> int:
     with recorded(context.task.id, context.attempt, os.getpid()):
         await asyncio.sleep(behavior.seconds)
         while behavior.until and not Path(behavior.until).exists():  # noqa: ASYNC110, ASYNC240 - another process creates it
@@ -50,16 +50,16 @@ async def run_coroutine(behavior: Behavior, context: TaskContext) -> int:
     return context.attempt
 
 
-@handlers.register("thread")
-def run_thread(behavior: Behavior, context: TaskContext) -> int:
+@app.task("thread")
+def run_thread(behavior: Behavior, context: Context) -> int:
     with recorded(context.task.id, context.attempt, os.getpid()):
         time.sleep(behavior.seconds)
         _fail_if_injected(behavior, context)
     return context.attempt
 
 
-@handlers.register("child", process=True)
-def run_child(behavior: Behavior, context: TaskContext) -> int:
+@app.task("child", process=True)
+def run_child(behavior: Behavior, context: Context) -> int:
     with recorded(context.task.id, context.attempt, _PARENT_PID):
         time.sleep(behavior.seconds)
         while behavior.until and not Path(behavior.until).exists():
@@ -68,8 +68,8 @@ def run_child(behavior: Behavior, context: TaskContext) -> int:
     return context.attempt
 
 
-@handlers.register("deaf")
-async def ignore_cancellation(behavior: Behavior, context: TaskContext) -> None:
+@app.task("deaf")
+async def ignore_cancellation(behavior: Behavior, context: Context) -> None:
     """Run until a file exists, and ignore that the attempt is stopped."""
     record("started", context.task.id, context.attempt, os.getpid())
     while not (behavior.until and Path(behavior.until).exists()):  # noqa: ASYNC240 - another process creates it
@@ -77,30 +77,30 @@ async def ignore_cancellation(behavior: Behavior, context: TaskContext) -> None:
             await asyncio.sleep(0.02)
 
 
-@handlers.register("blocking")
-async def block_loop(behavior: Behavior, context: TaskContext) -> int:
+@app.task("blocking")
+async def block_loop(behavior: Behavior, context: Context) -> int:
     with recorded(context.task.id, context.attempt, os.getpid()):
         while context.attempt <= behavior.fail_times and not Path(behavior.until).exists():  # noqa: ASYNC240 - another process creates it
             time.sleep(0.02)  # noqa: ASYNC251 - the injected fault
     return context.attempt
 
 
-@handlers.register("exiting")
-async def exit_worker(behavior: Behavior, context: TaskContext) -> int:
+@app.task("exiting")
+async def exit_worker(behavior: Behavior, context: Context) -> int:
     with recorded(context.task.id, context.attempt, os.getpid()):
         if context.attempt <= behavior.fail_times:
             os._exit(FAULT_EXIT_CODE)
     return context.attempt
 
 
-@handlers.register("endless")
-def run_endlessly(_: Behavior, context: TaskContext) -> None:
+@app.task("endless")
+def run_endlessly(_: Behavior, context: Context) -> None:
     record("started", context.task.id, context.attempt, os.getpid())
     threading.Event().wait()
 
 
-@handlers.register("out-of-memory", process=True)
-def exhaust_memory(behavior: Behavior, context: TaskContext) -> int:
+@app.task("out-of-memory", process=True)
+def exhaust_memory(behavior: Behavior, context: Context) -> int:
     """Allocate memory up to the limit of the child process."""
     with recorded(context.task.id, context.attempt, _PARENT_PID):
         if context.attempt <= behavior.fail_times:
@@ -111,8 +111,8 @@ def exhaust_memory(behavior: Behavior, context: TaskContext) -> int:
     return context.attempt
 
 
-@handlers.register("killed-child", process=True)
-def kill_itself(behavior: Behavior, context: TaskContext) -> int:
+@app.task("killed-child", process=True)
+def kill_itself(behavior: Behavior, context: Context) -> int:
     """Die by SIGKILL, like a victim of the kernel's OOM killer."""
     with recorded(context.task.id, context.attempt, _PARENT_PID):
         if context.attempt <= behavior.fail_times:
@@ -120,6 +120,6 @@ def kill_itself(behavior: Behavior, context: TaskContext) -> int:
     return context.attempt
 
 
-def _fail_if_injected(behavior: Behavior, context: TaskContext) -> None:
+def _fail_if_injected(behavior: Behavior, context: Context) -> None:
     if context.attempt <= behavior.fail_times:
         raise InjectedFailure(f"attempt {context.attempt} of {behavior.fail_times} failing attempts")

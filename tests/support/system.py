@@ -70,7 +70,7 @@ class System:
     async def start_worker(self, **variables: str) -> ServiceProcess:
         """Start a worker with short leases."""
         variables = {
-            "TASKYARD_WORKER_HANDLERS": "tests.support.recording_handlers",
+            "TASKYARD_WORKER_APPS": "tests.support.recording_handlers",
             "TASKYARD_WORKER_LEASE": f"{LEASE_S}s",
             "TASKYARD_WORKER_PROCESSES": "2",
             **variables,

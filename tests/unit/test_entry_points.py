@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-import queueworker
-
 SERVICES = ["queueapi", "queuescheduler", "queueworker", "queuecontroller", "queuestandalone"]
 
 
@@ -18,10 +16,3 @@ def test_entry_point_imports_the_standard_library_only_when_sigterm_has_no_handl
     ours = {name for name in ran.stdout.split() if name.startswith("queue") and name != "queue"}
     assert ours == own
     assert not {"asyncio", "msgspec", "structlog", "typing"} & set(ran.stdout.split())
-
-
-def test_worker_package_exports_its_names_when_they_are_imported_on_first_use() -> None:
-    for name in queueworker.__all__:
-        assert getattr(queueworker, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'Worker'"):
-        _ = queueworker.Worker  # type: ignore[attr-defined]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from queueworker import Handlers, TaskContext
+from taskyard import Context, Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
 class Greeting(msgspec.Struct):
@@ -15,8 +15,8 @@ class Greeting(msgspec.Struct):
     name: str
 
 
-@handlers.register("greeting")
-async def greet(payload: Greeting, context: TaskContext) -> str:
+@app.task("greeting")
+async def greet(payload: Greeting, context: Context) -> str:
     """Return a greeting; Taskyard stores the result with the task."""
     context.logger.info("greeted", name=payload.name)
     return f"Hello, {payload.name}!"

@@ -80,7 +80,7 @@ def _read(command: str, shown: str) -> Call:
 async def test_curl_answers_as_the_page_shows(page: Path, tmp_path: Path) -> None:
     calls = list(find_calls(page))
     assert calls
-    handlers = {"PYTHONPATH": str(EXAMPLE), "TASKYARD_WORKER_HANDLERS": "tasks"}
+    handlers = {"PYTHONPATH": str(EXAMPLE), "TASKYARD_WORKER_APPS": "tasks:app"}
     async with StandaloneProcess(tmp_path, handlers) as taskyard:
         await taskyard.until_ready()
         async with httpx.AsyncClient(base_url=f"http://{HOST}:{taskyard.port}", trust_env=False) as client:

@@ -26,7 +26,7 @@ def base_url(tmp_path: Path) -> Iterator[str]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(EXAMPLE),
-        "TASKYARD_WORKER_HANDLERS": "tasks",
+        "TASKYARD_WORKER_APPS": "tasks:app",
         "TASKYARD_API_PORT": str(port),
         "TASKYARD_DATA_DIR": str(tmp_path / "data"),
     }

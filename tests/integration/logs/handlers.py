@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handlers
+from taskyard import Context, Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
 class Card(msgspec.Struct):
     number: str
 
 
-@handlers.register("pay")
-async def pay(card: Card, context: TaskContext) -> None:
+@app.task("pay")
+async def pay(card: Card, context: Context) -> None:
     context.logger.info("paying", card=card)
     if context.attempt == 1:
         raise ConnectionError("the bank is unreachable")
 
 
-@handlers.register("pay_in_thread")
-def pay_in_thread(card: Card, context: TaskContext) -> None:
+@app.task("pay_in_thread")
+def pay_in_thread(card: Card, context: Context) -> None:
     context.logger.info("paying", card=card)

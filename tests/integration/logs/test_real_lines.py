@@ -41,7 +41,7 @@ async def test_lines_have_one_form_and_hide_what_is_secret(
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{HOST}:{find_free_port()}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={TOKEN}",
     }
-    handlers = {"TASKYARD_WORKER_HANDLERS": "tests.integration.logs.handlers", "TASKYARD_WORKER_LEASE": "1s"}
+    handlers = {"TASKYARD_WORKER_APPS": "tests.integration.logs.handlers", "TASKYARD_WORKER_LEASE": "1s"}
     with (
         running("queueapi", guarded, logs["api"], **shared) as api,
         running("queuescheduler", guarded, logs["scheduler"], **shared) as scheduler,

@@ -68,7 +68,7 @@ def lasting_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 
 def worker_variables(queue: str) -> dict[str, str]:
     return {
-        "TASKYARD_WORKER_HANDLERS": "tests.integration.queueworker.handlers",
+        "TASKYARD_WORKER_APPS": "tests.integration.queueworker.handlers",
         "TASKYARD_WORKER_QUEUES": queue,
         "TASKYARD_WORKER_SLOTS": "20",
         "TASKYARD_WORKER_PROCESSES": "1",

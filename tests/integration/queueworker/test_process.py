@@ -24,8 +24,8 @@ PER_QUEUE = 20
     [
         ("TASKYARD_WORKER_QUEUES", "default:0", "TASKYARD_WORKER_QUEUES"),
         ("TASKYARD_WORKER_SLOT", "5", "TASKYARD_WORKER_SLOTS"),
-        ("TASKYARD_WORKER_HANDLERS", "there.is.none", "TASKYARD_WORKER_HANDLERS"),
-        ("TASKYARD_WORKER_HANDLERS", "tests.integration.queueworker.expectations", "TASKYARD_WORKER_HANDLERS"),
+        ("TASKYARD_WORKER_APPS", "there.is.none", "TASKYARD_WORKER_APPS"),
+        ("TASKYARD_WORKER_APPS", "tests.integration.queueworker.expectations", "TASKYARD_WORKER_APPS"),
     ],
 )
 async def test_worker_exits_2_and_names_the_variable_when_it_is_wrong(

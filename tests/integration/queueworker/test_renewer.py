@@ -9,12 +9,12 @@ from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Success
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.handler import Handler, HandlerKind
+from queueworker.handlers.context import WorkerContext
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.renewer import Renewer
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
+from taskyard.handler import make_handler
 
 
 async def _nothing() -> None:
@@ -38,8 +38,8 @@ class Scene:
 
     def hold(self, lease: Lease) -> Run:
         """A run whose handler waits to be stopped."""
-        handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
-        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None, 1))
+        handler = make_handler(lease.task.type, _handle)
+        run = Run(lease, handler, WorkerContext(lease.task, lease.attempt, 0, lambda _: None, 1, handler.lifespan))
         run.work = asyncio.ensure_future(_wait())
         self.in_flight.add(run)
         return run
@@ -74,3 +74,6 @@ async def test_lease_of_an_ended_run_is_not_lost_when_its_settle_is_in_flight(st
     await scene.worker.settlements.complete([Success(lease, 1)])
     assert await scene.renewer.tick()
     assert (scene.lost, run.stopped_by, len(scene.in_flight)) == (0, None, 1)
+
+
+async def _handle(_: dict[str, object]) -> None: ...

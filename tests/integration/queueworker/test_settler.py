@@ -17,12 +17,12 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.handler import Handler, HandlerKind
+from queueworker.handlers.context import WorkerContext
 from queueworker.metrics import WorkerMetrics
 from queueworker.roles.settler import MAX_RESULT_BYTES, Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run
+from taskyard.handler import make_handler
 
 MAX_UNSETTLED = 3
 
@@ -50,8 +50,8 @@ class Bench:
         )
 
     def hold(self, lease: Lease) -> Run:
-        handler = Handler(lease.task.type, make_task, HandlerKind.ASYNC, dict, takes_context=False)
-        run = Run(lease, handler, TaskContext(lease.task, lease.attempt, 0, lambda _: None, 1))
+        handler = make_handler(lease.task.type, _handle)
+        run = Run(lease, handler, WorkerContext(lease.task, lease.attempt, 0, lambda _: None, 1, handler.lifespan))
         self.in_flight.add(run)
         return run
 
@@ -178,3 +178,6 @@ async def test_settler_archives_tasks_when_they_are_unreadable(store: TestStore,
     await bench.until_idle()
     (stats,) = await store.queues.stats(["default"])
     assert stats.counts[TaskState.ARCHIVED] == 1
+
+
+async def _handle(_: dict[str, object]) -> None: ...

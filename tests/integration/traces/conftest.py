@@ -25,7 +25,7 @@ def tracing_variables(collector: Collector, **more: str) -> dict[str, str]:
 
 def worker_variables(queue: str) -> dict[str, str]:
     return {
-        "TASKYARD_WORKER_HANDLERS": "tests.integration.traces.handlers",
+        "TASKYARD_WORKER_APPS": "tests.integration.traces.handlers",
         "TASKYARD_WORKER_QUEUES": queue,
         "TASKYARD_WORKER_PROCESSES": "1",
         "TASKYARD_WORKER_LEASE": "1s",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from opentelemetry import trace
 
-from queueworker import DoNotRetry, Handlers, TaskContext
+from taskyard import Context, DoNotRetry, Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 _tracer = trace.get_tracer("of-a-handler")
 
 
-def _look(context: TaskContext) -> dict[str, str]:
+def _look(context: Context) -> dict[str, str]:
     """Return the ids of the current span, and open another one."""
     with _tracer.start_as_current_span("inner"):
         pass
@@ -22,23 +22,23 @@ def _look(context: TaskContext) -> dict[str, str]:
     return {"trace": f"{here.trace_id:032x}", "span": f"{here.span_id:016x}"}
 
 
-@handlers.register("look")
-async def look(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+@app.task("look")
+async def look(_: dict[str, object], context: Context) -> dict[str, str]:
     return _look(context)
 
 
-@handlers.register("look:thread")
-def look_in_thread(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+@app.task("look:thread")
+def look_in_thread(_: dict[str, object], context: Context) -> dict[str, str]:
     return _look(context)
 
 
-@handlers.register("look:process", process=True)
-def look_in_process(_: dict[str, object], context: TaskContext) -> dict[str, str]:
+@app.task("look:process", process=True)
+def look_in_process(_: dict[str, object], context: Context) -> dict[str, str]:
     return _look(context)
 
 
-@handlers.register("fail:once")
-async def fail_once(_: dict[str, object], context: TaskContext) -> str:
+@app.task("fail:once")
+async def fail_once(_: dict[str, object], context: Context) -> str:
     if context.attempt == 1:
         raise ValueError("not yet \udce9")
     return "done"
@@ -49,18 +49,18 @@ class Untellable(Exception):
         raise RuntimeError("no text")
 
 
-@handlers.register("fail:untellable")
+@app.task("fail:untellable")
 async def fail_without_text(_: dict[str, object]) -> None:
     raise Untellable
 
 
-@handlers.register("refuse")
+@app.task("refuse")
 async def refuse(_: dict[str, object]) -> None:
     raise DoNotRetry("the account is closed")
 
 
-@handlers.register("wait")
-async def wait(payload: dict[str, str], context: TaskContext) -> str:
+@app.task("wait")
+async def wait(payload: dict[str, str], context: Context) -> str:
     """Until there is a file."""
     context.progress("waiting")
     while not Path(payload["until"]).exists():  # noqa: ASYNC110, ASYNC240 - another process makes it

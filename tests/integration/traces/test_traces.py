@@ -134,7 +134,7 @@ async def test_retries_are_new_spans_linked_to_the_same_producer(
 @pytest.mark.parametrize(
     ("task_type", "error_type", "reason", "has_stacktrace"),
     [
-        ("refuse", "queueworker.handlers.errors.DoNotRetry", "do_not_retry", False),
+        ("refuse", "taskyard.errors.DoNotRetry", "do_not_retry", False),
         ("fail:untellable", "tests.integration.traces.handlers.Untellable", "retries_exhausted", True),
         ("nobody:runs:this", "LookupError", "retries_exhausted", True),
     ],

@@ -12,18 +12,18 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.testing.waiting import eventually
 from queueworker import drain
 from queueworker.drain import Drain
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handlers
+from queueworker.handlers.context import WorkerContext
 from queueworker.roles.settler import Settler
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run
 from queueworker.runs.slots import Slots
+from taskyard import Taskyard
 from tests.unit.queueworker.leases import make_lease
 
-handlers = Handlers()
+app = Taskyard()
 
 
-@handlers.register("demo")
+@app.task("demo")
 async def wait(_: dict[str, object]) -> None:
     await asyncio.Event().wait()
 
@@ -45,10 +45,9 @@ class Store:
 
 def start_run(task_id: str, thread: asyncio.Future[object] | None = None) -> Run:
     """A run that waits; its thread may outlive it."""
-    handler = handlers.get("demo")
-    assert handler is not None
+    handler = wait.handler
     lease = make_lease(id=task_id)
-    run = Run(lease, handler, TaskContext(lease.task, 1, 0, lambda _: None, 1))
+    run = Run(lease, handler, WorkerContext(lease.task, 1, 0, lambda _: None, 1, app.lifespan))
     run.work = asyncio.create_task(cast("Any", handler.call({}, run.context)))
     run.begun = True
     run.slot_taken_until = thread

@@ -14,26 +14,26 @@ def read(**environ: str) -> WorkerSettings:
 
 def test_settings_have_these_defaults() -> None:
     settings = read()
-    assert settings.order().queues == ["default"]
-    assert (settings.slots, settings.processes, settings.demo, settings.handlers) == (100, 0, True, ())
+    assert settings.order(["mail", "default"]).queues == ["mail", "default"]
+    assert (settings.slots, settings.processes, settings.demo, settings.apps) == (100, 0, True, ())
     assert (settings.lease_ms, settings.drain_ms, settings.safety_poll_ms) == (15_000, 25_000, 5_000)
     assert settings.probe_port == 9090
 
 
 def test_queues_have_weights() -> None:
-    order = read(TASKYARD_WORKER_QUEUES="critical:6, default:3,low").order()
+    order = read(TASKYARD_WORKER_QUEUES="critical:6, default:3,low").order(["mail"])
     assert isinstance(order, WeightedOrder)
     assert order.allocate(10, order.queues) == [("critical", 6), ("default", 3), ("low", 1)]
 
 
 def test_queues_are_served_in_strict_order_when_asked_for() -> None:
-    order = read(TASKYARD_WORKER_QUEUES="critical:6,default", TASKYARD_WORKER_QUEUE_ORDER="strict").order()
+    order = read(TASKYARD_WORKER_QUEUES="critical:6,default", TASKYARD_WORKER_QUEUE_ORDER="strict").order(["mail"])
     assert isinstance(order, StrictOrder)
     assert order.queues == ["critical", "default"]
 
 
-def test_handlers_are_a_list_of_modules() -> None:
-    assert read(TASKYARD_WORKER_HANDLERS="a.b, c:d").handlers == ("a.b", "c:d")
+def test_apps_are_a_list_of_names() -> None:
+    assert read(TASKYARD_WORKER_APPS="a.b, c:d").apps == ("a.b", "c:d")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from queuecore.store.client.connect import connect
 from queuecore.store.queues.directory import Directory
 from queueworker.drain import Drain, longest_s
 from queueworker.executors.factory import make_executors
-from queueworker.handlers.registry import Handlers
+from queueworker.handlers.lifespans import Lifespans
+from queueworker.handlers.registry import HandlerRegistry
 from queueworker.health import Health
 from queueworker.identity import make_identity
 from queueworker.metrics import WorkerMetrics
@@ -54,12 +55,14 @@ class Worker:
         handlers: the handlers of all task types that it runs.
     """
 
-    def __init__(self, settings: WorkerSettings, handlers: Handlers) -> None:
+    def __init__(self, settings: WorkerSettings, handlers: HandlerRegistry) -> None:
         self._server = connect(settings.redis)
         self._identity = make_identity()
         self._tracing = start_tracing("worker", settings.trace, worker=self._identity.worker)
         self._heartbeat = LoopHeartbeat(time.monotonic)
-        self._order = settings.order()
+        self._handlers = handlers
+        self._lifespans = Lifespans(handlers.lifespans())
+        self._order = settings.order(handlers.queues())
         self._slots = slots = Slots(settings.slots)
         self._executors = make_executors(settings)
         self._leases = Leases(self._server, self._identity, settings.lease_ms)
@@ -129,13 +132,17 @@ class Worker:
         """Work until a stop signal arrives or a role fails, then drain.
 
         Returns:
-            The exit code: 0 after a stop signal, 1 after a failed role.
+            The exit code: 0 after a stop signal, 1 after a failed role or lifespan.
         """
         self._probes.start()
+        if not await self._lifespans.enter():
+            await self._close()
+            return 1
         log.info(
             "worker_started",
             worker=self._identity.worker,
             queues=list(self._order.queues),
+            handlers=self._handlers.names(),
             slots=self._slots.total,
             probe_port=self._probes.port,
         )
@@ -164,6 +171,7 @@ class Worker:
         return 0 if stopped_by_signal else 1
 
     async def _close(self) -> None:
+        await self._lifespans.exit()
         for executor in self._executors.values():
             await asyncio.to_thread(executor.close)
         self._probes.stop()

@@ -10,7 +10,7 @@ from queueworker.settings import PREFIX, WorkerSettings
 
 async def run(settings: WorkerSettings) -> int:
     """Run a worker until a stop signal arrives; return its exit code."""
-    worker = Worker(settings, load_handlers(settings.handlers, with_demo=settings.demo))
+    worker = Worker(settings, load_handlers(settings.apps, with_demo=settings.demo))
     relax_garbage_collection()
     return await worker.run()
 

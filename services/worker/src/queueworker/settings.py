@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from queuecore.domain.names import check_queue_name
+from queuecore.domain.task import DEFAULT_QUEUE
 from queuecore.errors import InvalidField
 from queuecore.settings.shared import ServiceSettings
 from queuecore.settings.variable import DurationMs
@@ -25,10 +27,10 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             min_length=1,
-            description="Queues to lease from, each with a weight (default 1).",
+            description="Queues to lease from, each with a weight (default 1). Unset: the queues that the apps name.",
             examples=["critical:6,default:3,low:1"],
         ),
-    ] = ("default",)
+    ] = ()
     queue_order: Annotated[
         Literal["weighted", "strict"],
         Meta(
@@ -45,11 +47,11 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
             description="Processes for handlers registered with `process=True`; 0 starts one for each processor.",
         ),
     ] = 0
-    handlers: Annotated[
+    apps: Annotated[
         tuple[str, ...],
         Meta(
-            description="Handler modules, in addition to installed packages with handlers.",
-            examples=["myapp.tasks", "myapp.tasks:handlers"],
+            description="Apps whose tasks it runs, in addition to those of installed packages.",
+            examples=["shop.tasks:app", "shop.tasks"],
         ),
     ] = ()
     demo: Annotated[bool, Meta(description="Run tasks of the built-in type `demo`.")] = True
@@ -80,15 +82,18 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Validate the names and weights of the queues."""
-        self.order()
+        self.order((DEFAULT_QUEUE,))
 
-    def order(self) -> QueueOrder:
+    def order(self, named_by_apps: Sequence[str]) -> QueueOrder:
         """Make the allocation of free slots to queues.
+
+        Args:
+            named_by_apps: queues to lease from if none are set.
 
         Raises:
             InvalidField: the name or weight of a queue is invalid.
         """
-        weights = dict(_parse_queue(each) for each in self.queues)
+        weights = dict(_parse_queue(each) for each in self.queues or named_by_apps)
         return StrictOrder(list(weights)) if self.queue_order == "strict" else WeightedOrder(weights)
 
 

@@ -6,12 +6,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from queuecore.testing.builders import make_task
-from queueworker.handlers.context import TaskContext
+from queueworker.handlers.context import WorkerContext
+from taskyard.lifespan import Lifespan
 
 
-def make_context(reports: list[bytes] | None = None) -> TaskContext:
+def make_context(reports: list[bytes] | None = None) -> WorkerContext:
     taken = [] if reports is None else reports
-    return TaskContext(make_task(id="t-1", type="mail"), 2, 1_700_000_000_500, taken.append, 7)
+    return WorkerContext(make_task(id="t-1", type="mail"), 2, 1_700_000_000_500, taken.append, 7, Lifespan())
 
 
 def test_context_has_the_deadline_as_an_aware_time() -> None:

@@ -3,15 +3,16 @@ from __future__ import annotations
 import pytest
 
 from queuecore.testing.builders import make_task
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.demo import DemoFailure, handlers
-from queueworker.handlers.errors import DoNotRetry
+from queueworker.handlers.context import WorkerContext
+from queueworker.handlers.demo import DemoFailure, app, demo
+from taskyard import DoNotRetry
 
 
 async def run(payload: bytes, attempt: int = 1) -> object:
-    handler = handlers.get("demo")
-    assert handler is not None
-    return await handler.call(handler.decode(payload), TaskContext(make_task(), attempt, 0, lambda _: None, 1))
+    handler = demo.handler
+    return await handler.call(
+        handler.decode(payload), WorkerContext(make_task(), attempt, 0, lambda _: None, 1, app.lifespan)
+    )
 
 
 async def test_demo_echoes() -> None:

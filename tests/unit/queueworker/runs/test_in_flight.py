@@ -2,25 +2,23 @@ from __future__ import annotations
 
 import asyncio
 
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handlers
+from queueworker.handlers.context import WorkerContext
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
+from taskyard import Taskyard
 from tests.unit.queueworker.leases import make_lease
 
-handlers = Handlers()
+app = Taskyard()
 
 
-@handlers.register("demo")
+@app.task("demo")
 async def wait(_: dict[str, object]) -> None:
     await asyncio.Event().wait()
 
 
 def make_run(task_id: str = "a", queue: str = "default", token: int = 1) -> Run:
     lease = make_lease(id=task_id, queue=queue, token=token)
-    handler = handlers.get("demo")
-    assert handler is not None
-    return Run(lease, handler, TaskContext(lease.task, 1, 0, lambda _: None, 1))
+    return Run(lease, wait.handler, WorkerContext(lease.task, 1, 0, lambda _: None, 1, app.lifespan))
 
 
 def test_runs_are_found_by_queue_and_task() -> None:

@@ -5,9 +5,10 @@ import pytest
 from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.task import ArchiveReason
 from queuecore.testing.builders import now_ms
-from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.runs.retry_decision import RetryDecision, decide_after_error, decide_after_stop
+from queueworker.runs.retry_decision import decide_after_error, decide_after_stop
 from queueworker.runs.run import StopReason
+from taskyard import DoNotRetry, Retry
+from taskyard.retry_decision import RetryDecision
 from tests.unit.queueworker.leases import make_lease
 
 CONSTANT = RetryPolicy(curve="constant", base_ms=700, jitter=0)

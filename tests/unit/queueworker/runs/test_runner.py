@@ -18,16 +18,15 @@ from queuecore.testing.builders import now_ms
 from queuecore.testing.waiting import eventually
 from queueworker.executors.coroutine import CoroutineExecutor
 from queueworker.executors.thread import ThreadExecutor
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.handlers.handler import HandlerKind
-from queueworker.handlers.registry import Handlers
-from queueworker.handlers.serialization import MAX_RESULT_BYTES
+from queueworker.handlers.registry import HandlerRegistry
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.runner import UNHANDLED_LABEL, Runner
 from queueworker.runs.slots import Slots
+from taskyard import Context, DoNotRetry, Retry
+from taskyard.handler import HandlerKind, make_handler
+from taskyard.payloads.outcome import MAX_RESULT_BYTES
 from tests.unit.queueworker.leases import make_lease
 
 SLOTS = 4
@@ -51,7 +50,7 @@ class Bench:
     """A runner without a store."""
 
     def __init__(self) -> None:
-        self.handlers = Handlers()
+        self.handlers = HandlerRegistry()
         self.in_flight = InFlightRuns()
         self.slots = Slots(SLOTS)
         self.outcomes = Outcomes()
@@ -72,7 +71,7 @@ class Bench:
     def start(self, function: Callable[..., Any] | None = None, lease: Lease | None = None, **task: Any) -> Run:
         """Start a task of the type ``demo``."""
         if function is not None:
-            self.handlers.register("demo")(function)
+            self.handlers.add(make_handler("demo", function))
         lease = lease or make_lease(**task)
         self.runner.start(lease)
         run = self.in_flight.find(lease.task.queue, lease.task.id)
@@ -132,7 +131,7 @@ async def test_result_is_the_return_value_of_the_handler(bench: Bench, returned:
 
 
 async def test_result_is_that_of_the_context_when_the_handler_returns_nothing(bench: Bench) -> None:
-    def handle(_: dict[str, Any], context: TaskContext) -> None:
+    def handle(_: dict[str, Any], context: Context) -> None:
         context.result = [1]
 
     await bench.run(handle)
@@ -222,7 +221,7 @@ async def test_task_is_retried_under_a_shared_label_when_its_type_has_no_handler
 async def test_coroutine_is_cancelled_when_its_timeout_has_passed(bench: Bench) -> None:
     cleaned = asyncio.Event()
 
-    async def handle(_: dict[str, Any], context: TaskContext) -> None:
+    async def handle(_: dict[str, Any], context: Context) -> None:
         try:
             await asyncio.Event().wait()
         finally:
@@ -359,7 +358,7 @@ async def test_thread_keeps_its_slot_until_it_ends_when_its_attempt_is_stopped(b
 
 
 async def test_thread_sees_the_cancelled_flag_when_its_attempt_is_stopped(bench: Bench) -> None:
-    def handle(_: dict[str, Any], context: TaskContext) -> None:
+    def handle(_: dict[str, Any], context: Context) -> None:
         while not context.cancelled:
             threading.Event().wait(0.001)
 
@@ -406,7 +405,7 @@ async def test_coroutine_keeps_its_slot_until_it_ends_when_it_ignores_its_cancel
 
 
 async def test_progress_is_reported_for_the_lease(bench: Bench) -> None:
-    async def handle(_: dict[str, Any], context: TaskContext) -> None:
+    async def handle(_: dict[str, Any], context: Context) -> None:
         context.progress({"done": 1})
 
     run = bench.start(handle)

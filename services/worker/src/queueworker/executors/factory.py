@@ -7,9 +7,9 @@ import os
 from queueworker.executors.coroutine import CoroutineExecutor
 from queueworker.executors.process import ProcessExecutor
 from queueworker.executors.thread import ThreadExecutor
-from queueworker.handlers.handler import HandlerKind
 from queueworker.runs.ports import Executor
 from queueworker.settings import WorkerSettings
+from taskyard.handler import HandlerKind
 
 
 def make_executors(settings: WorkerSettings) -> dict[HandlerKind, Executor]:
@@ -18,6 +18,6 @@ def make_executors(settings: WorkerSettings) -> dict[HandlerKind, Executor]:
         HandlerKind.ASYNC: CoroutineExecutor(),
         HandlerKind.THREAD: ThreadExecutor(settings.slots),
         HandlerKind.PROCESS: ProcessExecutor(
-            settings.processes or os.cpu_count() or 1, settings.handlers, settings.log, settings.trace
+            settings.processes or os.cpu_count() or 1, settings.apps, settings.log, settings.trace
         ),
     }

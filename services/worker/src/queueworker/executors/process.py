@@ -22,11 +22,11 @@ from queuecore.observe.logs import configure_logging
 from queuecore.observe.tracing.context import TraceTexts, read_context, write_current_context
 from queuecore.observe.tracing.setup import start_tracing
 from queuecore.settings.shared import LogSettings, TraceSettings
-from queueworker.handlers.context import TaskContext
+from queueworker.handlers.context import WorkerContext
 from queueworker.handlers.loader import load_handlers
-from queueworker.handlers.registry import Handlers
-from queueworker.handlers.serialization import encode_result, format_error
+from queueworker.handlers.registry import HandlerRegistry
 from queueworker.runs.run import Run
+from taskyard.payloads.outcome import encode_result, format_error
 
 EXPORT_INTERVAL_MS = 500
 """Interval at which a child exports the spans of its handlers; the latest spans are lost when the child is killed."""
@@ -38,7 +38,7 @@ MAX_PROGRESS_BYTES = 64 * 1024
 class _Child:
     """State of a process of the pool."""
 
-    handlers: Handlers
+    handlers: HandlerRegistry
     progress: socket.socket
 
 
@@ -55,7 +55,7 @@ class ProcessExecutor:
 
     Args:
         processes: limit of handlers that run concurrently.
-        modules: handler modules that the children load, as in ``TASKYARD_WORKER_HANDLERS``.
+        apps: apps that the children load, as in ``TASKYARD_WORKER_APPS``.
         log: log settings of the children.
         trace: trace settings of the children.
     """
@@ -63,14 +63,14 @@ class ProcessExecutor:
     def __init__(
         self,
         processes: int,
-        modules: Sequence[str],
+        apps: Sequence[str],
         log: LogSettings | None = None,
         trace: TraceSettings | None = None,
     ) -> None:
         self._processes = processes
         self._log = log or LogSettings()
         self._trace = trace or TraceSettings()
-        self._modules = tuple(modules)
+        self._apps = tuple(apps)
         self._pool: ProcessPool | None = None
         self._running: dict[tuple[str, str, int], Run] = {}
         # Datagrams arrive whole and need no lock, which a killed child would never release.
@@ -119,7 +119,7 @@ class ProcessExecutor:
         return ProcessPool(
             self._processes,
             initializer=_start_child,
-            initargs=(self._modules, self._progress_sender, self._log, self._trace),
+            initargs=(self._apps, self._progress_sender, self._log, self._trace),
             # A fork would copy the event loop, and locks held by threads.
             context=multiprocessing.get_context("spawn"),
         )
@@ -137,10 +137,10 @@ async def _until_killed(future: Future[bytes]) -> None:
         await asyncio.sleep(KILL_POLL_S)
 
 
-def _start_child(modules: Sequence[str], progress: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
+def _start_child(apps: Sequence[str], progress: socket.socket, log: LogSettings, trace: TraceSettings) -> None:
     configure_logging("worker", log.level, log.format)
     start_tracing("worker", trace, EXPORT_INTERVAL_MS)
-    _Child.handlers = load_handlers(modules)
+    _Child.handlers = load_handlers(apps)
     _Child.progress = progress
 
 
@@ -149,7 +149,7 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
     task = msgspec.msgpack.decode(task_data, type=Task)
     handler = _Child.handlers.get(task.type)
     if handler is None:
-        raise LookupError(f"the handler for {task.type!r} is not in the modules of TASKYARD_WORKER_HANDLERS")
+        raise LookupError(f"the handler for {task.type!r} is not in the apps of TASKYARD_WORKER_APPS")
 
     def report(progress: bytes) -> None:
         message = msgspec.msgpack.encode((task.queue, task.id, token, progress))
@@ -157,7 +157,7 @@ def _run(task_data: bytes, attempt: int, deadline_at_ms: int, token: int, span: 
             raise ValueError(f"progress of {len(message)} bytes; a process handler can report {MAX_PROGRESS_BYTES}")
         _Child.progress.send(message)
 
-    context = TaskContext(task, attempt, deadline_at_ms, report, token)
+    context = WorkerContext(task, attempt, deadline_at_ms, report, token, handler.lifespan)
     token_of_context = attach(read_context(TraceTexts(*span)))
     try:
         result = handler.call(handler.decode(task.payload), context)

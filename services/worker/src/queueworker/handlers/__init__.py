@@ -1,1 +1,1 @@
-"""Handlers: registration, loading, and everything that a handler module uses."""
+"""Handlers of the apps that a worker runs: loading, lookup by task type, context, lifespans."""

@@ -1,4 +1,4 @@
-"""Built-in handler of the type ``demo``: echoes its payload, after a delay or failures on request."""
+"""Built-in task ``demo``: echoes its payload, after a delay or failures on request."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Annotated
 import msgspec
 
 from queuecore.domain.duration import DURATION_PATTERN, parse_duration
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.registry import Handlers
+from taskyard import Context, Taskyard
 
-handlers = Handlers()
+app = Taskyard()
 
 
 class Demo(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,8 +28,8 @@ class DemoFailure(Exception):
     """The failure that the payload asked for."""
 
 
-@handlers.register("demo")
-async def demo(payload: Demo, context: TaskContext) -> dict[str, object]:
+@app.task("demo")
+async def demo(payload: Demo, context: Context) -> dict[str, object]:
     """Return the message and the count."""
     await asyncio.sleep(parse_duration(payload.sleep) / 1000)
     if context.attempt <= payload.fail_times:

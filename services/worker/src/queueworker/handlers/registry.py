@@ -1,65 +1,43 @@
-"""Registration of handlers by task type."""
+"""Registry: the handlers of all apps of a worker, by task type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from queuecore.domain.names import check_task_type
-from queueworker.handlers.handler import Handler, HandlerError, HandlerFunction, make_handler
+from queuecore.domain.task import DEFAULT_QUEUE
+from taskyard import Taskyard
+from taskyard.errors import HandlerError
+from taskyard.handler import Handler
+from taskyard.lifespan import Lifespan
 
-F = TypeVar("F", bound=HandlerFunction)
 
-
-class Handlers:
-    """The handlers of a module, by task type.
-
-    A handler module has one at its top level::
-
-        handlers = Handlers()
-
-        @handlers.register("email:send")
-        async def send(email: Email, context: TaskContext) -> dict[str, str]:
-            ...
-
-    The first parameter is the payload. Its annotation decides how the payload is decoded and validated: a msgspec
-    Struct, a dataclass or a TypedDict; without an annotation it is a dict. An optional second parameter receives the
-    :class:`~queueworker.handlers.context.TaskContext`. The return value is the result of the task and must be
-    serializable as JSON.
-    """
+class HandlerRegistry:
+    """The handlers that a worker runs."""
 
     def __init__(self) -> None:
         self._by_type: dict[str, Handler] = {}
+        self._queues: dict[str, None] = {}
 
-    def register(self, task_type: str, *, process: bool = False) -> Callable[[F], F]:
-        """Register the decorated function for a task type.
-
-        Coroutine functions run in the event loop, plain functions in a thread.
-
-        Args:
-            task_type: the type of the tasks that it runs.
-            process: run a plain function in another process, for CPU-bound work.
-
-        Raises:
-            InvalidField: the name of the type is invalid.
-            HandlerError: the type has a handler already, or the function cannot be a handler.
-        """
-        check_task_type(task_type)
-
-        def add(function: F) -> F:
-            self._add(make_handler(task_type, function, process=process))
-            return function
-
-        return add
-
-    def update(self, others: Handlers) -> None:
-        """Add all handlers of ``others``.
+    def add_app(self, app: Taskyard) -> None:
+        """Add the tasks of an app and their queues.
 
         Raises:
             HandlerError: a type has another handler already.
         """
-        for handler in others:
-            self._add(handler)
+        for task in app.tasks.values():
+            self.add(task.handler, task.options.get("queue", DEFAULT_QUEUE))
+
+    def add(self, handler: Handler, queue: str = DEFAULT_QUEUE) -> None:
+        """Add one handler and the queue that its tasks enter.
+
+        Raises:
+            HandlerError: its type has another handler already.
+        """
+        present = self._by_type.get(handler.task_type)
+        if present is not None and present.function is not handler.function:
+            raise HandlerError(f"task type {handler.task_type!r} has two handlers: {present.name} and {handler.name}")
+        self._by_type[handler.task_type] = handler
+        self._queues[queue] = None
 
     def get(self, task_type: str) -> Handler | None:
         """The handler of a type, if there is one."""
@@ -69,11 +47,20 @@ class Handlers:
         """The registered types, sorted."""
         return sorted(self._by_type)
 
+    def names(self) -> dict[str, str]:
+        """The name of the function of each type, sorted by type."""
+        return {each: self._by_type[each].name for each in self.types()}
+
+    def queues(self) -> list[str]:
+        """The queues that the tasks enter by default, in the order of the tasks."""
+        return list(self._queues)
+
+    def lifespans(self) -> list[Lifespan[object]]:
+        """The lifespans of the apps, in the order of the apps."""
+        return list({id(each.lifespan): each.lifespan for each in self}.values())
+
     def __iter__(self) -> Iterator[Handler]:
         return iter(self._by_type.values())
 
-    def _add(self, handler: Handler) -> None:
-        present = self._by_type.get(handler.task_type)
-        if present is not None and present.function is not handler.function:
-            raise HandlerError(f"task type {handler.task_type!r} has two handlers: {present.name} and {handler.name}")
-        self._by_type[handler.task_type] = handler
+    def __len__(self) -> int:
+        return len(self._by_type)

@@ -11,7 +11,7 @@ import structlog
 from queuecore.errors import StoreError
 from queuecore.store.attempts.leases import WorkerIdentity
 from queuecore.store.queues.directory import Directory, WorkerStatus
-from queueworker.handlers.registry import Handlers
+from queueworker.handlers.registry import HandlerRegistry
 from queueworker.runs.slots import Slots
 
 INTERVAL_S = 5.0
@@ -41,7 +41,7 @@ class Registration:
         directory: Directory,
         identity: WorkerIdentity,
         queues: list[str],
-        handlers: Handlers,
+        handlers: HandlerRegistry,
         slots: Slots,
         draining: Callable[[], bool],
     ) -> None:
@@ -49,7 +49,7 @@ class Registration:
         self._identity = identity
         self._queues = queues
         self._types = handlers.types()
-        self._schemas = {each.task_type: each.schema() for each in handlers}
+        self._schemas = {each.task_type: each.payload.schema() for each in handlers}
         self._slots = slots
         self._draining = draining
         self._started_at_ms = round(time.time() * 1000)

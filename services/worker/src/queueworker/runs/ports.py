@@ -9,7 +9,7 @@ from queueworker.runs.run import Run
 
 
 class Executor(Protocol):
-    """Runs the handlers of one :class:`~queueworker.handlers.handler.HandlerKind`."""
+    """Runs the handlers of one :class:`~taskyard.handler.HandlerKind`."""
 
     async def execute(self, run: Run) -> object:
         """Run the handler and return its result. Cancelling this call stops the handler, if it can be stopped."""

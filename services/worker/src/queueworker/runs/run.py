@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from queuecore.observe.tracing.tracer import NO_SPAN, AttemptSpan
 from queuecore.store.attempts.leases import Lease
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.handler import Handler
+from taskyard.context import Context
+from taskyard.handler import Handler
 
 
 class StopReason(Enum):
@@ -48,7 +49,7 @@ class Run:
     )
 
     def __init__(
-        self, lease: Lease, handler: Handler, context: TaskContext, on_stop: Callable[[Run], None] = lambda _: None
+        self, lease: Lease, handler: Handler, context: Context[Any], on_stop: Callable[[Run], None] = lambda _: None
     ) -> None:
         self.on_stop = on_stop
         self.lease = lease

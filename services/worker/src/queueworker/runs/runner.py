@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -14,23 +15,31 @@ from queuecore.observe.tracing import names
 from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.settlement import Failure, Success
-from queueworker.handlers.context import TaskContext
-from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.handlers.handler import Handler, HandlerKind
-from queueworker.handlers.registry import Handlers
-from queueworker.handlers.serialization import encode_result, format_error
+from queueworker.handlers.context import WorkerContext
+from queueworker.handlers.registry import HandlerRegistry
 from queueworker.metrics import WorkerMetrics
 from queueworker.runs.in_flight import InFlightRuns
 from queueworker.runs.ports import Executor, OutcomeSink
-from queueworker.runs.retry_decision import RetryDecision, decide_after_error, decide_after_stop
+from queueworker.runs.retry_decision import decide_after_error, decide_after_stop
 from queueworker.runs.run import Run, StopReason
 from queueworker.runs.slots import Slots
 from queueworker.runs.tracing import RELEASED, describe_failure, describe_loss
+from taskyard.context import Context
+from taskyard.errors import DoNotRetry, Retry
+from taskyard.handler import Handler, HandlerKind
+from taskyard.lifespan import Lifespan
+from taskyard.payloads.codec import Codec
+from taskyard.payloads.outcome import encode_result, format_error
+from taskyard.retry_decision import RetryDecision
 
 _COMPLETED = Outcome.COMPLETED
 """The lookup of an enum's member costs as much as all other calls of the tracer that is off."""
 UNHANDLED_LABEL = "unhandled"
 """Metrics label of task types without a handler: callers may invent any number of them."""
+
+_ANY_PAYLOAD: Codec[Any] = Codec(dict)
+_NO_RESULT: Codec[None] = Codec(None)
+_NO_LIFESPAN = Lifespan[None]()
 
 STUCK_AFTER_S = 5.0
 """Time for a stopped coroutine to end. Then its attempt is settled without it."""
@@ -56,7 +65,7 @@ class Runner:
     def __init__(
         self,
         *,
-        handlers: Handlers,
+        handlers: HandlerRegistry,
         executors: dict[HandlerKind, Executor],
         slots: Slots,
         in_flight: InFlightRuns,
@@ -82,14 +91,15 @@ class Runner:
         """Start a task. It takes a slot, which is free again when its handler has ended."""
         task = lease.task
         limit_ms, reason = _time_limit(lease)
-        context = TaskContext(
+        handler = self._handlers.get(task.type) or _unhandled(task.type)
+        context = WorkerContext(
             task,
             lease.attempt,
             lease.started_at_ms + limit_ms,
             lambda value: self._report_progress(lease, value),
             lease.token,
+            handler.lifespan,
         )
-        handler = self._handlers.get(task.type) or _unhandled(task.type)
         run = Run(lease, handler, context, self._watch_stopped)
         if earlier := self._in_flight.find(task.queue, task.id):
             # Its lease expired while the event loop was blocked, and this worker leased the task again.
@@ -221,8 +231,16 @@ def _time_limit(lease: Lease) -> tuple[int, StopReason]:
 
 
 def _unhandled(task_type: str) -> Handler:
-    return Handler(task_type, _refuse, HandlerKind.ASYNC, dict, takes_context=True)
+    return Handler(
+        task_type=task_type,
+        function=_refuse,
+        kind=HandlerKind.ASYNC,
+        payload=_ANY_PAYLOAD,
+        result=_NO_RESULT,
+        takes_context=True,
+        lifespan=_NO_LIFESPAN,
+    )
 
 
-async def _refuse(_: object, context: TaskContext) -> None:
+async def _refuse(_: object, context: Context) -> None:
     raise LookupError(f"this worker has no handler for tasks of type {context.task.type!r}")

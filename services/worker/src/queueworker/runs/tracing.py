@@ -9,9 +9,9 @@ from opentelemetry.trace import Span
 from queuecore.domain.task import ArchiveReason, Outcome
 from queuecore.observe.tracing import names
 from queuecore.observe.tracing.tracer import fail
-from queueworker.handlers.errors import DoNotRetry, Retry
-from queueworker.runs.retry_decision import RetryDecision
 from queueworker.runs.run import StopReason
+from taskyard.errors import DoNotRetry, Retry
+from taskyard.retry_decision import RetryDecision
 
 RELEASED = "released"
 MOST_STACKTRACE = 8_192
