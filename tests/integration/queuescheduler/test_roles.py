@@ -15,6 +15,7 @@ from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.attempts.maintenance import LIMIT
 from queuecore.store.attempts.settlement import Success
 from queuecore.store.scripts.keys import QUEUES, queue_keys
+from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
@@ -223,6 +224,23 @@ async def test_reclaimer_grants_time_to_renew_when_the_store_was_unreachable(sto
     roles.now_s += MAX_GRACE_S
     await roles.reclaimer.tick()
     assert await store.state(task) is TaskState.RETRY
+
+
+async def test_reclaimer_grants_time_to_renew_when_the_clock_of_the_server_jumped(store: TestStore) -> None:
+    live, lost = make_task(id="live"), make_task(id="lost")
+    await store.enqueue(live, lost)
+    worker = store.worker()
+    leases = {lease.task.id: lease for lease in await worker.lease()}
+    roles = Roles(store)
+    await roles.know_queues()
+    await roles.reclaimer.tick()
+    # A jump of 30 s: less time has passed here than there.
+    roles.now_s -= 30
+    await store.server.command("ZADD", KEYS.active, now_ms() - 1_000, live.id, now_ms() - 31_000, lost.id)
+    await roles.reclaimer.tick()
+    assert await store.state(lost) is TaskState.RETRY
+    assert await store.state(live) is TaskState.ACTIVE
+    assert await worker.leases.renew([leases["live"]]) == [Reply.DONE]
 
 
 async def test_reclaimer_ticks_again_when_the_next_lease_expires(store: TestStore) -> None:

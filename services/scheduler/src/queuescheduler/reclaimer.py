@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -14,6 +15,7 @@ from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.result import partition
 from queuecore.store.scripts.replies import Reply
+from queuescheduler.clock_jump import ServerClock
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.outage_grace import OutageGrace
@@ -61,6 +63,8 @@ class Reclaimer:
         self._backoff = backoff
         self._clock = clock
         self._grace = OutageGrace()
+        self._server_clocks: defaultdict[str, ServerClock] = defaultdict(ServerClock)
+        """By queue: in a Cluster each node has its own clock."""
 
     async def run(self) -> None:
         """Reclaim until cancelled."""
@@ -83,9 +87,12 @@ class Reclaimer:
             StoreError: no queue could be read, or a task could not be reclaimed.
         """
         names = self._queues.names
+        asked_at = self._clock()
         read, unreachable = partition(names, await self._maintenance.find_expired_leases(names))
         found = dict(read)
         now = self._clock()
+        for queue, each in read:
+            self._server_clocks[queue].observe(each.now_ms, asked_at, now)
         answered = {queue: queue in found for queue in names}
         self._grace.observe(now, answered, directory_reachable=self._queues.last_error is None)
         expired = [
@@ -93,6 +100,7 @@ class Reclaimer:
             for queue, each in found.items()
             if self._grace.has_ended(queue, now)
             for lease in each.leases
+            if self._server_clocks[queue].has_expired(lease.expired_at_ms, each.now_ms)
         ]
         failed = await self._reclaim(await self._decide(expired))
         errors = [*failed, *(error for _, error in unreachable)]

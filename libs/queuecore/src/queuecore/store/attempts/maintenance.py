@@ -63,6 +63,8 @@ class ExpiredLease(msgspec.Struct, frozen=True):
     """Earlier attempts not charged to the task."""
     confirmed: bool = True
     """False when the worker has neither renewed the lease nor reported progress: it may not know of the lease."""
+    expired_at_ms: int = 0
+    """When the lease expired, on the server's clock."""
 
     @property
     def counted_attempt(self) -> int:
@@ -185,7 +187,7 @@ def _read_expiry(reply: Any) -> tuple[int, bool]:
 def _read_expired(queue: str, reply: Any) -> ExpiredLeases:
     now_ms, next_expiry, orphans, newer, flat = reply
     leases = []
-    for raw_id, data, token, number, excused, opened, losses, cancel, confirmed in rows(flat, 9):
+    for raw_id, data, token, number, excused, opened, losses, cancel, confirmed, expired_at in rows(flat, 10):
         task_id = raw_id.decode()
         try:
             task = envelope.decode(task_id, queue, data)
@@ -193,7 +195,9 @@ def _read_expired(queue: str, reply: Any) -> ExpiredLeases:
             task = None
         attempt = _opened(number, opened, now_ms)
         leases.append(
-            ExpiredLease(queue, task_id, task, token, attempt, losses, bool(cancel), excused, bool(confirmed))
+            ExpiredLease(
+                queue, task_id, task, token, attempt, losses, bool(cancel), excused, bool(confirmed), expired_at
+            )
         )
     return ExpiredLeases(now_ms, None if next_expiry < 0 else next_expiry, leases, orphans, newer)
 

@@ -9,7 +9,7 @@
 --   max_bytes     integer, of the envelopes together; a single one may exceed it
 --   newest        integer, the newest envelope version that the scheduler reads
 -- Returns {now ms, when the next lease expires ms (-1 none), orphans, tasks of a newer version, {id, envelope, token,
--- attempt, excused, attempt record, losses, cancel 0 or 1, confirmed 0 or 1, ...}}.
+-- attempt, excused, attempt record, losses, cancel 0 or 1, confirmed 0 or 1, when the lease expired ms, ...}}.
 -- #include "now"
 -- #include "task"
 -- #include "drop"
@@ -18,7 +18,7 @@ local EXAMINED = 1000
 
 local found, number, used, newer = {}, 0, 0, 0
 
-local function add(id, size)
+local function add(id, size, expired_at)
   local run = read_record(id, 'token', 'attempt', 'excused', 'lost', 'cancel', 'confirmed')
   local opened = read_record(id, 'a:' .. (run[2] or ''))[1]
   local at = #found
@@ -26,12 +26,14 @@ local function add(id, size)
   found[at + 3], found[at + 4] = tonumber(run[1]) or 0, tonumber(run[2]) or 0
   found[at + 5], found[at + 6] = tonumber(run[3]) or 0, opened or ''
   found[at + 7], found[at + 8] = tonumber(run[4]) or 0, run[5] and 1 or 0
-  found[at + 9] = run[6] and run[6] == run[1] and 1 or 0
+  found[at + 9], found[at + 10] = run[6] and run[6] == run[1] and 1 or 0, expired_at
   number, used = number + 1, used + size
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, EXAMINED)) do
+local expired = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'WITHSCORES', 'LIMIT', 0, EXAMINED)
+for i = 1, #expired, 2 do
   if number == limit then break end
+  local id = expired[i]
   local size = is_id(id) and envelope_size(id)
   if not size or (size == 0 and redis.call('EXISTS', envelope_key(id)) == 0) then
     redis.call('ZREM', active, id)
@@ -41,7 +43,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0,
   elseif number > 0 and used + size > max_bytes then
     break
   else
-    add(id, size)
+    add(id, size, tonumber(expired[i + 1]))
   end
 end
 count_dropped(totals)

@@ -283,7 +283,8 @@ def find_expired_leases(queue: str, *, limit: int, max_bytes: int, newest: int) 
         newest: the newest envelope version that the scheduler reads.
 
     The script returns {now ms, when the next lease expires ms (-1 none), orphans, tasks of a newer version, {id,
-    envelope, token, attempt, excused, attempt record, losses, cancel 0 or 1, confirmed 0 or 1, ...}}.
+    envelope, token, attempt, excused, attempt record, losses, cancel 0 or 1, confirmed 0 or 1, when the lease expired
+    ms, ...}}.
     """
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix, limit, max_bytes, newest]
