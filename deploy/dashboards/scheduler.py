@@ -121,6 +121,13 @@ def scheduler() -> Board:
                 stacked=True,
             ),
             graph(
+                "Aged",
+                "Pending tasks moved to a higher priority because they have waited long, per second.",
+                Query(rate("taskyard_scheduler_aged_total", "pod"), "{{pod}}"),
+                unit="ops",
+                stacked=True,
+            ),
+            graph(
                 "Retained tasks",
                 "Completed and archived tasks within their retention.",
                 Query(

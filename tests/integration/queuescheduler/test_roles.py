@@ -24,6 +24,7 @@ from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.outage_grace import MAX_GRACE_S
+from queuescheduler.pending_order import PendingOrder
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import INTERVAL_S, MIN_PAUSE_S, Reclaimer
 
@@ -63,6 +64,14 @@ class Roles:
         )
         self.expirer = Expirer(
             maintenance=store.maintenance, queues=self.queues, metrics=metrics, backoff=Backoff(lambda: 0.0)
+        )
+
+        self.pending_order = PendingOrder(
+            maintenance=store.maintenance,
+            queues=self.queues,
+            ageing_ms=HOUR_MS,
+            metrics=metrics,
+            backoff=Backoff(lambda: 0.0),
         )
 
     def count(self, name: str) -> float:
@@ -140,6 +149,7 @@ async def test_queue_is_promoted_when_the_registry_has_lost_it(store: TestStore)
     await store.server.command("DEL", QUEUES)
     async with roles.promoting(store):
         await until_pending(store, 1)
+        await eventually(store.queues.names)
     assert await store.queues.names() == ["default"]
 
 
@@ -279,6 +289,18 @@ async def test_expirer_deletes_one_batch_and_reports_when_more_is_due(store: Tes
     assert await roles.expirer.tick() is False
     assert roles.count("expired") == len(tasks)
     assert await store.state(tasks[0]) is None
+
+
+async def test_pending_order_ages_one_batch_and_reports_when_more_has_waited_long(store: TestStore) -> None:
+    tasks = [make_task(priority=0) for _ in range(LIMIT + 1)]
+    await store.enqueue(*tasks)
+    for task in tasks:
+        await store.server.command("ZINCRBY", KEYS.pending, -HOUR_MS * 1000 // 8, task.id)
+    roles = Roles(store)
+    await roles.know_queues()
+    assert await roles.pending_order.tick()
+    assert not await roles.pending_order.tick()
+    assert roles.count("aged") == LIMIT + 1
 
 
 async def test_roles_raise_when_the_store_is_unreachable(store: TestStore, valkey: EmbeddedValkey) -> None:

@@ -23,6 +23,7 @@ from queuescheduler.expirer import Expirer
 from queuescheduler.health import Health
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.pending_order import PendingOrder
 from queuescheduler.promoter import Promoter
 from queuescheduler.reclaimer import Reclaimer
 from queuescheduler.settings import SchedulerSettings
@@ -69,6 +70,13 @@ class Scheduler:
         self._expirer = Expirer(
             maintenance=maintenance, queues=self._queues, metrics=metrics, backoff=Backoff(random.random)
         )
+        self._pending_order = PendingOrder(
+            maintenance=maintenance,
+            queues=self._queues,
+            ageing_ms=settings.priority_ageing_ms,
+            metrics=metrics,
+            backoff=Backoff(random.random),
+        )
         health = Health(heartbeat=self._heartbeat, queues=self._queues, stop=self._stop)
         self._probes = ProbeServer(settings.probe_host, settings.probe_port, health.live, health.ready, registry)
 
@@ -87,6 +95,7 @@ class Scheduler:
                 "promoter_notifications": self._promoter.listen(),
                 "reclaimer": self._reclaimer.run(),
                 "expirer": self._expirer.run(),
+                "pending_order": self._pending_order.run(),
                 "heartbeat": self._heartbeat.run(),
             }
         )

@@ -19,6 +19,7 @@ class SchedulerMetrics:
         metrics.register_process(registry, "scheduler")
         self.reclaimed = metrics.SCHEDULER_RECLAIMED.build(registry)
         self.expired = metrics.SCHEDULER_EXPIRED.build(registry)
+        self.aged = metrics.SCHEDULER_AGED.build(registry)
         self._promoted = metrics.SCHEDULER_PROMOTED.build(registry)
         self._lateness = metrics.SCHEDULER_LATENESS.build(registry)
 

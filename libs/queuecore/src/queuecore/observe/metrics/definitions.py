@@ -192,6 +192,9 @@ SCHEDULER_RECLAIMED = CounterDefinition(
 SCHEDULER_EXPIRED = CounterDefinition(
     "taskyard_scheduler_expired_total", "Finished tasks removed at the end of their retention.", "tasks"
 )
+SCHEDULER_AGED = CounterDefinition(
+    "taskyard_scheduler_aged_total", "Pending tasks moved to a higher priority because they have waited long.", "tasks"
+)
 
 _POOL = ("namespace", "pool")
 WORKERPOOL_REPLICAS = GaugeDefinition(
@@ -318,7 +321,7 @@ STORED = (
 """Kept by the store's scripts or its server, exposed by the API."""
 
 OF_API = (HTTP_REQUESTS, HTTP_REQUEST_DURATION, ENQUEUES_REJECTED, STORE_READY, STORE_POLICY_UNKNOWN)
-OF_SCHEDULER = (SCHEDULER_LATENESS, SCHEDULER_PROMOTED, SCHEDULER_RECLAIMED, SCHEDULER_EXPIRED)
+OF_SCHEDULER = (SCHEDULER_LATENESS, SCHEDULER_PROMOTED, SCHEDULER_RECLAIMED, SCHEDULER_EXPIRED, SCHEDULER_AGED)
 OF_WORKER = (
     WORKER_SLOTS,
     WORKER_BUSY_SLOTS,

@@ -113,6 +113,17 @@ class Reclaim(msgspec.Struct, frozen=True):
     """True when the loss counts towards poison."""
 
 
+class Reordering(NamedTuple):
+    """The result of one correction of the order of one queue."""
+
+    corrected: int
+    """Tasks whose entry was in the future."""
+    aged: int
+    """Tasks that have moved to a higher priority."""
+    more: bool
+    """True when more are to be moved."""
+
+
 class Maintenance:
     """The operations of schedulers. Any number of schedulers may use them at once: each script is atomic."""
 
@@ -164,6 +175,18 @@ class Maintenance:
         """
         return await settle_items(self._server, [_reclaim_item(each) for each in reclaims], calls.reclaim)
 
+    async def order_pending(self, queues: Sequence[str], ageing_ms: int) -> list[Result[Reordering]]:
+        """Correct entries in the future, and age the priorities of tasks that have waited long.
+
+        Args:
+            queues: the queues.
+            ageing_ms: the priority ageing of queues without a setting of their own; 0: none.
+        """
+        results = await self._server.run_all(
+            [calls.order_pending(queue, default_ageing_ms=ageing_ms, limit=LIMIT) for queue in queues]
+        )
+        return [map_result(result, _read_reordering) for result in results]
+
     async def expire(self, queues: Sequence[str]) -> list[Result[tuple[int, bool]]]:
         """Delete ended tasks whose retention has ended.
 
@@ -177,6 +200,11 @@ class Maintenance:
 def _read_promotion(reply: Any) -> Promotion:
     now_us, next_due, orphans, late_ms = reply
     return Promotion(now_us, None if next_due < 0 else next_due, late_ms, orphans)
+
+
+def _read_reordering(reply: Any) -> Reordering:
+    corrected, aged, more = reply
+    return Reordering(corrected, aged, bool(more))
 
 
 def _read_expiry(reply: Any) -> tuple[int, bool]:

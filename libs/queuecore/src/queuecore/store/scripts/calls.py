@@ -363,6 +363,26 @@ def limit(queue: str, *, max_depth: int, max_bytes: int) -> Call:
     return Call(load_script("limit"), queue, (keys.limits,), arguments)
 
 
+def order_pending(queue: str, *, default_ageing_ms: int, limit: int) -> Call:
+    """Correct entries of pending tasks that are in the future, and raise the priority of tasks that have waited long.
+
+    The entries are of a time when the server's clock was ahead.
+
+    Guarantee: tasks of one priority keep their order. A task that has waited for n times `ageing_ms` is leased as one
+    of priority n, unless its own is higher. No more than `limit` tasks move.
+
+    Args:
+        queue: the name of the queue.
+        default_ageing_ms: for a queue without a setting of its own; 0: priorities do not age.
+        limit: at most 500.
+
+    The script returns {corrected entries, aged tasks, 1 when more are to be moved}.
+    """
+    keys = queue_keys(queue)
+    arguments: list[Argument] = [keys.prefix, default_ageing_ms, limit]
+    return Call(load_script("order_pending"), queue, (keys.pending, keys.settings), arguments)
+
+
 def pause(queue: str, *, pause: bool) -> Call:
     """Pause or resume a queue.
 

@@ -60,6 +60,8 @@ class QueueKeys(NamedTuple):
     """String: exists while the queue is paused."""
     large: str
     """String with a time to live: exists while the queue may hold envelopes of more than 16 KiB."""
+    settings: str
+    """Hash of ``archive_retention_ms`` and ``priority_ageing_ms``, where the queue has settings of its own."""
 
 
 @lru_cache(maxsize=10_000)

@@ -19,9 +19,9 @@ local function entry_score(pending, priority)
   return score
 end
 
--- True for the score of a pending task of this priority.
+-- True for the score of a pending task of this priority, or of a higher one to which it has aged.
 local function is_entry_of(score, priority)
-  return score > (9 - priority) * BAND and score < (10 - priority) * BAND
+  return score > 0 and score < (10 - priority) * BAND
 end
 
 -- The time of entry, Unix ms, from a score.

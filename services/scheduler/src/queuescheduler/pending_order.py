@@ -1,0 +1,75 @@
+"""Correction of the order of pending tasks: entries in the future, and priorities that age."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from queuecore.domain.backoff import Backoff
+from queuecore.errors import StoreError
+from queuecore.store.attempts.maintenance import Maintenance
+from queuecore.store.result import partition
+from queuescheduler.known_queues import KnownQueues
+from queuescheduler.metrics import SchedulerMetrics
+
+INTERVAL_S = 2.0
+
+log = structlog.get_logger()
+
+
+class PendingOrder:
+    """Corrects the order of the pending tasks of all queues, a bounded number at a time.
+
+    Args:
+        maintenance: moves tasks in the store.
+        queues: the queues to correct.
+        ageing_ms: the priority ageing of queues without a setting of their own; 0: none.
+        metrics: counts aged tasks.
+        backoff: between attempts while the store is unreachable.
+    """
+
+    def __init__(
+        self,
+        *,
+        maintenance: Maintenance,
+        queues: KnownQueues,
+        ageing_ms: int,
+        metrics: SchedulerMetrics,
+        backoff: Backoff,
+    ) -> None:
+        self._maintenance = maintenance
+        self._queues = queues
+        self._ageing_ms = ageing_ms
+        self._metrics = metrics
+        self._backoff = backoff
+
+    async def run(self) -> None:
+        """Correct until cancelled."""
+        while True:
+            try:
+                pause_s = 0.0 if await self.tick() else INTERVAL_S
+                self._backoff.succeed()
+            except StoreError as error:
+                pause_s = self._backoff.fail()
+                log.warning("order_failed", error=str(error), retry_in_s=round(pause_s, 3))
+            await asyncio.sleep(pause_s)
+
+    async def tick(self) -> bool:
+        """Correct one batch of each queue.
+
+        Returns:
+            Whether more tasks are to be moved now.
+
+        Raises:
+            StoreError: a queue could not be corrected.
+        """
+        names = self._queues.names
+        reordered, failed = partition(names, await self._maintenance.order_pending(names, self._ageing_ms))
+        for queue, each in reordered:
+            self._metrics.aged.inc(each.aged)
+            if each.corrected:
+                log.warning("future_entries_corrected", queue=queue, tasks=each.corrected)
+        if failed:
+            raise failed[0][1]
+        return any(each.more for _, each in reordered)
