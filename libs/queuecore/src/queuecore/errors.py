@@ -11,6 +11,7 @@
     └── StoreError                 a call of the store failed
         ├── StoreUnavailable           it is unreachable, or did not answer in time
         │   └── StoreRefusesLogin          it refuses the user name and password
+        ├── KeyDamaged                 a key of the store has another type
         ├── StoreNotReady              it answers, but is misconfigured
         ├── StoreFull                  it has reached its memory limit
         ├── TaskNotFound               no task has this id
@@ -79,6 +80,10 @@ class StoreRefusesLogin(StoreUnavailable):
 
 class StoreNotReady(StoreError):
     """The store answers but is not set up as a task store must be."""
+
+
+class KeyDamaged(StoreError):
+    """A key of the store has another type than it should: something else has written it."""
 
 
 class StoreFull(StoreError):

@@ -12,7 +12,7 @@ from litestar.types import ExceptionHandlersMap
 
 from queueapi.errors import ApiError, cut, from_store
 from queueapi.http.response import encode
-from queuecore.errors import StoreError
+from queuecore.errors import EnvelopeError, StoreError
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ def error_handlers() -> ExceptionHandlersMap:
     return {
         ApiError: _answer_api_error,
         StoreError: _answer_store_error,
+        EnvelopeError: _answer_damaged_task,
         HTTPException: _answer_framework_error,
         Exception: _answer_fault,
     }
@@ -45,6 +46,11 @@ def _answer_store_error(request: Request[Any, Any, Any], error: StoreError) -> R
     if api_error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("store_failed", path=cut(request.scope["path"]), code=api_error.code, error=str(error))
     return _response(api_error)
+
+
+def _answer_damaged_task(request: Request[Any, Any, Any], error: EnvelopeError) -> Response[bytes]:
+    log.warning("task_damaged", path=cut(request.scope["path"]), error=str(error))
+    return _response(ApiError(500, _fault_code(request), f"the stored task cannot be read: {error}"))
 
 
 def _answer_framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

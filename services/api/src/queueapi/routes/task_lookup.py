@@ -31,6 +31,7 @@ class TaskLookup:
         Raises:
             ApiError: the queue's name is invalid.
             TaskNotFound: no task has this id.
+            EnvelopeError: the task is damaged.
         """
         async for queues in self._candidates(queue):
             found = await self._tasks.find(task_id, queues)
@@ -39,10 +40,14 @@ class TaskLookup:
         raise _not_found(task_id, queue)
 
     async def locate(self, task_id: str, queue: str | None) -> str:
-        """The queue of the task with this id; arguments and errors as for :meth:`find`."""
+        """The queue of the task with this id, damaged or not; arguments and errors as for :meth:`find`."""
         if queue is not None:
             return checked_queue(queue)
-        return (await self.find(task_id, None)).task.queue
+        async for queues in self._candidates(None):
+            found = await self._tasks.locate(task_id, queues)
+            if found is not None:
+                return found
+        raise _not_found(task_id, None)
 
     async def _candidates(self, queue: str | None) -> AsyncIterator[list[str]]:
         if queue is not None:

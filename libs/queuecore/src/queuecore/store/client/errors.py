@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from redis import exceptions as redis_errors
 
-from queuecore.errors import StoreError, StoreFull, StoreRefusesLogin, StoreUnavailable
+from queuecore.errors import KeyDamaged, StoreError, StoreFull, StoreRefusesLogin, StoreUnavailable
 
 _TEMPORARY = (
     redis_errors.ConnectionError,
@@ -71,7 +71,7 @@ def translate(error: BaseException) -> StoreError:
         or any(sign in message for sign in _SLOT_MOVES)
     ):
         return StoreUnavailable(text)
-    return StoreError(text)
+    return KeyDamaged(text) if message.startswith("WRONGTYPE") else StoreError(text)
 
 
 def _message(error: BaseException) -> str:

@@ -8,15 +8,17 @@
 --   completed     sorted set of ids
 -- ARGV
 --   task_id       text
--- Returns nil when the task does not exist, else {state, the state's own time ms, envelope, {field, value, ...}}.
+-- Returns nil when the task does not exist, else {state, the state's own time ms, envelope, {field, value, ...}}. The
+-- envelope is empty when its key has another type.
 -- #include "now"
 -- #include "task"
 -- #include "entry"
 
 local STATES = { 'active', 'pending', 'scheduled', 'retry', 'archived', 'completed' }
 
-local envelope = read_text(envelope_key(task_id))
+local envelope = redis.pcall('GET', envelope_key(task_id))
 if not envelope then return nil end
+if is_damaged(envelope) then envelope = '' end
 for i, key in ipairs({ active, pending, scheduled, retry, archived, completed }) do
   local score = tonumber(redis.call('ZSCORE', key, task_id))
   if score then

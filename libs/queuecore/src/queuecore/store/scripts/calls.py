@@ -258,7 +258,7 @@ def find(queue: str, *, task_id: str) -> Call:
     """Read one task and its run record.
 
     The script returns nil when the task does not exist, else {state, the state's own time ms, envelope, {field, value,
-    ...}}.
+    ...}}. The envelope is empty when its key has another type.
     """
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix, task_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ARCHIVE_RETENTION_MS, UniqueLock
-from queuecore.errors import EnvelopeError, TaskActive, TaskNotCancellable, TaskNotFound, UniqueLockTaken
+from queuecore.errors import EnvelopeError, KeyDamaged, TaskActive, TaskNotCancellable, TaskNotFound, UniqueLockTaken
 from queuecore.store.client.server import Server
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.keys import envelope_key, queue_keys
@@ -80,12 +80,12 @@ class TaskControl:
 
     async def _unique_lock_of(self, queue: str, task_id: str) -> UniqueLock | None:
         """The task's unique lock. Envelopes are immutable, so reading it before the change is safe."""
-        data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
-        if data is None:
-            raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")
         try:
+            data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
+            if data is None:
+                raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")
             return envelope.decode(task_id, queue, data).unique
-        except EnvelopeError:
+        except (EnvelopeError, KeyDamaged):
             return None
 
 

@@ -39,6 +39,15 @@ class TaskReader:
                 return _read_snapshot(task_id, queue, reply)
         return None
 
+    async def locate(self, task_id: str, queues: Sequence[str]) -> str | None:
+        """The first of ``queues`` that has a task with this id, damaged or not; ``None`` when none has.
+
+        Raises:
+            StoreError: a queue before it could not be read.
+        """
+        results = await self._server.run_all([calls.find(queue, task_id=task_id) for queue in queues])
+        return next((queue for queue, result in zip(queues, results, strict=True) if unwrap(result) is not None), None)
+
 
 def _read_snapshot(task_id: str, queue: str, reply: list[Any]) -> TaskSnapshot:
     state, state_at_ms, data, flat = reply
