@@ -28,7 +28,9 @@ text format; `Accept: application/openmetrics-text` selects OpenMetrics. Gzip is
   `other`. Types that no worker has registered have the type `unregistered`, tasks leased by a worker without a handler
   for them `unhandled`, tasks that cannot be decoded `unreadable`. Callers choose the names of queues.
 - **Expired leases** end an attempt, which counts as `taskyard_tasks_processed_total{outcome="lost"}` per queue and
-  type. A late success of that attempt counts as `completed` in addition.
+  type. A late success of that attempt counts as `completed` in addition, and in
+  `taskyard_tasks_late_successes_total`: subtract it from the sum over all outcomes to get the number of attempts. With
+  `state="archived"` it is the number of archived tasks that are completed now.
 - **A scrape** of the API costs one round trip to the store, with ten tasks or ten million. Queues and workers that are
   new since the last scrape cost a second one, once. During a store outage the scrape has the process's own metrics and
   `taskyard_store_ready 0`.

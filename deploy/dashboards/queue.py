@@ -224,6 +224,14 @@ def queue() -> Board:
                     ),
                     "{{queue}}",
                 ),
+                Query(
+                    or_zero(
+                        total(
+                            stored_rate("taskyard_tasks_late_successes_total", "queue", "type", where=IN_TYPE), "queue"
+                        )
+                    ),
+                    "{{queue}} succeeded late",
+                ),
                 unit="ops",
                 runbook="TaskyardLeasesLapse",
             ),

@@ -29,7 +29,7 @@ async def wait(_: dict[str, object]) -> None:
 
 
 class Store:
-    """A settler that is busy until it is told otherwise, and leases that record releases."""
+    """A settler that is busy until a test sets an event, and leases that record releases."""
 
     def __init__(self) -> None:
         self.settled = asyncio.Event()

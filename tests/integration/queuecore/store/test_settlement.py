@@ -95,6 +95,22 @@ async def test_late_success_is_kept_when_task_was_archived_as_lost(store: TestSt
     assert (found.state, found.reason, found.last_error) == (TaskState.COMPLETED, None, "")
 
 
+@pytest.mark.parametrize(("max_retries", "before"), [(0, "archived"), (1, "retry")])
+async def test_late_successes_are_counted_apart_when_their_attempts_were_lost(
+    store: TestStore, worker: TestWorker, max_retries: int, before: str
+) -> None:
+    lease = await leased(store, worker, max_retries=max_retries)
+    await store.expire_lease(lease.task)
+    await store.reclaim()
+    for _ in range(2):
+        assert await worker.settlements.complete([Success(lease, 3)]) == [Reply.DONE]
+    (stats,) = await store.queues.stats(["default"])
+    totals = stats.totals
+    assert totals.late == {(before, "demo"): 1}
+    assert sum(totals.processed.values()) - sum(totals.late.values()) == 1
+    assert sum(totals.archived.values()) - totals.late.get(("archived", "demo"), 0) == 0
+
+
 async def test_late_success_is_refused_when_task_was_leased_again(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker)
     await store.expire_lease(lease.task)

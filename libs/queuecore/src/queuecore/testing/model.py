@@ -219,6 +219,8 @@ class StoreModel:
             return Reply.DONE
         if stored.state is TaskState.ARCHIVED and stored.record.get("reason") == ArchiveReason.CANCELLED:
             return Reply.STALE
+        if stored.state is not TaskState.ACTIVE:
+            queue.totals[f"late:{stored.state}:{lease.task.type}"] += 1
         if lease.task.retention_ms:
             if stored.state is not TaskState.ACTIVE:
                 stored.record.pop("last_error", None)

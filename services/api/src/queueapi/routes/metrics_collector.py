@@ -121,15 +121,18 @@ def _workers(stats: Sequence[QueueStats], workers: Sequence[WorkerStatus]) -> It
 def _counters(stats: Sequence[QueueStats]) -> Iterable[Metric]:
     enqueued, processed = metrics.TASKS_ENQUEUED.family(), metrics.TASKS_PROCESSED.family()
     archived, orphans = metrics.TASKS_ARCHIVED.family(), metrics.ORPHANS.family()
+    late = metrics.TASKS_LATE.family()
     for each in stats:
         for label, number in each.totals.enqueued.items():
             enqueued.add_metric([each.queue, label], number)
         for (outcome, label), number in each.totals.processed.items():
             processed.add_metric([each.queue, label, outcome], number)
+        for (state, label), number in each.totals.late.items():
+            late.add_metric([each.queue, label, state], number)
         for reason, number in each.totals.archived.items():
             archived.add_metric([each.queue, reason], number)
         orphans.add_metric([each.queue], each.totals.orphans)
-    return enqueued, processed, archived, orphans
+    return enqueued, processed, late, archived, orphans
 
 
 def _histograms(stats: Sequence[QueueStats]) -> Iterable[Metric]:

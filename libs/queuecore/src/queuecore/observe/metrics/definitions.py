@@ -95,6 +95,13 @@ TASKS_PROCESSED = CounterDefinition(
     "attempts",
     ("queue", "type", "outcome"),
 )
+TASKS_LATE = CounterDefinition(
+    "taskyard_tasks_late_successes_total",
+    "Successes of attempts that were lost before, by the state of the task until then: retry, pending, archived. Their "
+    "attempts are counted twice in taskyard_tasks_processed_total, as lost and as completed.",
+    "attempts",
+    ("queue", "type", "state"),
+)
 TASK_DURATION = HistogramDefinition(
     "taskyard_task_duration_seconds", "Run time of settled attempts.", "seconds", ("queue", "type")
 )
@@ -307,6 +314,7 @@ STORED = (
     QUEUE_LIMIT_BYTES,
     TASKS_ENQUEUED,
     TASKS_PROCESSED,
+    TASKS_LATE,
     TASKS_ARCHIVED,
     TASK_DURATION,
     TASK_WAIT,

@@ -30,11 +30,14 @@
 -- #include "lock"
 -- #include "settlement_totals"
 
--- Remove the task from the state that it entered when its lease expired; false when a success no longer counts.
-local function take_back(task_id)
-  if redis.call('ZREM', retry, task_id) == 1 or redis.call('ZREM', pending, task_id) == 1 then return true end
-  local reason = read_record(task_id, 'reason')[1]
-  return reason ~= 'cancelled' and redis.call('ZREM', archived, task_id) == 1
+-- Remove the task from the state that it entered when its lease expired, and count that its attempt has ended twice; false
+-- when a success no longer counts.
+local function take_back(task_id, label)
+  local state = (redis.call('ZREM', retry, task_id) == 1 and 'retry')
+    or (redis.call('ZREM', pending, task_id) == 1 and 'pending')
+    or (read_record(task_id, 'reason')[1] ~= 'cancelled' and redis.call('ZREM', archived, task_id) == 1 and 'archived')
+  if state then add('late:' .. state .. ':' .. label, 1) end
+  return state
 end
 
 local replies = {}
@@ -44,7 +47,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   local reply = STALE
   if read_record(task_id, 'token')[1] == token then
     local is_late = redis.call('ZREM', active, task_id) == 0
-    if not is_late or take_back(task_id) then
+    if not is_late or take_back(task_id, label) then
       reply = DONE
       if retention_ms > 0 then
         redis.call('ZADD', completed, now + retention_ms, task_id)

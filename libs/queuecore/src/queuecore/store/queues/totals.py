@@ -8,6 +8,7 @@ They are in the store, so they survive every process and read the same from ever
 ``run_ms:<label>``        sum of the run times of settled attempts
 ``run:<bucket>:<label>``  settled attempts per bucket of run time (not cumulative)
 ``wait_ms:<label>``, ``wait:<bucket>:<label>``  the same for their pending time
+``late:<state>:<label>``  successes of attempts that had ended as another outcome, by the state of the task before
 ``archived:<reason>``     archived tasks, by :class:`~queuecore.domain.task.ArchiveReason`
 ``orphans``               ids without an envelope that were dropped
 ========================  =====================================================
@@ -82,6 +83,8 @@ class Totals(msgspec.Struct):
     run: dict[str, Histogram]
     wait: dict[str, Histogram]
     orphans: int = 0
+    late: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    """Successes of attempts that another outcome had ended before. Keys are (state of the task before, label)."""
     archived: dict[str, int] = msgspec.field(default_factory=dict)
     """Keys are reasons."""
 
@@ -102,6 +105,9 @@ def read_totals(fields: Mapping[str, int]) -> Totals:
             case "processed":
                 outcome, _, label = rest.partition(":")
                 totals.processed[outcome, label] = number
+            case "late":
+                state, _, label = rest.partition(":")
+                totals.late[state, label] = number
             case "run_ms":
                 totals.run[rest].sum_ms = number
             case "wait_ms":
