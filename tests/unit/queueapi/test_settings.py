@@ -16,6 +16,7 @@ def test_settings_have_these_defaults() -> None:
 
     assert (settings.host, settings.port, settings.unknown_types) == ("127.0.0.1", 8080, "reject")
     assert (settings.max_payload_bytes, settings.max_body_bytes) == (1_048_576, 16_777_216)
+    assert (settings.task_body_limit_bytes, settings.in_flight_limit_bytes) == (2_162_688, 50_331_648)
     assert (settings.timeout_ms, settings.max_retries, settings.retention_ms) == (1_800_000, 25, 3_600_000)
 
 
@@ -41,6 +42,9 @@ def test_settings_ask_for_an_auth_mode_when_the_host_can_be_reached_from_elsewhe
         ("TASKYARD_API_UNKNOWN_TYPES", "maybe"),
         ("TASKYARD_API_MAX_PAYLOAD", "big"),
         ("TASKYARD_API_MAX_BODY", "1KiB"),
+        ("TASKYARD_API_MAX_TASK_BODY", "1KiB"),
+        ("TASKYARD_API_MAX_TASK_BODY", "17MiB"),
+        ("TASKYARD_API_MAX_IN_FLIGHT", "31MiB"),
         ("TASKYARD_API_TIMEOUT", "0s"),
         ("TASKYARD_API_MAX_RETRIES", "-1"),
     ],

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from prometheus_client import CollectorRegistry
 
 from queueapi.http.body import BodyReader
+from queueapi.http.budget import ByteBudget
 from queueapi.http.error_responses import error_handlers
 from queueapi.http.methods import HeadRequests, OptionsRequests
 from queueapi.http.metrics import RequestMetrics
@@ -50,6 +51,9 @@ from queuecore.store.tasks.enqueue import Enqueue, Enqueuer, EnqueueResult
 from queuecore.store.tasks.idempotency import IdempotencyKeys
 from queuecore.store.tasks.reader import TaskReader
 
+MAX_CONTROL_BODY_BYTES = 16 * 1024
+"""Maximum size of a body that sets limits of a queue."""
+
 
 class Api(NamedTuple):
     """The API of one process."""
@@ -78,7 +82,7 @@ def create_api(settings: ApiSettings) -> Api:
     drain_rates = DrainRates()
     backpressure = Backpressure(queues, drain_rates, registry)
     readiness = ReadinessCheck(server, registry)
-    bodies = BodyReader(settings.max_body_bytes, settings.body_timeout_ms / 1000)
+    bodies = _body_readers(settings)
 
     async def enqueue(requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
         async with StoreDeadline():
@@ -89,7 +93,9 @@ def create_api(settings: ApiSettings) -> Api:
     tracing = start_tracing("api", settings.trace)
     claims = IdempotencyClaims(IdempotencyKeys(server))
     send = EnqueueCoalescer(enqueue).enqueue
-    submissions = SubmissionPipeline(TaskBuilder(settings), types, claims, backpressure, send, enqueue, tracing)
+    submissions = SubmissionPipeline(
+        TaskBuilder(settings), types, claims, backpressure, send, enqueue, settings.task_body_limit_bytes, tracing
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -108,10 +114,10 @@ def create_api(settings: ApiSettings) -> Api:
 
     app = Litestar(
         route_handlers=[
-            *task_routes(bodies, submissions, TaskLookup(TaskReader(server), queues), TaskControl(server)),
-            *batch_routes(bodies, submissions),
+            *task_routes(bodies.task, submissions, TaskLookup(TaskReader(server), queues), TaskControl(server)),
+            *batch_routes(bodies.batch, submissions),
             *queue_routes(queues, types),
-            *queue_control_routes(bodies, queues, QueueControl(server), limits),
+            *queue_control_routes(bodies.control, queues, QueueControl(server), limits),
             *worker_routes(directory),
             *probe_routes(readiness),
             *metrics_routes(MetricsCollector(registry, OverviewReader(server), readiness, limits, drain_rates)),
@@ -125,3 +131,20 @@ def create_api(settings: ApiSettings) -> Api:
     )
     request_metrics = RequestMetrics(HeadRequests(OptionsRequests(app)), registry, tracing)
     return Api(request_metrics, readiness)
+
+
+class _BodyReaders(NamedTuple):
+    task: BodyReader
+    batch: BodyReader
+    control: BodyReader
+
+
+def _body_readers(settings: ApiSettings) -> _BodyReaders:
+    """The readers of the routes, which share one budget."""
+    budget = ByteBudget(settings.in_flight_limit_bytes)
+    timeout_s = settings.body_timeout_ms / 1000
+    return _BodyReaders(
+        BodyReader(settings.task_body_limit_bytes, timeout_s, budget, "TASKYARD_API_MAX_TASK_BODY"),
+        BodyReader(settings.max_body_bytes, timeout_s, budget, "TASKYARD_API_MAX_BODY"),
+        BodyReader(MAX_CONTROL_BODY_BYTES, timeout_s, budget),
+    )

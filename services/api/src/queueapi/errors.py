@@ -24,7 +24,7 @@ from queuecore.errors import (
 from queuecore.store.tasks.enqueue import QueueFull
 
 RETRY_AFTER_S = 1
-"""Retry-After while the store is unreachable or full."""
+"""Retry-After while the store is unreachable or full, or the process holds too many bytes of requests."""
 
 JSON_TYPE = b"application/json"
 _GOT_LENGTH = 80
@@ -102,12 +102,23 @@ def invalid_request(message: str, **details: object) -> ApiError:
 
 
 def payload_too_large(what: str, limit_bytes: int, setting: str) -> ApiError:
-    """A 413 that names the limit and its setting."""
+    """A 413 that names the limit and its setting, if it has one."""
+    see = f" (see {setting})" if setting else ""
     return ApiError(
         413,
         "PAYLOAD_TOO_LARGE",
-        f"{what} is larger than {limit_bytes} bytes (see {setting})",
+        f"{what} is larger than {limit_bytes} bytes{see}",
         {"limit_bytes": limit_bytes},
+    )
+
+
+def overloaded() -> ApiError:
+    """A 503 for a request that exceeds the bytes of bodies that the process holds at once."""
+    return ApiError(
+        503,
+        "OVERLOADED",
+        "too many bytes of requests are in flight (see TASKYARD_API_MAX_IN_FLIGHT)",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 
 

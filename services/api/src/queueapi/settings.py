@@ -12,6 +12,8 @@ from queuecore.settings.shared import ServiceSettings
 from queuecore.settings.variable import DurationMs, SizeBytes
 
 PREFIX = "TASKYARD_API_"
+_TASK_FIELDS_BYTES = 64 * 1024
+"""Room for the fields of a task other than its payload."""
 
 
 class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
@@ -33,6 +35,20 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     max_body_bytes: Annotated[
         SizeBytes, Meta(ge=1024, le=512 * 1024**2, description="Maximum size of a request body, batches included.")
     ] = 16 * 1024**2
+    max_task_body_bytes: Annotated[
+        Annotated[SizeBytes, Meta(ge=1024, le=512 * 1024**2)] | None,
+        Meta(
+            description="Maximum size of a request body for one task, and of each task of a batch. Unset: twice the "
+            "maximum payload plus 64 KiB, at most the maximum request body."
+        ),
+    ] = None
+    max_in_flight_bytes: Annotated[
+        Annotated[SizeBytes, Meta(ge=2048)] | None,
+        Meta(
+            description="Limit of all request bodies held at once; beyond it, requests get 503. At least twice the "
+            "maximum request body. Unset: three times the maximum request body."
+        ),
+    ] = None
     queue_max_depth: Annotated[
         Annotated[int, Meta(ge=0, le=2**53 - 1)] | None,
         Meta(description="Limit of waiting tasks for queues without a limit of their own. Unset: no limit."),
@@ -78,6 +94,24 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
             )
         if self.max_body_bytes < self.max_payload_bytes:
             raise ValueError("TASKYARD_API_MAX_BODY: must not be less than TASKYARD_API_MAX_PAYLOAD")
+        if self.task_body_limit_bytes < self.max_payload_bytes:
+            raise ValueError("TASKYARD_API_MAX_TASK_BODY: must not be less than TASKYARD_API_MAX_PAYLOAD")
+        if self.task_body_limit_bytes > self.max_body_bytes:
+            raise ValueError("TASKYARD_API_MAX_TASK_BODY: must not be more than TASKYARD_API_MAX_BODY")
+        if self.in_flight_limit_bytes < 2 * self.max_body_bytes:
+            raise ValueError("TASKYARD_API_MAX_IN_FLIGHT: must not be less than twice TASKYARD_API_MAX_BODY")
+
+    @property
+    def task_body_limit_bytes(self) -> int:
+        """Maximum size of a request body for one task, and of each task of a batch."""
+        if self.max_task_body_bytes is not None:
+            return self.max_task_body_bytes
+        return min(2 * self.max_payload_bytes + _TASK_FIELDS_BYTES, self.max_body_bytes)
+
+    @property
+    def in_flight_limit_bytes(self) -> int:
+        """Limit of all request bodies held at once."""
+        return 3 * self.max_body_bytes if self.max_in_flight_bytes is None else self.max_in_flight_bytes
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from queueapi.errors import ApiError
 from queueapi.http.body import BodyReader
+from queueapi.http.budget import ByteBudget
 
 
 def receiving(*messages: dict[str, Any]) -> Callable[[], Awaitable[Any]]:
@@ -31,7 +32,7 @@ def scope(length: int | None = None) -> Any:
 
 
 def reader(timeout_s: float = 5) -> BodyReader:
-    return BodyReader(limit_bytes=10, timeout_s=timeout_s)
+    return BodyReader(10, timeout_s, ByteBudget(1_000))
 
 
 async def test_read_joins_the_parts() -> None:
@@ -77,3 +78,25 @@ async def test_read_stays_cancelled_when_someone_else_cancels_it() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+async def test_read_answers_503_and_returns_all_bytes_when_the_budget_is_used_up() -> None:
+    budget = ByteBudget(6)
+    bodies = BodyReader(10, 5, budget)
+
+    with pytest.raises(ApiError) as caught:
+        await bodies.read(scope(8), receiving(part(b"1234"), part(b"5678")))
+
+    assert (caught.value.status, caught.value.code) == (503, "OVERLOADED")
+    assert budget.taken_bytes == 0
+
+
+async def test_read_holds_the_bytes_of_a_body_until_they_are_released() -> None:
+    budget = ByteBudget(6)
+    bodies = BodyReader(10, 5, budget)
+
+    body = await bodies.read(scope(6), receiving(part(b"123456")))
+    held_bytes = budget.taken_bytes
+    bodies.release(body)
+
+    assert (held_bytes, budget.taken_bytes) == (6, 0)

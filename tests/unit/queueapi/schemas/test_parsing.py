@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from queueapi.errors import ApiError
-from queueapi.schemas.parsing import parse_batch, parse_batch_task, parse_task
+from queueapi.schemas.parsing import check_json, parse_batch, parse_batch_task, parse_task, split_batch
 
 DEMO_TASK = {"type": "demo", "payload": {"message": "hi", "count": 1}}
 
@@ -15,8 +18,13 @@ def encode(**changes: object) -> bytes:
 
 def refusal(body: bytes) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        parse_task(body)
+        check_and_parse(body)
     return caught.value
+
+
+def check_and_parse(body: bytes) -> None:
+    check_json(body)
+    parse_task(body)
 
 
 def test_parse_task_reads_all_fields_of_the_contract() -> None:
@@ -168,18 +176,34 @@ def test_parse_task_names_the_nested_field_when_the_retry_policy_is_wrong(
     assert (error.code, error.details["field"]) == ("INVALID_REQUEST", field)
 
 
+@pytest.mark.parametrize("parse", [parse_batch, split_batch])
 @pytest.mark.parametrize("tasks", [[], [DEMO_TASK] * 1_001, "none", None])
-def test_parse_batch_refuses_the_whole_when_it_is_not_a_list_of_1_to_1000(tasks: object) -> None:
+def test_batch_is_refused_as_a_whole_when_it_is_not_a_list_of_1_to_1000(
+    parse: Callable[[bytes], object], tasks: object
+) -> None:
     with pytest.raises(ApiError) as caught:
-        parse_batch(msgspec.json.encode({"tasks": tasks}))
+        parse(msgspec.json.encode({"tasks": tasks}))
 
     assert (caught.value.code, caught.value.details["field"]) == ("INVALID_REQUEST", "tasks")
 
 
 def test_parse_batch_leaves_bad_tasks_to_be_refused_one_by_one() -> None:
-    good, bad, number = parse_batch(b'{"tasks":[{"type":"demo","payload":{},"idempotency_key":"k"},{"x":1},1e400]}')
+    good, bad, number = map(
+        bytes, parse_batch(b'{"tasks":[{"type":"demo","payload":{},"idempotency_key":"k"},{"x":1},1e400]}')
+    )
 
     assert parse_batch_task(good).idempotency_key == "k"
     for item in (bad, number):
         with pytest.raises(ApiError):
             parse_batch_task(item)
+
+
+def test_split_batch_refuses_millions_of_tasks_before_it_has_built_them() -> None:
+    body = b'{"tasks":[%b0]}' % (1_000_000 * b"0,")
+    tracemalloc.start()
+    with pytest.raises(ApiError):
+        split_batch(body)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak_bytes < len(body)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+import queueapi.submission.pipeline
 from queueapi.errors import ApiError
 from queueapi.http.response import JsonResponse
 from queueapi.settings import ApiSettings
@@ -15,7 +19,9 @@ from queueapi.submission.backpressure import Backpressure
 from queueapi.submission.builder import TaskBuilder
 from queueapi.submission.claims import IdempotencyClaims
 from queueapi.submission.drain_rate import DrainRates
-from queueapi.submission.pipeline import SubmissionPipeline, decode_batch, decode_task
+from queueapi.submission.idempotency_key import BatchFingerprint, fingerprint
+from queueapi.submission.pipeline import SubmissionPipeline, decode_batch_task
+from queueapi.submission.slicing import SLICE_BYTES
 from queueapi.submission.type_registry import TypeRegistry
 from queuecore.domain.state import TaskState
 from queuecore.errors import StoreError, StoreFull, StoreUnavailable
@@ -24,6 +30,7 @@ from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued, EnqueueR
 
 GOOD = {"type": "demo", "payload": {}}
 NO_TRACE = TraceTexts()
+MAX_TASK_BYTES = 2 * SLICE_BYTES
 
 
 class Store:
@@ -36,8 +43,10 @@ class Store:
         self.results: dict[str, EnqueueResult] = {}
         self.single: list[Enqueue] = []
         self.batches: list[list[Enqueue]] = []
+        self.reads = 0
 
     async def read_types(self) -> Mapping[str, bytes]:
+        self.reads += 1
         if self.types_error:
             raise self.types_error
         return self.types
@@ -71,6 +80,7 @@ def pipeline(store: Store) -> SubmissionPipeline:
         Backpressure(None, DrainRates(), CollectorRegistry()),  # type: ignore[arg-type]  # only refusal() is called
         store.send,
         store.send_many,
+        MAX_TASK_BYTES,
     )
 
 
@@ -172,6 +182,17 @@ async def test_batch_with_a_key_gives_each_task_without_one_its_own_digest(
     assert len(store.claimed) == 2
 
 
+async def test_large_batch_is_a_replay_when_only_its_spacing_differs(pipeline: SubmissionPipeline) -> None:
+    tasks = 3 * [{**GOOD, "payload": {"a": SLICE_BYTES * "x"}}]
+
+    await pipeline.submit_batch(encode(*tasks), "k", NO_TRACE)
+    await pipeline.submit_batch(json.dumps({"tasks": tasks}).encode(), "k", NO_TRACE)
+    with pytest.raises(ApiError) as caught:
+        await pipeline.submit_batch(encode(*tasks, GOOD), "k", NO_TRACE)
+
+    assert caught.value.code == "IDEMPOTENCY_MISMATCH"
+
+
 async def test_batch_is_refused_as_a_whole_when_its_key_came_with_another_body(pipeline: SubmissionPipeline) -> None:
     await pipeline.submit_batch(encode(GOOD), "k", NO_TRACE)
 
@@ -255,34 +276,133 @@ async def test_batch_releases_its_body_without_a_garbage_collection_when_a_task_
     assert sys.getrefcount(body) == references
 
 
-def test_decode_gives_a_single_task_the_key_of_the_header() -> None:
-    body = msgspec.json.encode(GOOD)
-
-    item = decode_task(body, "k")
-
-    assert item.key is not None
-    assert (item.key.value, item.key.source, item.key.body) == ("k", "Idempotency-Key", body)
-
-
 def test_decode_gives_the_tasks_of_a_batch_their_own_keys() -> None:
-    items, batch_key = decode_batch(encode(GOOD, {**GOOD, "idempotency_key": "k"}, 5), "batch")
+    tasks = (GOOD, {**GOOD, "idempotency_key": "k"}, 5)
 
-    assert batch_key is not None
+    items = [decode_batch_task(position, msgspec.json.encode(task)) for position, task in enumerate(tasks)]
+
     assert [item.position for item in items] == [0, 1, 2]
     assert [item.key and (item.key.value, item.key.source) for item in items] == [None, ("k", "idempotency_key"), None]
     assert [item.refusal is None for item in items] == [True, True, False]
 
 
 def test_fingerprint_ignores_the_order_of_fields_and_the_key_itself() -> None:
-    item = decode_task(msgspec.json.encode(GOOD), "k")
-    (in_batch, other), _ = decode_batch(
-        encode(
-            dict(reversed({**GOOD, "idempotency_key": "k"}.items())), {**GOOD, "priority": 1, "idempotency_key": "k"}
-        ),
-        None,
+    tasks = (
+        {**GOOD, "idempotency_key": "k"},
+        dict(reversed({**GOOD, "idempotency_key": "other"}.items())),
+        {**GOOD, "priority": 1},
     )
 
-    assert item.key
-    assert in_batch.key
-    assert other.key
-    assert item.key.fingerprint() == in_batch.key.fingerprint() != other.key.fingerprint()
+    first, second, other = (fingerprint(msgspec.json.encode(task)) for task in (GOOD, tasks[1], tasks[2]))
+
+    assert first == second == fingerprint(msgspec.json.encode(tasks[0]))
+    assert first != other
+
+
+@pytest.mark.parametrize("tasks", [[GOOD], [{**GOOD, "payload": {"b": 1.0, "a": "é"}}, 5, {"type": "x"}]])
+def test_fingerprint_of_a_batch_is_the_digest_of_its_canonical_json(tasks: list[Any]) -> None:
+    whole = BatchFingerprint()
+    for task in tasks:
+        whole.add(msgspec.json.encode(task))
+
+    canonical = msgspec.json.encode({"tasks": tasks}, order="sorted")
+    assert whole.hexdigest() == sha256(canonical).hexdigest()
+
+
+async def test_batch_refuses_a_task_unread_when_it_is_too_large(pipeline: SubmissionPipeline) -> None:
+    large = {**GOOD, "payload": {"a": MAX_TASK_BYTES * "x"}}
+
+    response = await pipeline.submit_batch(encode(GOOD, large), "key", NO_TRACE)
+
+    assert [each["status_code"] for each in read(response)["results"]] == [201, 413]
+
+
+async def test_batch_keeps_the_order_of_its_tasks_when_it_is_read_in_slices(
+    pipeline: SubmissionPipeline, store: Store
+) -> None:
+    filler = {"a": (SLICE_BYTES // 3) * "x"}
+    tasks = [{**GOOD, "task_id": f"t{number}", "payload": filler} for number in range(10)]
+
+    response = await pipeline.submit_batch(encode(*tasks, 5, {**GOOD, "task_id": "last"}), None, NO_TRACE)
+
+    names = [*(f"t{number}" for number in range(10)), None, "last"]
+    assert [each.get("task_id") for each in read(response)["results"]] == names
+    (sent,) = store.batches
+    assert [request.task.id for request in sent] == [name for name in names if name]
+
+
+async def test_batch_reads_the_types_once_when_tasks_of_several_slices_have_unknown_types(
+    pipeline: SubmissionPipeline, store: Store
+) -> None:
+    await pipeline.submit_task(msgspec.json.encode(GOOD), None, NO_TRACE)
+    store.reads = 0
+    task = {"type": "unknown", "payload": {"a": SLICE_BYTES * "x"}}
+
+    response = await pipeline.submit_batch(encode(task, task, task), None, NO_TRACE)
+
+    assert [each["status_code"] for each in read(response)["results"]] == 3 * [400]
+    assert store.reads == 1
+
+
+@pytest.mark.parametrize("size", [0, SLICE_BYTES], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tasks":[%b],"tasks":[%b]}',
+        b'{"tasks":[%b,{"a":1,"a":2}],"t\\u0061sks":[%b]}',
+        b'{"tasks":[%b,%b,{"type":"x","payload":{"a":1,"a":2}}]}',
+    ],
+    ids=["outside", "escaped", "in-a-task"],
+)
+async def test_batch_is_refused_as_a_whole_when_a_key_is_duplicate(
+    pipeline: SubmissionPipeline, store: Store, body: bytes, size: int
+) -> None:
+    task = msgspec.json.encode({**GOOD, "payload": {"a": size * "x"}})
+
+    with pytest.raises(ApiError, match="not valid JSON"):
+        await pipeline.submit_batch(body % (task, task), None, NO_TRACE)
+
+    assert store.batches == []
+
+
+@pytest.mark.parametrize("size", [0, SLICE_BYTES], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "body",
+    [b' { "t\\u0061sks" : [ %b , %b ] } ', b'{"tasks":[%b,%b,{"type":"tasks","payload":{"tasks":"\\u0061"}}]}'],
+    ids=["escaped", "in-a-payload"],
+)
+async def test_batch_is_accepted_when_its_key_has_an_unusual_form(
+    pipeline: SubmissionPipeline, body: bytes, size: int
+) -> None:
+    task = msgspec.json.encode({**GOOD, "payload": {"a": size * "x"}})
+
+    response = await pipeline.submit_batch(body % (task, task), None, NO_TRACE)
+
+    assert read(response)["created"] == 2
+
+
+@pytest.mark.parametrize("task_bytes", [SLICE_BYTES // 50, SLICE_BYTES + 1], ids=["small-tasks", "large-tasks"])
+async def test_batch_is_handled_in_bounded_slices_when_it_is_large(
+    pipeline: SubmissionPipeline, monkeypatch: pytest.MonkeyPatch, task_bytes: int
+) -> None:
+    passes: list[int] = []
+    passing = True
+
+    async def count_passes() -> None:
+        while passing:
+            passes.append(0)
+            await asyncio.sleep(0)
+
+    def check(texts: Iterable[bytes]) -> None:
+        passes[-1] += sum(map(len, texts))
+
+    monkeypatch.setattr(queueapi.submission.pipeline, "check_batch_tasks", check)
+    task = {**GOOD, "payload": {"a": task_bytes * "x"}}
+    counting = asyncio.create_task(count_passes())
+
+    await pipeline.submit_batch(encode(*(5 * SLICE_BYTES // task_bytes * [task])), None, NO_TRACE)
+
+    passing = False
+    await counting
+    largest = max(SLICE_BYTES, len(msgspec.json.encode(task)))
+    assert max(passes) <= largest

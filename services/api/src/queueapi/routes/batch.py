@@ -25,7 +25,7 @@ BATCH_OPERATIONS = (
         parameters=("IdempotencyKey", "Traceparent"),
         body=CreateBatch,
         responses={200: Response(BatchCreated, "One result per task.")},
-        errors={400: ("INVALID_REQUEST",), 422: ("IDEMPOTENCY_MISMATCH",), **BODY_ERRORS, **SERVER_ERRORS},
+        errors={400: ("INVALID_REQUEST",), 422: ("IDEMPOTENCY_MISMATCH",), **SERVER_ERRORS, **BODY_ERRORS},
         replayable=True,
     ),
 )
@@ -38,6 +38,9 @@ def batch_routes(bodies: BodyReader, submissions: SubmissionPipeline) -> list[HT
     async def create_batch(request: Request[Any, Any, Any]) -> ASGIApp:
         body = await bodies.read(request.scope, request.receive)
         headers = request.scope["headers"]
-        return await submissions.submit_batch(body, idempotency_key(headers), trace_texts(headers))
+        try:
+            return await submissions.submit_batch(body, idempotency_key(headers), trace_texts(headers))
+        finally:
+            bodies.release(body)
 
     return [create_batch]

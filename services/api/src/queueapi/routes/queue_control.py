@@ -100,7 +100,9 @@ def queue_control_routes(
     @put(_LIMITS)
     async def put_limits(queue: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
         name = checked_queue(queue)
-        requested = parse_limits(await bodies.read(request.scope, request.receive))
+        body = await bodies.read(request.scope, request.receive)
+        bodies.release(body)
+        requested = parse_limits(body)
         async with StoreDeadline():
             await control.limit(name, QueueLimits(requested.max_depth, requested.max_bytes))
             return await show_limits(name)

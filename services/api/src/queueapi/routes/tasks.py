@@ -52,8 +52,8 @@ TASK_OPERATIONS = (
             409: ("DUPLICATE_TASK",),
             422: ("IDEMPOTENCY_MISMATCH",),
             429: ("QUEUE_FULL",),
-            **BODY_ERRORS,
             **SERVER_ERRORS,
+            **BODY_ERRORS,
         },
         replayable=True,
     ),
@@ -115,7 +115,10 @@ def task_routes(
             raise MethodNotAllowedException(headers={"Allow": HttpMethod.POST.value})
         body = await bodies.read(scope, receive)
         headers = scope["headers"]
-        response = await submissions.submit_task(body, idempotency_key(headers), trace_texts(headers))
+        try:
+            response = await submissions.submit_task(body, idempotency_key(headers), trace_texts(headers))
+        finally:
+            bodies.release(body)
         await response(scope, receive, send)
 
     @get("/api/v1/tasks/{task_id:str}")

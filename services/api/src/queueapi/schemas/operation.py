@@ -16,7 +16,11 @@ ErrorCodes = tuple[str, ...]
 
 STORE_ERRORS: Mapping[int, ErrorCodes] = {503: ("STORE_UNAVAILABLE", "STORE_FULL")}
 SERVER_ERRORS: Mapping[int, ErrorCodes] = {500: ("INTERNAL_ERROR",), **STORE_ERRORS}
-BODY_ERRORS: Mapping[int, ErrorCodes] = {408: ("REQUEST_TIMEOUT",), 413: ("PAYLOAD_TOO_LARGE",)}
+BODY_ERRORS: Mapping[int, ErrorCodes] = {
+    408: ("REQUEST_TIMEOUT",),
+    413: ("PAYLOAD_TOO_LARGE",),
+    503: (*STORE_ERRORS[503], "OVERLOADED"),
+}
 
 Parameter = Literal["TaskId", "Queue", "QueueName", "IdempotencyKey", "Traceparent"]
 """Component of the document that describes a parameter."""

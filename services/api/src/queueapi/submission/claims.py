@@ -45,7 +45,7 @@ class IdempotencyClaims:
 
     async def _claim_batch_key(self, key: IdempotencyKey) -> None:
         async with StoreDeadline():
-            claimed_before = await self._keys.claim({key.digest(): key.fingerprint()})
+            claimed_before = await self._keys.claim({key.digest(): key.fingerprint})
         if claimed_before:
             raise key.mismatch()
 
@@ -74,7 +74,7 @@ def _set_digests(items: Sequence[Item], batch_key: IdempotencyKey | None) -> lis
             except ApiError as error:
                 item.refuse(error)
             else:
-                own_keys.append((item, key, key.fingerprint()))
+                own_keys.append((item, key, key.fingerprint))
         elif batch_key is not None:
             item.idempotency_digest = batch_key.digest_at(item.position)
     return own_keys
