@@ -75,6 +75,41 @@ async def test_complete_settles_tasks_independently_when_one_call_has_many(
     assert replies == [Reply.DONE, Reply.STALE, Reply.DONE, Reply.DONE]
 
 
+async def test_complete_settles_each_task_once_when_one_call_has_late_and_repeated_successes(
+    store: TestStore, worker: TestWorker
+) -> None:
+    late, cancelled, completed, current = [await leased(store, worker) for _ in range(4)]
+    await worker.settlements.complete([Success(completed, 1)])
+    for lease in (late, cancelled):
+        await store.expire_lease(lease.task)
+    await store.reclaim()
+    await store.control.cancel("default", cancelled.task.id)
+
+    sent = [late, current, cancelled, completed, current, late]
+    replies = await worker.settlements.complete([Success(lease, 1) for lease in sent])
+
+    assert replies == [Reply.DONE, Reply.DONE, Reply.STALE, Reply.DONE, Reply.DONE, Reply.DONE]
+    keyspace = await read_keyspace(store.server)
+    assert set(keyspace["taskyard:{default}:completed"]) == {lease.task.id for lease in (late, current, completed)}
+    assert set(keyspace["taskyard:{default}:archived"]) == {cancelled.task.id}
+    assert not {"taskyard:{default}:active", "taskyard:{default}:retry"} & set(keyspace)
+    assert keyspace["taskyard:{default}:totals"]["processed:completed:demo"] == b"3"
+
+
+async def test_totals_are_summed_by_type_and_bucket_when_one_call_has_many(
+    store: TestStore, worker: TestWorker
+) -> None:
+    leases = [await leased(store, worker, type=name) for name in ("one", "two", "one")]
+    await worker.settlements.complete([Success(*each) for each in zip(leases, (1, 7, 60), strict=True)])
+    (stats,) = await store.queues.stats(["default"])
+    assert stats.totals.processed == {("completed", "one"): 2, ("completed", "two"): 1}
+    assert {name: (run.sum_ms, sum(run.counts)) for name, run in stats.totals.run.items()} == {
+        "one": (61, 2),
+        "two": (7, 1),
+    }
+    assert {name: sum(wait.counts) for name, wait in stats.totals.wait.items()} == {"one": 2, "two": 1}
+
+
 async def test_late_success_is_kept_when_nobody_leased_the_task_again(store: TestStore, worker: TestWorker) -> None:
     lease = await leased(store, worker, unique=LOCK)
     await store.expire_lease(lease.task)

@@ -18,7 +18,7 @@
 --   lock          text, digest of the unique lock; empty: none
 --   label         text, the task type in metrics
 --   run_ms        integer
---   run_bucket    integer, bucket of run_ms in its histogram
+--   run_bucket    digits, bucket of run_ms in its histogram
 --   wait_ms       integer
 --   wait_bucket   integer, bucket of wait_ms in its histogram
 -- Returns a reply per task: DONE, CANCELLED (archived because of a cancellation) or STALE.

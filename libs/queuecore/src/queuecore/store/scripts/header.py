@@ -42,6 +42,8 @@ KINDS = {
     "text": Kind("str", "{}"),
     "bytes": Kind("bytes", "{}"),
     "integer": Kind("int", "tonumber({})"),
+    # A number that is part of a field's name: two conversions less.
+    "digits": Kind("int", "{}"),
     "flag": Kind("bool", "{} == '1'"),
     # Compared with, or made part of, what the record holds as text.
     "token": Kind("FencingToken", "{}"),
