@@ -39,6 +39,21 @@ BASE = {
 pytestmark = pytest.mark.timeout(180)
 
 WITHOUT_GIT = 1580601600
+APP = """
+import msgspec
+from taskyard import Context, DoNotRetry, Taskyard
+
+app = Taskyard()
+
+class Greeting(msgspec.Struct):
+    name: str
+
+@app.task("greet", queue="greetings", max_retries=2, timeout="10s")
+async def greet(greeting: Greeting, context: Context) -> dict[str, str]:
+    if not greeting.name:
+        raise DoNotRetry("nobody to greet")
+    return {"text": f"Hello, {greeting.name}!"}
+"""
 IMPORT_EACH = "import sys, importlib; print(*[importlib.import_module(each).__file__ for each in sys.argv[1:]])"
 
 
@@ -126,16 +141,20 @@ def test_commands_answer_when_only_wheels_are_installed(
     assert "TASKYARD_WORKER_QUEUES" in environment.run("taskyard-worker", "--help")
 
 
-async def test_stack_completes_a_task_when_only_wheels_are_installed(
-    environment: EmptyEnvironment, tmp_path: Path
-) -> None:
+async def test_stack_runs_an_app_when_only_wheels_are_installed(environment: EmptyEnvironment, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "tasks.py").write_text(APP)
     command = [str(environment.scripts / "taskyard-standalone")]
-    async with StandaloneProcess(tmp_path, environment.variables, command) as stack:
+    variables = environment.variables | {"TASKYARD_WORKER_APPS": "shop.tasks:app"}
+    async with StandaloneProcess(tmp_path, variables, command) as stack:
         await stack.until_ready()
-        posted = await stack.http.post("/tasks", json={"type": "demo", "payload": {"message": "hi", "count": 1}})
+        posted = await stack.http.post(
+            "/tasks", json={"type": "greet", "queue": "greetings", "payload": {"name": "Ada"}}
+        )
         assert posted.status_code == 201, posted.text
         task_id = posted.json()["task_id"]
-        await eventually(lambda: _is_completed(stack, task_id), within_s=20)
+        await eventually(lambda: _is_completed(stack, task_id), within_s=30)
+        assert (await stack.http.get(f"/tasks/{task_id}")).json()["result"] == {"text": "Hello, Ada!"}
 
 
 def test_base_install_is_light_when_no_extra_is_named(environment: EmptyEnvironment) -> None:
