@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 
+from queuecore.store.tasks.idempotency import key_digest
 from queuecore.testing.store import TestStore
 from tests.support.demo_task import DEMO_TASK
 
@@ -44,3 +45,41 @@ async def test_create_can_be_tried_again_with_its_key_when_it_was_refused(client
     assert (await client.post("/api/v1/tasks", json={"type": "demo"}, headers=KEY)).status_code == 400
 
     assert (await client.post("/api/v1/tasks", json=DEMO_TASK, headers=KEY)).status_code == 201
+
+
+async def test_key_is_free_again_when_its_request_was_answered_409(client: httpx.AsyncClient) -> None:
+    unique = {**DEMO_TASK, "unique": "1h"}
+    await client.post("/api/v1/tasks", json=unique)
+    for _ in range(2):
+        assert (await client.post("/api/v1/tasks", json=unique, headers=KEY)).status_code == 409
+
+    created = await client.post("/api/v1/tasks", json={**DEMO_TASK, "queue": "other"}, headers=KEY)
+
+    assert created.status_code == 201
+    assert (await client.post("/api/v1/tasks", json=unique, headers=KEY)).status_code == 422
+
+
+async def test_key_is_free_again_when_its_whole_batch_was_refused(client: httpx.AsyncClient) -> None:
+    unique = {**DEMO_TASK, "unique": "1h"}
+    await client.post("/api/v1/tasks", json=unique)
+    refused = await client.post("/api/v1/tasks/batch", json={"tasks": [unique, unique]}, headers=KEY)
+    assert refused.json()["failed"] == 2
+
+    other = {**unique, "payload": {"message": "other", "count": 1}}
+    partly = await client.post("/api/v1/tasks/batch", json={"tasks": [unique, other]}, headers=KEY)
+    assert (partly.status_code, partly.json()["failed"]) == (200, 1)
+    assert (await client.post("/api/v1/tasks/batch", json={"tasks": [other]}, headers=KEY)).status_code == 422
+
+
+async def test_key_stays_claimed_when_another_request_in_flight_shares_it(store: TestStore) -> None:
+    digest = key_digest("shared")
+    keys = store.idempotency
+    assert await keys.claim({digest: "mine"}, "one") == set()
+    assert await keys.claim({digest: "mine"}, "two") == set()
+    for _ in range(2):
+        await keys.give_back({digest: "mine"}, "one")
+    assert await keys.claim({digest: "another"}, "three") == {digest}
+    await keys.give_back({digest: "mine"}, "two")
+    assert await keys.claim({digest: "another"}, "three") == set()
+    await keys.give_back({digest: "mine"}, "one")
+    assert await keys.claim({digest: "mine"}, "four") == {digest}

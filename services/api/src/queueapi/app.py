@@ -78,7 +78,7 @@ def create_api(settings: ApiSettings) -> Api:
     directory = Directory(server)
     types = TypeRegistry(directory.types, reject_unknown=settings.unknown_types == "reject")
     limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes)
-    enqueuer = Enqueuer(server, limits)
+    enqueuer = Enqueuer(server, limits, settings.idempotency_ttl_ms)
     drain_rates = DrainRates()
     backpressure = Backpressure(queues, drain_rates, registry)
     readiness = ReadinessCheck(server, registry)
@@ -91,7 +91,7 @@ def create_api(settings: ApiSettings) -> Api:
         return results
 
     tracing = start_tracing("api", settings.trace)
-    claims = IdempotencyClaims(IdempotencyKeys(server))
+    claims = IdempotencyClaims(IdempotencyKeys(server, settings.idempotency_ttl_ms))
     send = EnqueueCoalescer(enqueue).enqueue
     submissions = SubmissionPipeline(
         TaskBuilder(settings), types, claims, backpressure, send, enqueue, settings.task_body_limit_bytes, tracing

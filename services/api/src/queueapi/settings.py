@@ -10,6 +10,7 @@ from msgspec import Meta
 from queuecore.domain.task import DEFAULT_MAX_RETRIES, DEFAULT_RETENTION_MS, DEFAULT_TIMEOUT_MS
 from queuecore.settings.shared import ServiceSettings
 from queuecore.settings.variable import DurationMs, SizeBytes
+from queuecore.store.tasks.enqueue import IDEMPOTENCY_TTL_MS
 
 PREFIX = "TASKYARD_API_"
 _TASK_FIELDS_BYTES = 64 * 1024
@@ -64,6 +65,14 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     retention_ms: Annotated[DurationMs, Meta(ge=0, description="Default `retention` of a completed task.")] = (
         DEFAULT_RETENTION_MS
     )
+    idempotency_ttl_ms: Annotated[
+        DurationMs,
+        Meta(
+            ge=60_000,
+            le=365 * 24 * 60 * 60_000,
+            description="Time for which a repeated request with the same `Idempotency-Key` gets the first response.",
+        ),
+    ] = IDEMPOTENCY_TTL_MS
     types_refresh_ms: Annotated[
         DurationMs, Meta(ge=100, description="Interval between refreshes of the registered task types.")
     ] = 5_000

@@ -51,8 +51,12 @@ class Store:
             raise self.types_error
         return self.types
 
-    async def claim(self, fingerprints: Mapping[str, str]) -> set[str]:
+    async def claim(self, fingerprints: Mapping[str, str], request: str) -> set[str]:  # noqa: ARG002 - as the real one
         return {digest for digest, each in fingerprints.items() if self.claimed.setdefault(digest, each) != each}
+
+    async def give_back(self, fingerprints: Mapping[str, str], request: str) -> None:  # noqa: ARG002 - as the real one
+        for digest in fingerprints:
+            del self.claimed[digest]
 
     async def send(self, request: Enqueue) -> EnqueueResult:
         self.single.append(request)

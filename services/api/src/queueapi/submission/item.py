@@ -32,6 +32,9 @@ class Item(msgspec.Struct):
     refusal: ApiError | StoreError | None = None
     """Set by the stage that refuses the task."""
 
+    refused_by_store: bool = False
+    """True when the store has answered that it does not accept the task; set by enqueue."""
+
     def refuse(self, error: ApiError) -> None:
         """Refuse the task with a caught error, whose traceback is dropped.
 

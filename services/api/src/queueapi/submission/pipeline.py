@@ -6,6 +6,7 @@
     validate    each item's request becomes a task: fields, type, payload against the type's schema
     claim       the idempotency keys are claimed for this request
     enqueue     the accepted tasks go to the store
+    give back   keys of tasks that the store has refused are free again
     respond     the items become the response
 
 A single task is one item. Large bodies pass decode and validate in slices, so that the objects of one slice exist at a
@@ -105,11 +106,14 @@ class SubmissionPipeline:
         await self._turns.take(size)
         item = Item(0, request=parse_task(body))
         await self._validate([item], origin)
+        claim = None
         if idempotency_key is not None:
             await self._turns.take(size)
             item.key = IdempotencyKey(idempotency_key, HEADER, fingerprint(body))
-            await self._claims.claim([item])
+            claim = await self._claims.claim([item])
         await self._enqueue(item)
+        if claim is not None:
+            await self._claims.give_back(claim)
         return respond_task(item)
 
     async def submit_batch(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> JsonResponse:
@@ -122,8 +126,9 @@ class SubmissionPipeline:
         is_large = len(body) > self._large_bytes
         read = self._read_large_batch if is_large else self._read_batch
         items, batch_key = await read(body, idempotency_key, origin)
-        await self._claims.claim(items, batch_key)
+        claim = await self._claims.claim(items, batch_key)
         await self._enqueue_batch(items)
+        await self._claims.give_back(claim)
         return respond_batch(items, has_key=batch_key is not None)
 
     async def _read_batch(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> _Batch:
@@ -234,8 +239,10 @@ class SubmissionPipeline:
         if isinstance(result, Enqueued):
             item.enqueued = result
         elif isinstance(result, Duplicate):
+            item.refused_by_store = True
             item.refusal = duplicate_task(result.task_id, result.by_lock)
         elif isinstance(result, QueueFull):
+            item.refused_by_store = True
             item.refusal = self._backpressure.refusal(result)
         else:
             item.refusal = result

@@ -21,6 +21,9 @@ WORKER = f"{ROOT}worker:"
 """Prefix of a string key per worker: its registration, JSON, with a time to live."""
 IDEMPOTENCY = f"{ROOT}idempotency:"
 """Prefix of a string key per ``Idempotency-Key``: the fingerprint of the first request, with a time to live."""
+IDEMPOTENCY_SHARES = f"{ROOT}shares:{{{{{{}}}}}}"
+"""Format of the key of a set, with a short time to live: the requests that share a claim. It takes the claim's key
+as its hash tag: both are in one slot of a Cluster."""
 
 DUE_CHANNEL = f"{ROOT}due"
 """Channel: the name of a queue whose earliest due time has moved forward."""

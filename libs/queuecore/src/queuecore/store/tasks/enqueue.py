@@ -21,7 +21,7 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.wire import envelope
 
 IDEMPOTENCY_TTL_MS = 24 * 60 * 60_000
-"""Lifetime of the answer that a repeated ``Idempotency-Key`` gets."""
+"""Default lifetime of the answer that a repeated ``Idempotency-Key`` gets."""
 
 NO_LIMITS = QueueLimits()
 
@@ -80,15 +80,19 @@ class Enqueuer:
     Args:
         server: the store.
         limits: for queues without limits of their own.
+        idempotency_ttl_ms: lifetime of stored answers.
     """
 
-    def __init__(self, server: Server, limits: QueueLimits = NO_LIMITS) -> None:
+    def __init__(
+        self, server: Server, limits: QueueLimits = NO_LIMITS, idempotency_ttl_ms: int = IDEMPOTENCY_TTL_MS
+    ) -> None:
         self._server = server
         self._call = partial(
             calls.enqueue,
             default_max_depth=write_limit(limits.max_depth),
             default_max_bytes=write_limit(limits.max_bytes),
         )
+        self._idempotency_ttl_ms = idempotency_ttl_ms
         self.registry = QueueRegistry(server)
         """Registers the queues of the tasks; its ``run`` restores registrations that the store has lost."""
 
@@ -104,10 +108,11 @@ class Enqueuer:
             await self.registry.use({request.task.queue for request in requests})
         except StoreError as error:
             return [error] * len(requests)
-        return await run_items(self._server, [_item(request) for request in requests], self._call, _read, _size)
+        items = [_item(request, self._idempotency_ttl_ms) for request in requests]
+        return await run_items(self._server, items, self._call, _read, _size)
 
 
-def _item(request: Enqueue) -> EnqueueItem:
+def _item(request: Enqueue, idempotency_ttl_ms: int) -> EnqueueItem:
     task = request.task
     return EnqueueItem(
         queue=task.queue,
@@ -118,7 +123,7 @@ def _item(request: Enqueue) -> EnqueueItem:
         lock=task.lock_digest,
         window_ms=task.unique.window_ms if task.unique else 0,
         answer=request.idempotency_digest,
-        answer_ttl_ms=IDEMPOTENCY_TTL_MS,
+        answer_ttl_ms=idempotency_ttl_ms,
         label=request.label or task.type,
     )
 
