@@ -34,24 +34,14 @@
 -- #include "task"
 -- #include "entry"
 -- #include "due"
+-- #include "duplicate"
 -- #include "large"
+-- #include "queue_limits"
 -- #include "wake"
 
 local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes')
-local max_depth, max_bytes = tonumber(own[1] or default_max_depth), tonumber(own[2] or default_max_bytes)
-local depth, used, added = 0, 0, 0
-if max_depth >= 0 then
-  depth = redis.call('ZCARD', pending) + redis.call('ZCARD', scheduled) + redis.call('ZCARD', retry)
-end
--- Envelopes that the server has lost still count, until the queue is empty.
-if max_bytes >= 0 and redis.call('EXISTS', pending, scheduled, retry, active, archived, completed) > 0 then
-  used = tonumber(redis.call('GET', bytes) or 0)
-end
-
-local function beyond_limits(size)
-  if max_depth >= 0 and depth >= max_depth then return { TOO_DEEP, depth .. ' ' .. max_depth .. ' 1' } end
-  if max_bytes >= 0 and used + size > max_bytes then return { TOO_LARGE, used .. ' ' .. max_bytes .. ' ' .. size } end
-end
+local waiting, others = { pending, scheduled, retry }, { active, archived, completed }
+read_limits(own, { default_max_depth, default_max_bytes }, waiting, others, bytes)
 
 -- One MGET reads the envelopes that exist, one MSET writes the new ones.
 local keys = {}
@@ -60,51 +50,33 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   keys[#keys + 1] = envelope_key(task_id)
 end
 local found = #keys > 0 and redis.call('MGET', unpack(keys))
-local accepted, envelopes, entries = {}, {}, {}
+local accepted, envelopes, entries, enqueued, replies = {}, {}, {}, {}, {}
 
--- The id that holds the lock; nil when it is free or its holder is gone.
-local function holder_of(lock)
-  local holder = read_text(prefix .. 'u:' .. lock)
-  if holder and (accepted[holder] or redis.call('EXISTS', envelope_key(holder)) == 1) then return holder end
+local function accept(key, task_id, envelope, priority, due_at_ms)
+  accepted[task_id] = envelope
+  envelopes[#envelopes + 1], envelopes[#envelopes + 2] = key, envelope
+  count_task(#envelope)
+  if #envelope > LARGE then mark_large(large) end
+  if due_at_ms > now then
+    wait_until(scheduled, task_id, due_at_ms)
+    return 'scheduled'
+  end
+  entries[#entries + 1], entries[#entries + 2] = entry_score(pending, priority), task_id
+  return 'pending'
 end
 
-local function refusal(task_id, envelope, stored, lock, answer)
-  if answer ~= '' then
-    local first = read_text(prefix .. 'i:' .. answer)
-    if first and string.find(first, '^[\33-\126]+ %l+$') then return { REPLAYED, first } end
-  end
-  if stored == envelope then
-    local state = redis.call('ZSCORE', scheduled, task_id) and 'scheduled' or 'pending'
-    return { REPLAYED, task_id .. ' ' .. state }
-  end
-  if stored then return { DUPLICATE_ID, task_id } end
-  if lock ~= '' then
-    local holder = holder_of(lock)
-    if holder then return { LOCKED, holder } end
-  end
-  return beyond_limits(#envelope)
-end
-
-local replies, enqueued = {}, {}
 for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
-  local key = keys[#replies + 1]
-  local reply = refusal(task_id, envelope, accepted[task_id] or found[#replies + 1], lock, answer)
+  local key, stored = keys[#replies + 1], accepted[task_id] or found[#replies + 1]
+  local reply = answer ~= '' and stored_answer(answer)
+    or stored and same_id(scheduled, task_id, envelope, stored)
+    or lock ~= '' and held_lock(lock, accepted)
+    or beyond_limits(#envelope)
   if not reply then
-    local state = due_at_ms > now and 'scheduled' or 'pending'
-    accepted[task_id] = envelope
-    envelopes[#envelopes + 1], envelopes[#envelopes + 2] = key, envelope
-    if state == 'scheduled' then
-      wait_until(scheduled, task_id, due_at_ms)
-    else
-      entries[#entries + 1], entries[#entries + 2] = entry_score(pending, priority), task_id
-    end
-    reply = { DONE, task_id .. ' ' .. state }
+    reply = { DONE, task_id .. ' ' .. accept(key, task_id, envelope, priority, due_at_ms) }
     if lock ~= '' then redis.call('SET', prefix .. 'u:' .. lock, task_id, 'PX', window_ms) end
     if answer ~= '' then redis.call('SET', prefix .. 'i:' .. answer, reply[2], 'PX', answer_ttl_ms) end
-    if #envelope > LARGE then mark_large(large) end
     enqueued[label] = (enqueued[label] or 0) + 1
-    depth, used, added = depth + 1, used + #envelope, added + #envelope
   end
   replies[#replies + 1] = reply
 end
@@ -114,10 +86,6 @@ if #entries > 0 then
   redis.call('ZADD', pending, unpack(entries))
   wake_one(wake)
 end
-if added > 0 and max_bytes >= 0 then
-  redis.call('SET', bytes, used)
-elseif added > 0 then
-  redis.call('INCRBY', bytes, added)
-end
+write_bytes(bytes)
 for label, number in pairs(enqueued) do redis.call('HINCRBY', totals, 'enqueued:' .. label, number) end
 return replies
