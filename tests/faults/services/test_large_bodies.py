@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from queuecore.embedded import HOST
+from queuecore.testing.builders import make_task
 from queuecore.testing.waiting import eventually
 from tests.faults.services.open_connections import Connection, open_connections
 from tests.support.demo_task import DEMO_TASK
@@ -19,6 +20,8 @@ _TIMEOUT_S = 60.0
 _LARGE_BYTES = 15 * 1024**2
 _PART = 64 * 1024 * b" "
 _WITHHOLDING_CLIENTS = 40
+_UNREAD_CLIENTS = 100
+_PIPELINED = 30
 _HEAD = b"POST /api/v1/tasks/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 _NESTED = b'{"type": "free", "payload": {"a": [%b[]]}}' % (300_000 * b"[],")
 """900 KB of JSON, 20 MB of objects."""
@@ -77,4 +80,25 @@ async def test_api_stays_small_and_accepts_small_tasks_when_large_bodies_are_wit
 
     assert accepted.status_code == 201
     assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "OVERLOADED", "1")
+    assert _peak_rss_bytes(api) < _MAX_RSS_BYTES
+
+
+async def test_api_stays_small_and_closes_connections_when_responses_are_never_read(system: System) -> None:
+    api = await system.start_api(TASKYARD_API_READ_TIMEOUT="1s")
+    (enqueued,) = await system.store.enqueue(make_task(payload=b'{"a":"%b"}' % (1_000_000 * b"x")))
+    get = f"GET /api/v1/tasks/{enqueued.task_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    async with (
+        open_connections(HOST, api.port, _UNREAD_CLIENTS) as connections,
+        plain_http(api.url, _TIMEOUT_S) as http,
+    ):
+        for connection in connections:
+            connection.reader._transport.pause_reading()  # type: ignore[attr-defined]  # no public way
+            connection.writer.write(_PIPELINED * get)
+        assert (await http.get("/live")).status_code == 200
+
+        async def has_aborted_all() -> bool:
+            return await api.metric("process_open_fds") < _UNREAD_CLIENTS
+
+        await eventually(has_aborted_all, within_s=_TIMEOUT_S)
+
     assert _peak_rss_bytes(api) < _MAX_RSS_BYTES

@@ -16,6 +16,7 @@ from uvicorn import Config, Server
 
 from queueapi.app import Api
 from queueapi.http.connection import BoundedConnection, ConnectionLimits, close_slow_connections, raise_connection_limit
+from queueapi.http.unread import UnreadResponses
 from queueapi.settings import ApiSettings
 from queuecore.errors import ConfigError
 from queuecore.process import StopSignals
@@ -39,13 +40,18 @@ async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
     Raises:
         ConfigError: the address or the port cannot be bound.
     """
-    limits = ConnectionLimits(raise_connection_limit(), settings.header_timeout_ms / 1000)
+    limits = ConnectionLimits(
+        raise_connection_limit(),
+        settings.header_timeout_ms / 1000,
+        settings.read_timeout_ms / 1000,
+        UnreadResponses(settings.in_flight_limit_bytes),
+    )
     listener = listen(settings.host, settings.port)
     draining = asyncio.Event()
     server = _Server(_config(api, limits, draining))
     connections = cast("set[BoundedConnection]", server.server_state.connections)
     serving = asyncio.create_task(server.serve([listener]))
-    closing = asyncio.create_task(close_slow_connections(connections, limits.head_timeout_s))
+    closing = asyncio.create_task(close_slow_connections(connections, limits))
     stopping = asyncio.create_task(stop.wait())
     log.info("api_started", url=f"http://{settings.host}:{settings.port}")
     await asyncio.wait([serving, closing, stopping], return_when=asyncio.FIRST_COMPLETED)

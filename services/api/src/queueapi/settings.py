@@ -46,8 +46,9 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     max_in_flight_bytes: Annotated[
         Annotated[SizeBytes, Meta(ge=2048)] | None,
         Meta(
-            description="Limit of all request bodies held at once; beyond it, requests get 503. At least twice the "
-            "maximum request body. Unset: three times the maximum request body."
+            description="Limit of all request bodies held at once; beyond it, requests get 503. The same limit holds "
+            "for unread responses; beyond it, slow clients are disconnected. At least twice the maximum request "
+            "body. Unset: three times the maximum request body."
         ),
     ] = None
     queue_max_depth: Annotated[
@@ -82,6 +83,9 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     ] = 30_000
     body_timeout_ms: Annotated[
         DurationMs, Meta(ge=100, description="Time limit for a client to send a request's body.")
+    ] = 30_000
+    read_timeout_ms: Annotated[
+        DurationMs, Meta(ge=100, description="Time limit for a client to read the next part of a response.")
     ] = 30_000
     drain_ms: Annotated[
         DurationMs, Meta(ge=0, description="Time limit for requests in flight to finish after SIGTERM.")
@@ -119,7 +123,7 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
 
     @property
     def in_flight_limit_bytes(self) -> int:
-        """Limit of all request bodies held at once."""
+        """Limit of all request bodies held at once, and of all unread responses."""
         return 3 * self.max_body_bytes if self.max_in_flight_bytes is None else self.max_in_flight_bytes
 
 

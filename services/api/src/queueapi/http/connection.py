@@ -1,8 +1,8 @@
-"""Client connections with limits on the time and the size of a request's head, and on the size of its trailers.
+"""Client connections with limits on the time and the size of a request's head, its trailers and unread responses.
 
 Uvicorn alone waits forever for the rest of a head, buffers all of it, and adds trailers to the headers of a request
-that a route is already reading. Instead of one timer per connection, :func:`close_slow_connections` checks all
-connections periodically.
+that a route is already reading. It answers pipelined requests of a client that reads no responses, and waits forever
+for it to read. Instead of one timer per connection, :func:`close_slow_connections` checks all connections periodically.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from queueapi.errors import JSON_TYPE
+from queueapi.http.unread import UnreadResponses
 
 MAX_CONNECTIONS = 65_536
 RESERVED_FILES = 256
@@ -43,6 +44,10 @@ class ConnectionLimits(NamedTuple):
     """Concurrent connections; further ones are closed at once."""
     head_timeout_s: float
     """Time limit for a client to send a request's head, idle time included."""
+    read_timeout_s: float
+    """Time limit for a client to read the next part of a response."""
+    unread: UnreadResponses
+    """Counts the responses that wait for their clients."""
 
 
 class _DroppedFields(list[tuple[bytes, bytes]]):
@@ -89,6 +94,12 @@ class BoundedConnection(HttpToolsProtocol):
         self._body_arrived = False
         self._awaits_head_since_s: float | None = None
         """On the event loop's clock; ``None`` while a request is in flight."""
+        self._unread_bytes = 0
+        """Size of the write buffer when it was last seen to shrink; 0 unless it has filled up."""
+        self._reads_since_s = 0.0
+        """When that was, on the event loop's clock."""
+        self._completion_waits = False
+        """True while a complete response waits in a full write buffer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # Uvicorn's signature
         """Start the head's time limit, and close the connection if there are too many."""
@@ -100,6 +111,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone; responses to all of its requests are dropped, pipelined ones included."""
         super().connection_lost(exc)
+        self._limits.unread.remove(self)
         for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True
@@ -148,13 +160,40 @@ class BoundedConnection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Start the time limit of the next head. The client may still be sending this request's body."""
+        """Start the time limit of the next head. The client may still be sending this request's body.
+
+        While the write buffer is full, the next request waits: each response would add to the buffer.
+        """
+        if self.flow.write_paused and not self.transport.is_closing():
+            self._completion_waits = True
+            self.flow.pause_reading()
+            return
         # A pipelined request: its head is complete already.
         if not self.pipeline:
             self._await_head()
         super().on_response_complete()
         if self._shutting_down:
             self._close_if_idle()
+
+    def pause_writing(self) -> None:
+        """Count the write buffer, which has filled up, as unread."""
+        super().pause_writing()
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        self._reads_since_s = self.loop.time()
+        self._limits.unread.add(self, self._unread_bytes)
+
+    def resume_writing(self) -> None:
+        """Go on after the client has read most of the write buffer."""
+        super().resume_writing()
+        self._unread_bytes = 0
+        self._limits.unread.remove(self)
+        if self._completion_waits:
+            self._completion_waits = False
+            self.on_response_complete()
+
+    def abort(self) -> None:
+        """Drop the connection and its unread responses."""
+        self.transport.abort()
 
     def announce_close(self) -> None:
         """Let the response to the last request in flight announce that the connection closes."""
@@ -194,9 +233,19 @@ class BoundedConnection(HttpToolsProtocol):
         self._refuse(b"400 Bad Request", msg)
 
     def close_if_slow(self, now_s: float) -> None:
-        """Close the connection if its client has exceeded the time limit for a head."""
+        """Close the connection if its client has exceeded the time limit for a head or for reading a response."""
+        if self._unread_bytes:
+            self._close_if_unread(now_s)
+            return
         since_s = self._awaits_head_since_s
         if since_s is not None and now_s - since_s > self._limits.head_timeout_s:
+            self.transport.abort()
+
+    def _close_if_unread(self, now_s: float) -> None:
+        size_bytes = self.transport.get_write_buffer_size()
+        if size_bytes < self._unread_bytes:
+            self._unread_bytes, self._reads_since_s = size_bytes, now_s
+        elif now_s - self._reads_since_s > self._limits.read_timeout_s:
             self.transport.abort()
 
     def _await_head(self) -> None:
@@ -223,16 +272,17 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.close()
 
 
-async def close_slow_connections(connections: Iterable[BoundedConnection], head_timeout_s: float) -> None:
-    """Close connections whose client exceeds the time limit for a head; runs until cancelled.
+async def close_slow_connections(connections: Iterable[BoundedConnection], limits: ConnectionLimits) -> None:
+    """Close connections whose client exceeds a time limit; runs until cancelled.
 
     Args:
         connections: the open connections, a live view.
-        head_timeout_s: see :class:`ConnectionLimits`.
+        limits: the time limits.
     """
     clock = asyncio.get_running_loop().time
+    shortest_s = min(limits.head_timeout_s, limits.read_timeout_s)
     while True:
-        await asyncio.sleep(min(head_timeout_s / _CHECKS_PER_TIMEOUT, _MAX_CHECK_INTERVAL_S))
+        await asyncio.sleep(min(shortest_s / _CHECKS_PER_TIMEOUT, _MAX_CHECK_INTERVAL_S))
         now_s = clock()
         for connection in list(connections):
             connection.close_if_slow(now_s)

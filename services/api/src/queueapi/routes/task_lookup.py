@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from queueapi.errors import invalid_field
@@ -12,6 +13,8 @@ from queuecore.store.queues.reader import QueueReader
 from queuecore.store.tasks.reader import TaskReader
 
 _QUEUES_PER_CALL = 100
+MAX_LOOKUPS = 8
+"""Lookups at once, because the reply of each may have megabytes; further ones wait."""
 
 
 class TaskLookup:
@@ -20,6 +23,7 @@ class TaskLookup:
     def __init__(self, tasks: TaskReader, queues: QueueReader) -> None:
         self._tasks = tasks
         self._queues = queues
+        self._permits = asyncio.Semaphore(MAX_LOOKUPS)
 
     async def find(self, task_id: str, queue: str | None) -> TaskSnapshot:
         """The task with this id.
@@ -33,10 +37,11 @@ class TaskLookup:
             TaskNotFound: no task has this id.
             EnvelopeError: the task is damaged.
         """
-        async for queues in self._candidates(queue):
-            found = await self._tasks.find(task_id, queues)
-            if found is not None:
-                return found
+        async with self._permits:
+            async for queues in self._candidates(queue):
+                found = await self._tasks.find(task_id, queues)
+                if found is not None:
+                    return found
         raise _not_found(task_id, queue)
 
     async def locate(self, task_id: str, queue: str | None) -> str:
