@@ -248,6 +248,33 @@ async def test_no_pod_is_removed_when_a_rollout_is_in_progress(reconciled: PoolN
     assert await reconciled.replicas() == 4
 
 
+async def test_no_pod_is_removed_when_a_rollout_starts_after_pods_were_marked(
+    reconciled: PoolNamespace, cluster: KubeServer
+) -> None:
+    api = cluster.need_stand_in()
+    pods = await scale_out(reconciled)
+
+    async def start_rollout() -> None:
+        key = Key(kinds.DEPLOYMENTS, reconciled.namespace, WORKER)
+        deployment = api.objects.get(key)
+        deployment["metadata"]["labels"]["frozen"] = "yes"
+        deployment = await api.objects.replace(key, deployment)
+        deployment["status"]["updatedReplicas"] = 1
+        await api.objects.replace(key, deployment, part="status")
+
+    reconciled.queues.busy = dict.fromkeys(pods, 0)
+    reconciled.queues.before_recheck = start_rollout
+    reconciled.queues.pending = 0
+
+    await reconciled.wait_for_limit("Rollout")
+    assert await reconciled.replicas() == 4
+
+    async def cleared() -> bool:
+        return await reconciled.costs() == {}
+
+    await eventually(cleared)
+
+
 @pytest.mark.parametrize("mode", ["Always", "Never"])
 async def test_scale_in_depends_on_the_mode_when_workers_are_unknown(reconciled: PoolNamespace, mode: str) -> None:
     quick = {"stabilizationWindow": "0s", "policies": [], "spareBusyPods": mode}

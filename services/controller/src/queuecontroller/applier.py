@@ -75,6 +75,8 @@ class Applier:
             latest = await observe_target(self._cluster, target.namespace, target.name)
             if latest.replicas != target.replicas:
                 raise ObjectConflict(f"Deployment {target.name} was scaled to {latest.replicas} by another client")
+            if latest.rolling:
+                return block(decision, "Rollout")
             await self._cluster.set_scale(target.namespace, target.name, decision.desired, latest.resource_version)
         return decision
 

@@ -37,8 +37,9 @@ async def observe_target(cluster: Cluster, namespace: str, name: str) -> TargetS
         ClusterError: the Kubernetes API refused.
     """
     try:
-        deployment = await cluster.get_deployment(namespace, name)
+        # First the version for the write: it is refused when the Deployment was changed after it was read, too.
         scale = await cluster.get_scale(namespace, name)
+        deployment = await cluster.get_deployment(namespace, name)
     except ObjectNotFound:
         raise TargetNotFound(f"there is no Deployment {name} in namespace {namespace}") from None
     return TargetState(
