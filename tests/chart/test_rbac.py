@@ -11,7 +11,7 @@ import yaml
 from queuecontroller.cluster.client import Access, Cluster
 from queuecontroller.handlers.pools import GROUP, PLURAL, VERSION
 from tests.chart.helm import CHART, Helm
-from tests.chart.manifests import Manifest
+from tests.chart.manifests import Manifest, environment
 
 Permission = tuple[str, str, str]
 """Group, resource with its subresource, verb."""
@@ -27,6 +27,9 @@ OF_KOPF: set[Permission] = {
     ("kopf.dev", "kopfpeerings", "watch"),
     ("kopf.dev", "kopfpeerings", "patch"),
 }
+# Not a request: who may delete an object may change its owners.
+OF_ADMISSION: set[Permission] = {("kopf.dev", "kopfpeerings", "delete")}
+RBAC = "rbac.authorization.k8s.io"
 _PATH = re.compile(
     r"(/api/v1|/apis/(?P<group>[^/]+)/[^/]+)(/namespaces/[^/]+)?/(?P<resource>[a-z]+)(/(?P<name>[^/]+))?(/(?P<sub>[a-z]+))?"
 )
@@ -63,6 +66,8 @@ async def permissions_of_our_calls() -> set[Permission]:
         "get_pool": ("n", "w"),
         "set_pool_status": ("n", "w", {}),
         "serves": (f"/apis/{GROUP}/{VERSION}/namespaces/n/{PLURAL}",),
+        "get_object": (f"/apis/{RBAC}/v1/namespaces/n/roles/r",),
+        "patch_object": ("/apis/kopf.dev/v1/namespaces/n/kopfpeerings/p", {}),
         "create": ("/apis/kopf.dev/v1/namespaces/n/kopfpeerings", {}),
     }
     public = {name for name in vars(Cluster) if not name.startswith("_")} - {"close"}
@@ -84,7 +89,7 @@ def granted(role: Manifest) -> list[Permission]:
 
 async def test_role_covers_exactly_what_the_controller_calls(helm: Helm) -> None:
     (role,) = helm.render().of_kind("Role")
-    wanted = await permissions_of_our_calls() | OF_KOPF
+    wanted = await permissions_of_our_calls() | OF_KOPF | OF_ADMISSION
     assert set(granted(role)) == wanted
     assert len(granted(role)) == len(wanted)
 
@@ -92,11 +97,23 @@ async def test_role_covers_exactly_what_the_controller_calls(helm: Helm) -> None
 async def test_cluster_wide_role_differs_by_its_kind_only(helm: Helm) -> None:
     manifests = helm.render({"controller": {"scope": "cluster"}}, namespace="here")
     (role,) = (each for each in manifests.of_kind("ClusterRole") if not each["metadata"]["name"].startswith("workerp"))
-    wanted = await permissions_of_our_calls() | OF_KOPF
-    assert {(group, each.replace("clusterkopf", "kopf"), verb) for group, each, verb in granted(role)} == wanted
+    wanted = await permissions_of_our_calls() | OF_KOPF | OF_ADMISSION
+    found = granted(role)
+    assert {(group, re.sub("^cluster", "", each), verb) for group, each, verb in found} == wanted
+    assert {each for group, each, _ in found if group in (RBAC, "kopf.dev")} == {"clusterroles", "clusterkopfpeerings"}
     (binding,) = manifests.of_kind("ClusterRoleBinding")
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "here-taskyard-controller"
     assert manifests.of_kind("Role", "RoleBinding") == []
+
+
+@pytest.mark.parametrize("scope", ["namespace", "cluster"])
+def test_controller_reads_its_own_role_alone(helm: Helm, scope: str) -> None:
+    manifests = helm.render({"controller": {"scope": scope}}, namespace="here")
+    (role,) = (each for each in manifests.of_kind("Role", "ClusterRole") if "controller" in each["metadata"]["name"])
+    (rule,) = (rule for rule in role["rules"] if rule["apiGroups"] == [RBAC])
+    assert rule["resourceNames"] == [role["metadata"]["name"]]
+    found = environment(manifests.get("Deployment", "taskyard-controller"))
+    assert found["TASKYARD_CONTROLLER_ROLE"] == role["metadata"]["name"]
 
 
 def test_role_is_bound_to_the_account_of_the_controller_alone(helm: Helm) -> None:

@@ -58,7 +58,8 @@
 {{- end }}
 {{- $settings := .values.settings }}
 {{- if eq .component "controller" }}
-{{- $settings = merge (deepCopy $settings) (dict "metricsEndpoint" (printf "%s/metrics" (include "taskyard.apiUrl" .root))) }}
+{{- $defaults := dict "metricsEndpoint" (printf "%s/metrics" (include "taskyard.apiUrl" .root)) "role" (include "taskyard.controllerRole" .root) }}
+{{- $settings = merge (deepCopy $settings) $defaults }}
 {{- end }}
 {{- include "taskyard.settings" (dict "prefix" $prefix "settings" $settings) }}
 {{- end -}}

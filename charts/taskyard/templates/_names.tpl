@@ -32,6 +32,12 @@ Names and labels. The argument of templates for a component is
 {{- join "-" $parts -}}
 {{- end -}}
 
+{{/* The name of the controller's Role, or with the scope `cluster` of its ClusterRole. */}}
+{{- define "taskyard.controllerRole" -}}
+{{- $name := include "taskyard.componentName" (dict "root" . "component" "controller") -}}
+{{- eq .Values.controller.scope "cluster" | ternary (printf "%s-%s" .Release.Namespace $name) $name -}}
+{{- end -}}
+
 {{/* Selector labels of a component. Never change them: selectors of Deployments are immutable. */}}
 {{- define "taskyard.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "taskyard.name" .root }}

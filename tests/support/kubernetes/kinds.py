@@ -48,9 +48,14 @@ EVENTS = Kind("", "v1", "events", "Event")
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ("status",))
 PEERINGS = Kind("kopf.dev", "v1", "kopfpeerings", "KopfPeering")
 CLUSTER_PEERINGS = Kind("kopf.dev", "v1", "clusterkopfpeerings", "ClusterKopfPeering", namespaced=False)
+ROLES = Kind("rbac.authorization.k8s.io", "v1", "roles", "Role")
+CLUSTER_ROLES = Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 CRDS = Kind(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", ("status",), namespaced=False
 )
 
-ALL = (WORKER_POOLS, DEPLOYMENTS, PODS, EVENTS, AUTOSCALERS, PEERINGS, CLUSTER_PEERINGS, NAMESPACES, CRDS)
+ALL = (
+    *(WORKER_POOLS, DEPLOYMENTS, PODS, EVENTS, AUTOSCALERS, PEERINGS, CLUSTER_PEERINGS),
+    *(ROLES, CLUSTER_ROLES, NAMESPACES, CRDS),
+)

@@ -177,10 +177,31 @@ class Objects:
                 while self.version <= since:
                     await self._changed.wait()
 
+    async def collect_garbage(self) -> None:
+        """Delete objects whose owners are all gone, and the references to those that are gone, like a real cluster."""
+        for key, found in list(self._objects.items()):
+            owners = found["metadata"].get("ownerReferences", [])
+            existing = [owner for owner in owners if self._has_owner(key, owner)]
+            if owners and not existing:
+                await self._remove(key, copy.deepcopy(found))
+            elif existing != owners:
+                changed = copy.deepcopy(found)
+                changed["metadata"]["ownerReferences"] = existing
+                await self._note("MODIFIED", key, changed)
+
     def compact(self) -> None:
         """Compact the change log: older watches get 410 and must list again."""
         self._changes.clear()
         self._dropped = self.version
+
+    def _has_owner(self, key: Key, owner: Object) -> bool:
+        """Whether an owner exists: it is in the namespace of its object, or cluster-wide."""
+        wanted = (owner["apiVersion"], owner["kind"], owner["name"], owner["uid"])
+        return any(
+            (each.kind.api_version, each.kind.kind, each.name, found["metadata"]["uid"]) == wanted
+            for each, found in self._objects.items()
+            if each.namespace in ("", key.namespace)
+        )
 
     async def _remove(self, key: Key, found: Object) -> Object:
         del self._objects[key]

@@ -19,16 +19,25 @@ class Permission(NamedTuple):
     verb: str
 
 
-def load_rules() -> list[dict[str, Any]]:
-    rules: list[dict[str, Any]] = yaml.safe_load(RULES_PATH.read_text())
+def load_rules(*, clusterwide: bool, role: str = "") -> list[dict[str, Any]]:
+    """The rules that the chart gives to a Role, or clusterwide to a ClusterRole.
+
+    Args:
+        clusterwide: replaces namespaced kinds as the chart does.
+        role: the name of the role.
+    """
+    text = RULES_PATH.read_text().replace("THIS_ROLE", role)
+    if clusterwide:
+        text = text.replace("kopfpeerings", "clusterkopfpeerings").replace("[roles]", "[clusterroles]")
+    rules: list[dict[str, Any]] = yaml.safe_load(text)
     return rules
 
 
 def declared_permissions(*, clusterwide: bool) -> set[Permission]:
-    """Permissions of the Role. Clusterwide, the chart grants ClusterKopfPeerings instead of KopfPeerings."""
+    """Permissions of the role, for objects of any name."""
     return {
-        Permission(group, resource.replace("kopfpeerings", "clusterkopfpeerings") if clusterwide else resource, verb)
-        for rule in load_rules()
+        Permission(group, resource, verb)
+        for rule in load_rules(clusterwide=clusterwide)
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]

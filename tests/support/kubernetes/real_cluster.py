@@ -149,7 +149,7 @@ def _prepare(client: httpx.Client, subject: dict[str, str]) -> None:
         spec = crd["spec"]
         _wait_until(client, f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}")
     _apply(client, "/api/v1/namespaces", "v1", "Namespace", HOME)
-    rules = json.loads(json.dumps(load_rules()).replace("kopfpeerings", "clusterkopfpeerings"))
+    rules = load_rules(clusterwide=True, role=USER)
     version = "rbac.authorization.k8s.io/v1"
     _apply(client, f"{_RBAC}/clusterroles", version, "ClusterRole", USER, rules=rules)
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": USER}

@@ -39,6 +39,13 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True):
         DurationMs,
         Meta(ge=1_000, description="Time without a heartbeat after which another replica takes over as leader."),
     ] = 20_000
+    role: Annotated[
+        str,
+        Meta(
+            description="Name of the Role of this controller, with the namespaces `*` of its ClusterRole. It owns the "
+            "KopfPeering, which Kubernetes deletes with its last owner; if empty, the KopfPeering stays."
+        ),
+    ] = ""
     standalone: Annotated[bool, Meta(description="Skip leader election; for a single replica.")] = False
     probe_host: Annotated[str, Meta(description="Address of /live, /ready and /metrics.")] = "0.0.0.0"  # noqa: S104 - kubelets and Prometheus come from other hosts
     probe_port: Annotated[

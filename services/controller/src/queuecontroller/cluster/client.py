@@ -85,6 +85,18 @@ class Cluster:
             return False
         return True
 
+    async def get_object(self, path: str) -> Object:
+        """The object at a path."""
+        return await self._call("GET", path)
+
+    async def patch_object(self, path: str, patch: Object) -> None:
+        """Merge ``patch`` into the object at a path.
+
+        Raises:
+            ObjectConflict: it has another ``resourceVersion`` than the patch.
+        """
+        await self._call("PATCH", path, patch)
+
     async def create(self, path: str, content: Object) -> None:
         """Create an object, unless one with its name exists."""
         try:

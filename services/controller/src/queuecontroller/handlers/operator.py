@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import kopf
@@ -14,6 +15,7 @@ import structlog
 from queuecontroller.cluster.client import Cluster
 from queuecontroller.errors import ClusterError
 from queuecontroller.handlers.login import find_namespace, log_in
+from queuecontroller.handlers.peering import join_peering
 from queuecontroller.handlers.pools import GROUP, VERSION, register_pools
 from queuecontroller.reconciler import PoolReconciler
 from queuecontroller.settings import ControllerSettings
@@ -80,15 +82,15 @@ def _configure(settings: ControllerSettings) -> kopf.OperatorSettings:
 
 
 async def _prepare(cluster: Cluster, settings: ControllerSettings, namespaces: list[str]) -> None:
-    """Wait for the CustomResourceDefinition of pools and create the peering objects of leader election."""
+    """Wait for the CustomResourceDefinition of pools and join the peerings of leader election."""
     await _wait_for_kind(cluster, f"/apis/{GROUP}/{VERSION}/workerpools", namespaces[0])
     if settings.standalone:
         return
+    own = find_namespace()
     for namespace in namespaces:
-        kind = "KopfPeering" if namespace else "ClusterKopfPeering"
-        path = f"/apis/kopf.dev/v1{f'/namespaces/{namespace}' if namespace else ''}/{kind.lower()}s"
-        content = {"apiVersion": "kopf.dev/v1", "kind": kind, "metadata": {"name": settings.peering}}
-        await _retry(lambda path=path, content=content: cluster.create(path, content))  # type: ignore[misc]
+        # An owner is in the object's namespace, or is cluster-wide like the object.
+        role = settings.role if namespace in ("", own) else ""
+        await _retry(partial(join_peering, cluster, namespace, settings.peering, role))
 
 
 async def _wait_for_kind(cluster: Cluster, path: str, namespace: str) -> None:
