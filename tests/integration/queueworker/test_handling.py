@@ -209,6 +209,30 @@ async def test_running_task_is_stopped_when_its_cancel_is_published(store: TestS
         assert was_cancelled(gate)
 
 
+async def test_handler_does_not_start_when_it_was_stopped_while_it_waited_for_a_process(
+    store: TestStore, gate: Path, tmp_path: Path
+) -> None:
+    running = order("waiting:process", until=gate)
+    await store.enqueue(running)
+    pid = await until_running(store, running)
+    mark = tmp_path / "started"
+    stopped = order("touching:process", until=mark)
+    await store.enqueue(stopped)
+
+    async def is_leased() -> bool:
+        return await store.state(stopped) is TaskState.ACTIVE
+
+    await eventually(is_leased)
+    await store.control.cancel(SHARED, stopped.id)
+    await until_state(store, stopped, TaskState.ARCHIVED)
+    gate.touch()  # noqa: ASYNC240
+    last = order("process")
+    await store.enqueue(last)
+    result = msgspec.json.decode((await until_state(store, last, TaskState.COMPLETED)).result or b"")
+    assert not mark.exists()
+    assert result["pid"] == pid
+
+
 async def test_history_names_the_worker(store: TestStore, worker: ServiceProcess) -> None:
     task = order("async")
     await store.enqueue(task)

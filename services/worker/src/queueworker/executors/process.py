@@ -68,6 +68,8 @@ class ProcessExecutor:
         trace: TraceSettings | None = None,
     ) -> None:
         self._processes = processes
+        # The pool hands over a task as soon as it is scheduled, and starts it even if it has been cancelled by then.
+        self._free_processes = asyncio.Semaphore(processes)
         self._log = log or LogSettings()
         self._trace = trace or TraceSettings()
         self._apps = tuple(apps)
@@ -78,8 +80,12 @@ class ProcessExecutor:
         self._progress_receiver.setblocking(False)
 
     async def execute(self, run: Run) -> object:
-        """Run the handler. Cancelling this call kills its process, and waits until it is dead."""
+        """Run the handler in a free process. Cancelling this call kills the process, and waits until it is dead."""
         run.handler.decode(run.lease.task.payload)
+        async with self._free_processes:
+            return await self._execute(run)
+
+    async def _execute(self, run: Run) -> object:
         if self._pool is None or not self._pool.active:
             self._pool = self._start()
         context = run.context
