@@ -12,14 +12,19 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from queuecore.domain.task import Task
+from queuecore.testing.proxy import FaultyProxy
+from tests.soak.damage import Damage
 from tests.soak.faults import Faults
+from tests.soak.late_runs import find_late_runs
+from tests.soak.load import make_tasks
+from tests.soak.memory import MemoryWatch
+from tests.soak.services import Services
+from tests.soak.store_clock import StoreClock
 from tests.support.http_producer import HttpProducer
 from tests.support.invariants import Summary, check_invariants
-from tests.support.system import System, work
+from tests.support.system import System
 
 DEFAULT_S = 600
 MOST_S = 1_800
@@ -46,30 +51,32 @@ def main() -> None:
 
 
 async def _soak(folder: Path, seconds: float, seed: int) -> list[str]:
-    async with System(folder, appendfsync="always") as system:
-        faults = Faults(system, random.Random(seed))
-        await faults.start_missing()
-        async with HttpProducer(faults.api_url, _make_tasks(random.Random(seed)), pause_s=0.03) as producer:
+    dice, clock = random.Random(seed), StoreClock(folder)
+    if clock.binary is None:
+        print("SKIPPED: the store's clock does NOT jump, because Debian's package libfaketime is not installed")
+    async with (
+        System(folder, binary=clock.binary, appendfsync="always") as system,
+        FaultyProxy(system.valkey.port) as proxy,
+        MemoryWatch(system) as memory,
+    ):
+        services, damage = Services(system, proxy.url, dice), Damage(system.store, dice)
+        faults = Faults(system, services, proxy, clock, damage, dice)
+        await services.start_missing()
+        async with HttpProducer(services.api.url, make_tasks(random.Random(seed)), pause_s=0.03) as producer:
             await faults.run_until(time.monotonic() + seconds)
-        late = await _wait_until_ended(system, len(producer.accepted))
+        unfinished = await damage.settle(QUIET_S) + await _wait_until_ended(system, len(producer.accepted))
         summary = await check_invariants(system, producer.accepted)
-    _report(faults, producer, summary)
-    return [*late, *faults.unresponsive, *_unexpected(producer), *summary.violations]
-
-
-def _make_tasks(dice: random.Random) -> Callable[[], Task]:
-    def make() -> Task:
-        kind = dice.choices(
-            ["coroutine", "thread", "child", "exiting", "killed-child"],
-            [60, 30, 10, 0.2, 0.5],
-        )[0]
-        fail_times = dice.choices([0, 1, 3], [90, 8, 2])[0]
-        if kind in ("exiting", "killed-child"):
-            return work(kind, fail_times=1)
-        seconds = dice.expovariate(5) if kind == "coroutine" else dice.expovariate(20)
-        return work(kind, seconds=min(seconds, 3.0), fail_times=fail_times, priority=dice.randrange(10))
-
-    return make
+        late = find_late_runs(system)
+    _report(faults, producer, memory, summary)
+    return [
+        *unfinished,
+        *late,
+        *faults.violations,
+        *services.violations,
+        *memory.violations(),
+        *_unexpected(producer),
+        *summary.violations,
+    ]
 
 
 async def _wait_until_ended(system: System, number: int) -> list[str]:
@@ -85,20 +92,24 @@ def _unexpected(producer: HttpProducer) -> list[str]:
     return [f"the api answered {status} {code}" for status, code in responses - {(503, "STORE_UNAVAILABLE")}]
 
 
-def _report(faults: Faults, producer: HttpProducer, summary: Summary) -> None:
+def _report(faults: Faults, producer: HttpProducer, memory: MemoryWatch, summary: Summary) -> None:
     slowest_s = max((answer.took_s for answer in producer.responses), default=0.0)
     print(f"tasks run              {len(producer.accepted):>8,}")
     print(f"  completed            {summary.completed:>8,}")
     print(f"  archived             {summary.archived:>8,}")
     print(f"faults injected        {faults.injected.total():>8,}")
     for name, number in faults.injected.most_common():
-        print(f"  {name:<20} {number:>8,}")
+        print(f"  {name:<22} {number:>8,}")
     print(f"lost                   {summary.lost:>8,}")
+    print(f"never run              {summary.never_run:>8,}")
     print(f"executions             {summary.executions:>8,}")
     print(f"  duplicated           {summary.repeated:>8,}")
+    print(f"  after a success      {summary.late:>8,}")
     print(f"requests refused       {len(producer.rejections):>8,}")
     print(f"requests cut off       {producer.disconnects:>8,}")
     print(f"slowest answer         {slowest_s:>8.2f} s")
+    for name, peak in memory.peaks.items():
+        print(f"peak of {name:<24} {peak / 1024**2:>7.0f} MiB")
 
 
 if __name__ == "__main__":

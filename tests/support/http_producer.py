@@ -107,6 +107,7 @@ def _body(task: Task) -> bytes:
             "queue": task.queue,
             "payload": msgspec.Raw(task.payload),
             "max_retries": task.max_retries,
+            "timeout": format_duration(task.timeout_ms),
             "priority": task.priority,
             "retry_policy": {"base": format_duration(policy.base_ms), "max": format_duration(policy.max_ms)},
         }

@@ -10,7 +10,8 @@
    Exceptions: attempts released by a stopping worker, whose number is reused, and attempts dropped from the history
    after twenty newer ones.
 5. Completed attempts ran: the handler of a completed attempt ended, and the task has its result.
-6. The keyspace of the store is consistent.
+6. Every task was run at least once.
+7. The keyspace of the store is consistent.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ class Summary(NamedTuple):
     completed: int
     archived: int
     lost: int
+    never_run: int
     executions: int
     """Starts of handlers."""
     repeated: int
     """Completed executions without effect, because another execution of the task counted."""
+    late: int
+    """Executions that started after the completed one had ended: their worker's lease was lost."""
     violations: list[str]
     """Violated invariants, one sentence each."""
 
@@ -71,14 +75,19 @@ async def check_invariants(system: System, tasks: Iterable[Task]) -> Summary:
     violations += _check_totals(await system.stats(), snapshots)
     violations += _check_executions(entries, snapshots, system.stopped_pids)
     violations += find_contradictions(await read_keyspace(system.store.server))
+    run = {each.task_id for each in entries if each.event == "started"}
+    never_run = [snapshot for snapshot in snapshots if snapshot.task.id not in run]
+    violations += [f"{each.task.id} was never run and is {each.state} {each.reason or ''}" for each in never_run]
     states = Counter(snapshot.state for snapshot in snapshots)
     ended = Counter(each.task_id for each in entries if each.event == "ended")
     return Summary(
         completed=states[TaskState.COMPLETED],
         archived=states[TaskState.ARCHIVED],
         lost=len(tasks) - len(snapshots),
+        never_run=len(never_run),
         executions=sum(each.event == "started" for each in entries),
         repeated=sum(number - 1 for number in ended.values()),
+        late=_count_late_runs(entries, snapshots),
         violations=violations,
     )
 
@@ -106,8 +115,9 @@ def _check_task(snapshot: TaskSnapshot) -> Iterator[str]:
         yield f"{name} had {snapshot.attempt} attempts, but the history has only {len(attempts)}"
     if still_open := [each.number for each in attempts if each.outcome is None or each.ended_at_ms is None]:
         yield f"{name} has attempts that have not ended: {still_open}"
-    if completions and msgspec.json.decode(snapshot.result or b"null") != completions[0].number:
-        yield f"{name} was completed by attempt {completions[0].number}, but has the result {snapshot.result!r}"
+    if completions and _attempt_in(snapshot.result) != completions[0].number:
+        result = (snapshot.result or b"")[:100]
+        yield f"{name} was completed by attempt {completions[0].number}, but has the result {result!r}"
 
 
 def _check_totals(stats: QueueStats, snapshots: list[TaskSnapshot]) -> Iterator[str]:
@@ -144,6 +154,28 @@ def _check_executions(entries: list[Entry], snapshots: list[TaskSnapshot], stopp
         for attempt in snapshot.attempts:
             if attempt.outcome is Outcome.COMPLETED and (attempt.number, _pid(attempt)) not in ended[snapshot.task.id]:
                 yield f"{snapshot.task.id} is completed by {attempt.worker}, whose handler did not end"
+
+
+def _count_late_runs(entries: list[Entry], snapshots: list[TaskSnapshot]) -> int:
+    completions = {
+        (snapshot.task.id, each.number, _pid(each))
+        for snapshot in snapshots
+        for each in snapshot.attempts
+        if each.outcome is Outcome.COMPLETED
+    }
+    completed: set[str] = set()
+    late = 0
+    for entry in entries:
+        late += entry.event == "started" and entry.task_id in completed
+        if entry.event == "ended" and (entry.task_id, entry.attempt, entry.worker_pid) in completions:
+            completed.add(entry.task_id)
+    return late
+
+
+def _attempt_in(result: bytes | None) -> object:
+    """The number of the attempt in its result: alone, or the first of a list that makes it large."""
+    found = msgspec.json.decode(result or b"null")
+    return found[0] if isinstance(found, list) else found
 
 
 def _pid(attempt: Attempt) -> int:

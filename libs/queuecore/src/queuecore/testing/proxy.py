@@ -22,6 +22,7 @@ class FaultyProxy:
     def __init__(self, port: int) -> None:
         self._server_port = port
         self._links: set[_Link] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._cut_word = b""
         self.cuts_left = 0
         """The number of replies still to be cut."""
@@ -38,7 +39,7 @@ class FaultyProxy:
         """Connections opened so far, refused ones included."""
 
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._serve, HOST, 0)
+        self._listener = await asyncio.start_server(self._accept, HOST, 0)
         return self
 
     async def __aexit__(
@@ -46,6 +47,9 @@ class FaultyProxy:
     ) -> None:
         self._listener.close()
         self.cut_all()
+        for serving in self._serving:
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
         await self._listener.wait_closed()
 
     @property
@@ -82,6 +86,11 @@ class FaultyProxy:
     async def pace_reply(self, size: int) -> None:
         """Wait as long as the bandwidth requires before these bytes arrive at the client."""
         await self._replies.pace(size, self.bytes_per_s)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
