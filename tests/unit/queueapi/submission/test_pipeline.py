@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+import queueapi.schemas.parsing
 import queueapi.submission.pipeline
 from queueapi.errors import ApiError
 from queueapi.http.response import JsonResponse
@@ -68,6 +69,32 @@ class Store:
 
     def _result(self, request: Enqueue) -> EnqueueResult:
         return self.results.get(request.task.id, Enqueued(request.task.id, TaskState.PENDING))
+
+
+class WorkPerPass:
+    """The bytes that are handled between two passes of the event loop."""
+
+    def __init__(self) -> None:
+        self._passes = [0]
+
+    @property
+    def largest_bytes(self) -> int:
+        return max(self._passes)
+
+    def add(self, size_bytes: int) -> None:
+        self._passes[-1] += size_bytes
+
+    async def __aenter__(self) -> None:
+        self._counting = asyncio.create_task(self._count())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._counting.cancel()
+        await asyncio.gather(self._counting, return_exceptions=True)
+
+    async def _count(self) -> None:
+        while True:
+            self._passes.append(0)
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -385,28 +412,28 @@ async def test_batch_is_accepted_when_its_key_has_an_unusual_form(
     assert read(response)["created"] == 2
 
 
+async def test_batches_of_one_slice_are_handled_in_turns_when_they_arrive_together(
+    pipeline: SubmissionPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = encode({**GOOD, "payload": {"a": SLICE_BYTES // 2 * "x"}})
+    work = WorkPerPass()
+    monkeypatch.setattr(queueapi.schemas.parsing, "check_json", lambda text: work.add(len(text)))
+
+    async with work:
+        await asyncio.gather(*(pipeline.submit_batch(body, None, NO_TRACE) for _ in range(3)))
+
+    assert work.largest_bytes == len(body)
+
+
 @pytest.mark.parametrize("task_bytes", [SLICE_BYTES // 50, SLICE_BYTES + 1], ids=["small-tasks", "large-tasks"])
 async def test_batch_is_handled_in_bounded_slices_when_it_is_large(
     pipeline: SubmissionPipeline, monkeypatch: pytest.MonkeyPatch, task_bytes: int
 ) -> None:
-    passes: list[int] = []
-    passing = True
-
-    async def count_passes() -> None:
-        while passing:
-            passes.append(0)
-            await asyncio.sleep(0)
-
-    def check(texts: Iterable[bytes]) -> None:
-        passes[-1] += sum(map(len, texts))
-
-    monkeypatch.setattr(queueapi.submission.pipeline, "check_batch_tasks", check)
+    work = WorkPerPass()
+    monkeypatch.setattr(queueapi.submission.pipeline, "check_batch_tasks", lambda texts: work.add(sum(map(len, texts))))
     task = {**GOOD, "payload": {"a": task_bytes * "x"}}
-    counting = asyncio.create_task(count_passes())
 
-    await pipeline.submit_batch(encode(*(5 * SLICE_BYTES // task_bytes * [task])), None, NO_TRACE)
+    async with work:
+        await pipeline.submit_batch(encode(*(5 * SLICE_BYTES // task_bytes * [task])), None, NO_TRACE)
 
-    passing = False
-    await counting
-    largest = max(SLICE_BYTES, len(msgspec.json.encode(task)))
-    assert max(passes) <= largest
+    assert 0 < work.largest_bytes <= max(SLICE_BYTES, len(msgspec.json.encode(task)))

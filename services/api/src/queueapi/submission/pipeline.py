@@ -123,6 +123,7 @@ class SubmissionPipeline:
             ApiError: the batch as a whole is refused.
             StoreError: the store failed for every task.
         """
+        await self._turns.take(len(body))
         is_large = len(body) > self._large_bytes
         read = self._read_large_batch if is_large else self._read_batch
         items, batch_key = await read(body, idempotency_key, origin)
@@ -144,7 +145,6 @@ class SubmissionPipeline:
 
     async def _read_large_batch(self, body: bytes, idempotency_key: str | None, origin: TraceTexts) -> _Batch:
         """Decode and validate the tasks of a batch slice by slice, with a turn of the event loop before each step."""
-        await self._turns.take(len(body))
         tasks = split_batch(body)
         if idempotency_key is not None:
             check_key(idempotency_key, HEADER)
