@@ -98,3 +98,12 @@ async def test_task_is_found_by_its_id_when_its_queue_is_not_known(cluster: Valk
     found = await store.reader.find(task.id, queues)
     assert found is not None
     assert found.task == task
+
+
+async def test_search_finds_the_queue_of_an_id_on_any_node(cluster: ValkeyCluster, store: TestStore) -> None:
+    queues = await cluster.queues_apart()
+    tasks = [make_task(queue=queue) for queue in queues]
+    await store.enqueue(*tasks)
+
+    assert [await store.reader.search(task.id, queues) for task in tasks] == [[queue] for queue in queues]
+    assert await store.reader.search("none", queues) == []

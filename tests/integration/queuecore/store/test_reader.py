@@ -20,6 +20,24 @@ async def test_find_searches_queues_in_order(store: TestStore) -> None:
     assert await store.reader.find("none", ["default", "other"]) is None
 
 
+async def test_search_finds_the_queues_of_an_id_in_two_round_trips_when_there_are_thousands(store: TestStore) -> None:
+    queues = [f"queue-{number}" for number in range(2_500)]
+    await store.enqueue(make_task(id="same", queue=queues[2_200]), make_task(id="same", queue=queues[1_100]))
+    calls = 0
+
+    def count_call(_seconds: float, _answered: bool) -> None:
+        nonlocal calls
+        calls += 1
+
+    store.server.watch(count_call)
+
+    assert await store.reader.search("same", queues) == [queues[1_100], queues[2_200]]
+    assert calls == 3
+    assert await store.reader.search("none", queues) == []
+    assert calls == 4
+    assert await store.reader.search("same", []) == []
+
+
 async def test_find_reads_back_every_field_of_the_task(store: TestStore) -> None:
     task = make_task(priority=9, metadata={"user": "7"}, deadline_at_ms=now_ms() + MINUTE_MS, traceparent="00-a-b-01")
     await store.enqueue(task)

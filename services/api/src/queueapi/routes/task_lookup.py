@@ -12,7 +12,6 @@ from queuecore.errors import InvalidField, TaskNotFound
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.tasks.reader import TaskReader
 
-_QUEUES_PER_CALL = 100
 MAX_LOOKUPS = 8
 """Lookups at once, because the reply of each may have megabytes; further ones wait."""
 
@@ -38,7 +37,7 @@ class TaskLookup:
             EnvelopeError: the task is damaged.
         """
         async with self._permits:
-            async for queues in self._candidates(queue):
+            async for queues in self._candidates(task_id, queue):
                 found = await self._tasks.find(task_id, queues)
                 if found is not None:
                     return found
@@ -48,20 +47,20 @@ class TaskLookup:
         """The queue of the task with this id, damaged or not; arguments and errors as for :meth:`find`."""
         if queue is not None:
             return checked_queue(queue)
-        async for queues in self._candidates(None):
+        async for queues in self._candidates(task_id, None):
             found = await self._tasks.locate(task_id, queues)
             if found is not None:
                 return found
         raise _not_found(task_id, None)
 
-    async def _candidates(self, queue: str | None) -> AsyncIterator[list[str]]:
+    async def _candidates(self, task_id: str, queue: str | None) -> AsyncIterator[list[str]]:
         if queue is not None:
             yield [checked_queue(queue)]
             return
         yield [DEFAULT_QUEUE]
         others = [name for name in await self._queues.names() if name != DEFAULT_QUEUE]
-        for start in range(0, len(others), _QUEUES_PER_CALL):
-            yield others[start : start + _QUEUES_PER_CALL]
+        if holders := await self._tasks.search(task_id, others):
+            yield holders
 
 
 def checked_queue(name: str) -> str:

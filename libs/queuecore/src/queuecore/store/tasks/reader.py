@@ -14,9 +14,13 @@ from queuecore.domain.timestamp import LAST_MS
 from queuecore.store.client.server import Server
 from queuecore.store.result import unwrap
 from queuecore.store.scripts import calls
+from queuecore.store.scripts.keys import envelope_key, queue_keys
 from queuecore.store.scripts.replies import names, pairs
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
+
+_SEARCHED_AT_ONCE = 1_000
+"""Queues per command of a search, which takes the server well under a millisecond."""
 
 
 class TaskReader:
@@ -38,6 +42,30 @@ class TaskReader:
             if reply is not None:
                 return _read_snapshot(task_id, queue, reply)
         return None
+
+    async def search(self, task_id: str, queues: Sequence[str]) -> list[str]:
+        """Those of ``queues`` that have an envelope for this id, in order.
+
+        Two round trips however many queues there are: one counts the envelopes of many queues per command, and the
+        other looks into the part that has one. On a Cluster it is one command per queue, in a round trip per server.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        parts = [queues[start : start + _SEARCHED_AT_ONCE] for start in range(0, len(queues), _SEARCHED_AT_ONCE)]
+        if not self._server.is_cluster:
+            counts = await self._exist([[envelope_key(queue_keys(name), task_id) for name in part] for part in parts])
+            parts = [part for part, count in zip(parts, counts, strict=True) if count]
+        found: list[str] = []
+        # One round trip for nearly every id, because ids are in one queue.
+        for part in parts:
+            counts = await self._exist([[envelope_key(queue_keys(name), task_id)] for name in part])
+            found += [name for name, count in zip(part, counts, strict=True) if count]
+        return found
+
+    async def _exist(self, keys: Sequence[Sequence[str]]) -> list[int]:
+        """The number of existing keys of each group."""
+        return await self._server.commands([("EXISTS", *group) for group in keys]) if keys else []
 
     async def locate(self, task_id: str, queues: Sequence[str]) -> str | None:
         """The first of ``queues`` that has a task with this id, damaged or not; ``None`` when none has.
