@@ -47,6 +47,7 @@ class TaskInfo(
     unique: str | None = None
     metadata: dict[str, str] = {}
     retention: str | None = None
+    traceparent: str | None = None
     attempt: int = 0
     """Attempts started so far."""
     attempts: tuple[AttemptInfo, ...] = ()

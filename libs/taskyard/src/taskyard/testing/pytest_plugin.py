@@ -6,17 +6,18 @@ Name the apps in pytest's configuration::
     taskyard_apps = ["shop.tasks:app"]
 
 ==================== ==============================================================================================
-`taskyard_app`       the app, or the first of several
 `recorded_tasks`     records what the app enqueues during the test; a :class:`~taskyard.testing.RecordedTasks`
 `inline_tasks`       runs what the app enqueues during the test at once; the same
 `taskyard_server`    a :class:`~taskyard.testing.TestServer` with all apps, one for the session
+`taskyard_app`       the app of the first two: the first of `taskyard_apps`
+`taskyard_apps`      the apps; override it in a ``conftest.py`` instead of setting the option if you like
 ==================== ==============================================================================================
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,9 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def taskyard_app(pytestconfig: pytest.Config) -> Taskyard[Any]:
-    """The app under test; override it instead of setting ``taskyard_apps`` if you like."""
-    return _load(_names(pytestconfig)[0])
+def taskyard_apps(pytestconfig: pytest.Config) -> Sequence[Taskyard[Any]]:
+    """The apps under test."""
+    names: list[str] = pytestconfig.getini(INI)
+    if not names:
+        raise pytest.UsageError(f'set {INI} = ["shop.tasks:app"] in the configuration of pytest')
+    return [_load(name) for name in names]
+
+
+@pytest.fixture(scope="session")
+def taskyard_app(taskyard_apps: Sequence[Taskyard[Any]]) -> Taskyard[Any]:
+    """The first of the apps under test."""
+    return taskyard_apps[0]
 
 
 @pytest.fixture
@@ -58,18 +68,12 @@ def inline_tasks(taskyard_app: Taskyard[Any]) -> Iterator[RecordedTasks]:
 
 
 @pytest.fixture(scope="session")
-def taskyard_server(pytestconfig: pytest.Config) -> Iterator[TestServer]:
+def taskyard_server(taskyard_apps: Sequence[Taskyard[Any]]) -> Iterator[TestServer]:
     """A real server with all apps."""
-    from taskyard.testing.server import serve  # noqa: PLC0415 - as above
+    from taskyard.testing import TestServer  # noqa: PLC0415 - as above
 
-    yield from serve(*map(_load, _names(pytestconfig)))
-
-
-def _names(config: pytest.Config) -> list[str]:
-    names: list[str] = config.getini(INI)
-    if not names:
-        raise pytest.UsageError(f'set {INI} = ["shop.tasks:app"] in the configuration of pytest')
-    return names
+    with TestServer(*taskyard_apps) as server:
+        yield server
 
 
 def _load(name: str) -> Taskyard[Any]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -192,13 +192,3 @@ def _free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
-
-
-def serve(*apps: Taskyard[Any] | str) -> Iterator[TestServer]:
-    """A running server, as a generator for fixtures.
-
-    Args:
-        apps: as of :class:`TestServer`.
-    """
-    with TestServer(*apps) as server:
-        yield server
