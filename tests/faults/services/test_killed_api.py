@@ -17,9 +17,9 @@ from queuecore.wire.envelope import decode
 from taskyard import AsyncClient, Request
 from tests.support.service_process import ServiceProcess, start
 
-SINGLES = int(os.environ.get("TASKYARD_TEST_POSTS", "1000"))
-"""Tasks that are posted one by one; 10,000 take about half a minute."""
-IN_BATCHES = 9_000
+SINGLES = int(os.environ.get("TASKYARD_TEST_POSTS", "400"))
+"""Tasks that are posted one by one."""
+IN_BATCHES = 9_600
 CALLERS = 32
 QUEUE = "default"
 SEED = 7

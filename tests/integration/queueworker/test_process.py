@@ -24,6 +24,7 @@ PER_QUEUE = 20
     [
         ("TASKYARD_WORKER_QUEUES", "default:0", "TASKYARD_WORKER_QUEUES"),
         ("TASKYARD_WORKER_SLOT", "5", "TASKYARD_WORKER_SLOTS"),
+        ("TASKYARD_WORKER_DEMO", "false", "TASKYARD_WORKER_APPS names no app"),
         ("TASKYARD_WORKER_APPS", "there.is.none", "TASKYARD_WORKER_APPS"),
         ("TASKYARD_WORKER_APPS", "tests.integration.queueworker.expectations", "TASKYARD_WORKER_APPS"),
     ],
