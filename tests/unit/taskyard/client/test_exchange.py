@@ -67,6 +67,13 @@ def test_pauses_double_to_a_limit() -> None:
     assert script.pauses[-1] == LONGEST_PAUSE_S / 2
 
 
+def test_no_attempt_begins_when_hardly_any_time_is_left() -> None:
+    script = Script([UNREACHABLE], send_s=0.97)
+    with pytest.raises(NotConnected, match="ConnectError"):
+        script.perform(exchange(REPEATABLE, script.env, 1.0))
+    assert len(script.calls) == 1
+
+
 def test_total_time_limit_includes_all_attempts() -> None:
     script = Script([CUT])
     with pytest.raises(NotConnected, match=r"within 30s \(\d attempts, the last: ReadError: connection lost\)"):

@@ -17,6 +17,8 @@ from taskyard.errors import NotConnected
 
 ATTEMPT_S = 10.0
 """Time limit of one attempt; the rest of the total is left for another."""
+SHORTEST_ATTEMPT_S = 0.1
+"""No attempt begins with less time left: its own end would hide the cause of those before."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 MOST_SERVER_FAULTS = 3
@@ -63,7 +65,7 @@ def exchange(call: Call, env: Environment, timeout_s: float | None = None) -> St
         if isinstance(received, Answer) and received.status < 300:
             return received
         pause_s = _pause_s(call, received, attempts, env)
-        if pause_s is None or env.clock() + pause_s >= end_at:
+        if pause_s is None or env.clock() + pause_s + SHORTEST_ATTEMPT_S > end_at:
             raise _error(call, received, env, total_s, attempts)
         yield Pause(pause_s)
 
