@@ -14,6 +14,7 @@
         ├── KeyDamaged                 a key of the store has another type
         ├── StoreNotReady              it answers, but is misconfigured
         ├── StoreFull                  it has reached its memory limit
+        ├── NotDurable                 a task was not confirmed at the durability of its queue
         ├── TaskNotFound               no task has this id
         ├── TaskActive                 the operation is refused while the task runs
         ├── TaskNotCancellable         the task has ended
@@ -88,6 +89,10 @@ class KeyDamaged(StoreError):
 
 class StoreFull(StoreError):
     """The store has reached its memory limit and takes no more tasks."""
+
+
+class NotDurable(StoreError):
+    """The task was not confirmed at the durability of its queue: it may or may not survive a failure of the store."""
 
 
 class TaskNotFound(StoreError):

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from queuecore.domain.durability import MEMORY, Durability
 from queuecore.errors import ConfigError
 from queuecore.settings.loader import VariableRow, describe, load, load_or_exit
 from queuecore.settings.shared import LogSettings, RedisSettings
-from queuecore.settings.variable import DurationMs, Secret, SizeBytes, named
+from queuecore.settings.variable import DurabilityLevel, DurationMs, Secret, SizeBytes, named
 
 PREFIX = "TASKYARD_DEMO_"
 
@@ -38,6 +39,7 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     idle_ms: Annotated[DurationMs | None, Meta(description="Off when not set.")] = None
     body_bytes: Annotated[SizeBytes, Meta(ge=1024)] = 1_048_576
     labels: tuple[str, ...] = msgspec.field(default_factory=tuple)
+    durability: DurabilityLevel = MEMORY
     store: StoreGroup
 
 
@@ -70,6 +72,7 @@ def test_settings_are_read_from_the_environment_when_set() -> None:
             "TASKYARD_DEMO_IDLE": "1h",
             "TASKYARD_DEMO_BODY": "2KiB",
             "TASKYARD_DEMO_LABELS": "a",
+            "TASKYARD_DEMO_DURABILITY": "replicas:2",
             "TASKYARD_STORE_URL": "redis://store",
             "TASKYARD_STORE_PASSWORD": " pass word ",
             "HOME": "/root",
@@ -87,6 +90,7 @@ def test_settings_are_read_from_the_environment_when_set() -> None:
         idle_ms=3_600_000,
         body_bytes=2_048,
         labels=("a",),
+        durability=Durability("replicas", 2),
         store=StoreGroup(url="redis://store", password=Secret(" pass word ")),
     )
 
@@ -112,6 +116,7 @@ def test_settings_are_the_defaults_when_variables_are_empty() -> None:
         ("TASKYARD_DEMO_DRAIN", "10", "expected a duration such as 30s, 5m, 1h30m or 500ms, got '10'"),
         ("TASKYARD_DEMO_BODY", "1kB", "expected a size such as 1MiB, at least 1KiB, got '1kB'"),
         ("TASKYARD_DEMO_BODY", "big", "expected a size such as 1MiB, 512KiB or 1048576, got 'big'"),
+        ("TASKYARD_DEMO_DURABILITY", "disk", "expected memory, fsync or replicas:N with N from 1 to 99, got 'disk'"),
         ("TASKYARD_STORE_URL", "host:1", "expected a text, such as redis://host:6379, got 'host:1'"),
     ],
 )
@@ -215,6 +220,7 @@ def test_description_has_a_row_for_each_variable() -> None:
         "TASKYARD_DEMO_IDLE",
         "TASKYARD_DEMO_BODY",
         "TASKYARD_DEMO_LABELS",
+        "TASKYARD_DEMO_DURABILITY",
         "TASKYARD_STORE_URL",
         "TASKYARD_STORE_PASSWORD",
         "TASKYARD_STORE_PASSWORD_FILE",

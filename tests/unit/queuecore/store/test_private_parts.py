@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis._parsers.hiredis import _AsyncHiredisParser
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.cluster import ClusterNode, NodesManager, RedisCluster
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
@@ -53,6 +53,16 @@ def test_redis_method_has_the_parameters_of_ours_when_we_override_it(
         (ConnectionPool.get_available_connection, ["self"], {}),
         (ConnectionPool.ensure_connection, ["self", "connection"], {}),
         (ClusterNode.disconnect, ["self"], {}),
+        (ClusterNode.acquire_connection, ["self"], {}),
+        (ClusterNode.disconnect_if_needed, ["self", "connection"], {}),
+        (ClusterNode.disconnect_free_connections, ["self"], {}),
+        (ClusterNode.release, ["self", "connection"], {}),
+        (ClusterNode.execute_command, ["self", "PING"], {}),
+        (NodesManager.move_slot, ["self", "error"], {}),
+        (NodesManager.move_node_to_end_of_cached_nodes, ["self", "name"], {}),
+        (AbstractConnection.pack_commands, ["self", [("PING",)]], {}),
+        (RedisCluster.get_node_from_key, ["self", "key"], {}),
+        (RedisCluster.get_primaries, ["self"], {}),
         (RedisCluster.initialize, ["self"], {}),
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
@@ -99,5 +109,6 @@ def test_redis_cluster_names_its_nodes_and_never_reads_them_again_when_told_so()
     node = ClusterNode("127.0.0.1", 1)
     cluster = RedisCluster(startup_nodes=[node], reinitialize_steps=0)
     assert cluster.reinitialize_steps == 0
+    assert cluster._initialize is True
     assert list(cluster.nodes_manager.startup_nodes.values()) == [node]
     assert cluster.nodes_manager.nodes_cache == {}

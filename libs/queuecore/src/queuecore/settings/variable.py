@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 from msgspec import inspect as form
 
+from queuecore.domain.durability import EXPECTED, Durability, parse_durability
 from queuecore.domain.duration import format_duration, parse_duration
 from queuecore.domain.size import format_size, parse_size
 from queuecore.errors import InvalidField
@@ -21,6 +22,10 @@ DurationMs = Annotated[int, Meta(extra={"written_as": "duration"})]
 
 SizeBytes = Annotated[int, Meta(extra={"written_as": "size"})]
 """A size in bytes, written as ``1MiB``. The field's name ends in ``_bytes``, the variable's does not."""
+
+
+DurabilityLevel = Annotated[Durability, Meta(extra={"written_as": "durability"})]
+"""A level of durability, written as ``replicas:1``."""
 
 
 class Secret(str):
@@ -41,18 +46,19 @@ def named(variable: str) -> dict[str, str]:
 
 
 class _Notation(NamedTuple):
-    """The notation of a number with a unit."""
+    """The notation of a value, such as a number with a unit."""
 
     noun: str
     unit: str
-    """The suffix of the field's name."""
-    read: Callable[[str, str], int]
+    """The suffix of the field's name; empty for none."""
+    read: Callable[[str, str], object]
     write: Callable[[Any], str]
 
 
 _NOTATIONS = {
     "duration": _Notation("a duration such as 30s", "_ms", parse_duration, format_duration),
     "size": _Notation("a size such as 1MiB", "_bytes", parse_size, format_size),
+    "durability": _Notation(EXPECTED, "", parse_durability, str),
 }
 
 
@@ -128,7 +134,7 @@ class Variable:
 
     def _parse(self, text: str) -> object:
         match self._form:
-            case form.IntType() if self._notation:
+            case form.IntType() | form.StructType() if self._notation:
                 return self._notation.read(text, self.name)
             case form.VarTupleType():
                 return [part.strip() for part in text.split(",") if part.strip()]
@@ -149,7 +155,7 @@ class Variable:
                 return "a list separated by commas"
             case form.CustomType() if not self._is_secret:
                 return "a path"
-        return "a text"
+        return self._notation.noun if self._notation else "a text"
 
     def _bounds(self, number: form.IntType | form.FloatType) -> str:
         limits = {"at least": number.ge, "more than": number.gt, "at most": number.le, "less than": number.lt}

@@ -32,6 +32,9 @@ class FaultyProxy:
         """True to close new connections at once."""
         self.bytes_per_s = 0
         """The bandwidth of each direction, shared by all connections; 0: unlimited."""
+        self.replication = asyncio.Event()
+        """Clear it to hold back what the server sends to replicas that connect through the proxy."""
+        self.replication.set()
         self.sent_bytes = 0
         """Bytes that were forwarded to the server."""
         self._requests, self._replies = _Direction(), _Direction()
@@ -53,9 +56,14 @@ class FaultyProxy:
         await self._listener.wait_closed()
 
     @property
+    def port(self) -> int:
+        """The port of the proxy."""
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    @property
     def url(self) -> str:
         """The URL of the server through the proxy."""
-        return f"redis://{HOST}:{self._listener.sockets[0].getsockname()[1]}/0"
+        return f"redis://{HOST}:{self.port}/0"
 
     def cut_replies_to(self, word: bytes, times: int = 1) -> None:
         """Forward a command, and close the connection in the middle of its reply.
@@ -132,9 +140,12 @@ class _Link:
         self._client = client
         self._server = server
         self._cuts_reply = False
+        self._is_cut = False
+        self._is_replication = False
 
     async def pass_requests(self, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(_CHUNK):
+            self._is_replication |= b"PSYNC" in data
             self._cuts_reply |= self._proxy.take_cut(data)
             await self._proxy.pace_request(len(data))
             self._server.write(data)
@@ -146,6 +157,10 @@ class _Link:
             if self._proxy.delay_s:
                 await asyncio.sleep(self._proxy.delay_s)
             await self._proxy.pace_reply(len(data))
+            if self._is_replication:
+                await self._proxy.replication.wait()
+            if self._is_cut:
+                break
             if self._cuts_reply:
                 self._client.write(data[: len(data) // 2])
                 self._client.close()
@@ -155,6 +170,7 @@ class _Link:
         self.cut()
 
     def cut(self) -> None:
+        self._is_cut = True
         self._server.transport.abort()
         if not self._cuts_reply:
             self._client.transport.abort()

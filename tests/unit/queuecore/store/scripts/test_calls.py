@@ -67,8 +67,8 @@ def _mistakes_that_mypy_finds(token: FencingToken, attempt: AttemptNumber) -> No
     calls.RenewItem(queue="q", task_id="id", token=1)  # type: ignore[arg-type]
     calls.RenewItem(queue="q", task_id=token, token=token)  # type: ignore[arg-type]
     calls.RenewItem(queue="q", task_id="id")  # type: ignore[call-arg]
-    calls.limit("q", max_depth="1", max_bytes=1)  # type: ignore[arg-type]
-    calls.limit("q", max_deep=1, max_bytes=1)  # type: ignore[call-arg]
+    calls.limit("q", max_depth="1", max_bytes=1, durability="")  # type: ignore[arg-type]
+    calls.limit("q", max_deep=1, max_bytes=1, durability="")  # type: ignore[call-arg]
     calls.renew("q", [calls.ProgressItem(queue="q", task_id="id", token=token, progress=b"")], lease_ms=1)  # type: ignore[list-item]
 
 

@@ -23,7 +23,7 @@ NAMES = sorted(path.stem for path in LUA.glob("*.lua"))
         ("renew", "local lease_ms = tonumber(ARGV[2])"),
         ("renew", "local FIRST_ITEM, ITEM_WIDTH = 3, 2"),
         ("renew", "local task_id, token = ARGV[item], ARGV[item + 1]"),
-        ("enqueue", "local FIRST_ITEM, ITEM_WIDTH = 4, 9"),
+        ("enqueue", "local FIRST_ITEM, ITEM_WIDTH = 5, 9"),
         ("enqueue", "  local task_id = ARGV[item]\n"),
         ("pause", "local pause = ARGV[2] == '1'"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from queuecore.errors import StoreError
 from queuecore.store.client.server import ROUND_TRIP_BYTES, Server
@@ -18,12 +18,19 @@ AnItem = TypeVar("AnItem", bound=Item)
 T = TypeVar("T")
 
 
+class ScriptRunner(Protocol):
+    """Runs script calls: the server itself, or together with its replicas."""
+
+    async def run_all(self, calls: Sequence[Call]) -> list[Result[Any]]:
+        """Run scripts; the reply or error of each."""
+
+
 def _small(_item: Item) -> int:
     return 0
 
 
 async def run_items(
-    server: Server,
+    server: ScriptRunner,
     items: Sequence[AnItem],
     make_call: Callable[[str, Sequence[AnItem]], Call],
     read: Callable[[AnItem, Any], T],

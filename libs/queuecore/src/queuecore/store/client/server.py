@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import NoScriptError, RedisError
 
 from queuecore.errors import StoreError, StoreUnavailable
 from queuecore.store.client.circuit_breaker import CircuitBreaker
+from queuecore.store.client.cluster import ClusterClient
 from queuecore.store.client.errors import translate, translated
 from queuecore.store.client.tracing import call_span
 from queuecore.store.result import Result
@@ -84,9 +85,9 @@ class Server:
         async with self._permits:
             with call_span("EVALSHA", call.script.name), self._called(), translated():
                 try:
-                    return await self.client.execute_command(*_evalsha(call))
+                    return await self.client.execute_command(*evalsha_command(call))
                 except NoScriptError:
-                    return await self.client.execute_command(*_eval(call))
+                    return await self.client.execute_command(*eval_command(call))
 
     async def run_all(self, calls: Sequence[Call]) -> list[Result[Any]]:
         """Run scripts in one round trip, on a Cluster concurrently per queue. Calls on one queue keep their order.
@@ -120,7 +121,7 @@ class Server:
     async def _run_pipelined(self, client: Redis, calls: Sequence[Call]) -> list[Result[Any]]:
         replies: list[Result[Any]] = []
         while len(replies) < len(calls):
-            sent = _first_round_trip(calls[len(replies) :])
+            sent = first_round_trip(calls[len(replies) :])
             replies += await self._send_pipeline(client, sent)
             if isinstance(replies[-1], StoreUnavailable):
                 replies += [replies[-1]] * (len(calls) - len(replies))
@@ -129,7 +130,7 @@ class Server:
     async def _send_pipeline(self, client: Redis, calls: Sequence[Call]) -> list[Result[Any]]:
         pipeline = client.pipeline(transaction=False)
         for call in calls:
-            pipeline.execute_command(*_evalsha(call))
+            pipeline.execute_command(*evalsha_command(call))
         try:
             async with self._permits:
                 with call_span("EVALSHA", _names(calls), len(calls)), self._called(), translated():
@@ -173,6 +174,50 @@ class Server:
             with call_span("PIPELINE", commands=len(commands)), self._called(), translated():
                 return await pipeline.execute()
 
+    async def exchange(self, key: str, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """Run commands in one write on one connection to the server of a key; the reply or error reply of each.
+
+        They run again after a lost connection, and on a Cluster after a redirection.
+
+        Raises:
+            StoreError: the server did not answer.
+        """
+        client = self.client
+        async with self._permits:
+            with call_span("PIPELINE", commands=len(commands)), self._called(), translated():
+                if isinstance(client, ClusterClient):
+                    return await client.exchange(key, commands)
+                pipeline = client.pipeline(transaction=False)
+                for parts in commands:
+                    pipeline.execute_command(*parts)
+                return await pipeline.execute(raise_on_error=False)
+
+    async def ask_primaries(self, *parts: Argument) -> dict[str, Result[Any]]:
+        """Run a command on the server, on a Cluster on each primary.
+
+        Returns:
+            The name of each server, and its reply or error.
+        """
+        client = self.client
+        if isinstance(client, Redis):
+            return {_name(client): await self._command_or_error(client, parts)}
+        try:
+            with translated():
+                await client.initialize()
+        except StoreError as error:
+            return {"the cluster": error}
+        nodes = client.get_primaries()
+        replies = await asyncio.gather(*(self._command_or_error(node, parts) for node in nodes))
+        return dict(zip((node.name for node in nodes), replies, strict=True))
+
+    async def _command_or_error(self, target: Redis | ClusterNode, parts: Sequence[Argument]) -> Result[Any]:
+        try:
+            async with self._permits:
+                with self._called(), translated():
+                    return await target.execute_command(*parts)
+        except StoreError as error:
+            return error
+
     async def run_with_infos(self, calls: Sequence[Call], commands: Sequence[Sequence[Argument]]) -> BatchReply:
         """Run scripts and commands, and read INFO, in one round trip; on a Cluster concurrently.
 
@@ -186,7 +231,7 @@ class Server:
             return BatchReply(scripts, plain, infos)
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
-            pipeline.execute_command(*_evalsha(call))
+            pipeline.execute_command(*evalsha_command(call))
         for parts in commands:
             pipeline.execute_command(*parts)
         pipeline.execute_command("INFO")
@@ -252,14 +297,21 @@ class _Called:
         self._note(perf_counter() - self._begun_s, answered)
 
 
-def _first_round_trip(calls: Sequence[Call]) -> Sequence[Call]:
-    """The calls that are sent at once: those within :data:`ROUND_TRIP_BYTES`, at least one."""
+def first_round_trip(calls: Sequence[Call]) -> Sequence[Call]:
+    """The first calls, which are sent at once: those within :data:`ROUND_TRIP_BYTES`, at least one."""
     total = 0
     for place, call in enumerate(calls):
         total += call.size
         if place and total > ROUND_TRIP_BYTES:
             return calls[:place]
     return calls
+
+
+def _name(client: Redis) -> str:
+    pool = client.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        return f"the primary of {pool.service_name}"
+    return f"{pool.connection_kwargs['host']}:{pool.connection_kwargs['port']}"
 
 
 def _names(calls: Sequence[Call]) -> str:
@@ -270,9 +322,11 @@ def _note_nothing(_seconds: float, _answered: bool) -> None:
     pass
 
 
-def _evalsha(call: Call) -> tuple[Argument, ...]:
+def evalsha_command(call: Call) -> tuple[Argument, ...]:
+    """The command that runs a script which the server knows."""
     return ("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.arguments)
 
 
-def _eval(call: Call) -> tuple[Argument, ...]:
+def eval_command(call: Call) -> tuple[Argument, ...]:
+    """The command that sends a script and runs it."""
     return ("EVAL", call.script.source, len(call.keys), *call.keys, *call.arguments)

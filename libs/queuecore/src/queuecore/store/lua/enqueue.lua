@@ -1,7 +1,8 @@
 -- Enqueue tasks: each becomes pending, or scheduled when it is due later.
 -- Guarantee: a task exists once per id, once per unique lock and once per idempotency key. For each task everything is
 -- checked before anything is written. A repeated call with the same bytes, after a lost reply, changes nothing. No new
--- task exceeds the limits of the queue; a task that was accepted before gets the same reply as before.
+-- task exceeds the limits of the queue; a task that was accepted before gets the same reply as before. Nothing is
+-- written for a caller that does not know the durability of the queue.
 -- KEYS
 --   pending       sorted set of ids
 --   scheduled     sorted set of ids
@@ -17,6 +18,7 @@
 -- ARGV
 --   default_max_depth  integer, for a queue without a limit of its own; -1: none
 --   default_max_bytes  integer, for a queue without a limit of its own; -1: none
+--   durability         text, the queue's own level as the caller knows it; empty: none
 -- ARGV per task
 --   task_id       text
 --   envelope      bytes
@@ -28,7 +30,7 @@
 --   answer_ttl_ms integer, lifetime of the stored answer
 --   label         text, the task type in metrics
 -- Returns per task {reply, text}: DONE and REPLAYED with "<id> <state>", DUPLICATE_ID and LOCKED with the holder's id,
--- TOO_DEEP and TOO_LARGE with "<used> <limit> <needed>".
+-- TOO_DEEP and TOO_LARGE with "<used> <limit> <needed>", OTHER_DURABILITY with the queue's own level.
 -- #include "reply"
 -- #include "now"
 -- #include "task"
@@ -39,7 +41,12 @@
 -- #include "queue_limits"
 -- #include "wake"
 
-local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes')
+local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes', 'durability')
+if (own[3] or '') ~= durability then
+  local refusals = {}
+  for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do refusals[#refusals + 1] = { OTHER_DURABILITY, own[3] or '' } end
+  return refusals
+end
 local waiting, others = { pending, scheduled, retry }, { active, archived, completed }
 read_limits(own, { default_max_depth, default_max_bytes }, waiting, others, bytes)
 

@@ -14,7 +14,7 @@
 --   window_ms     integer, tasks due within it are counted
 -- Returns {now ms, {tasks pending, active, scheduled, retry, archived, completed}, when the oldest pending task entered ms
 -- (-1 none), {tasks due within each window}, {totals field, value, ...}, max_depth (-1 none of its own), max_bytes (-1 none
--- of its own), bytes, paused 0 or 1}.
+-- of its own), bytes, paused 0 or 1, durability (empty none of its own)}.
 -- #include "now"
 -- #include "entry"
 
@@ -39,9 +39,9 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   local until_ms = now + window_ms
   due[#due + 1] = redis.call('ZCOUNT', scheduled, '-inf', until_ms) + redis.call('ZCOUNT', retry, '-inf', until_ms)
 end
-local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes')
+local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes', 'durability')
 return {
   now, counts, oldest, due, redis.call('HGETALL', totals),
   tonumber(own[1] or -1), tonumber(own[2] or -1), tonumber(redis.call('GET', bytes) or 0),
-  redis.call('EXISTS', paused),
+  redis.call('EXISTS', paused), own[3] or '',
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuecore.store.client.server import Server
-from queuecore.store.queues.limits import QueueLimits, write_limit
+from queuecore.store.queues.limits import QueueLimits, write_durability, write_limit
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.keys import QUEUES
 
@@ -24,7 +24,12 @@ class QueueControl:
         """
         await self._announce(queue)
         await self._server.run(
-            calls.limit(queue, max_depth=write_limit(limits.max_depth), max_bytes=write_limit(limits.max_bytes))
+            calls.limit(
+                queue,
+                max_depth=write_limit(limits.max_depth),
+                max_bytes=write_limit(limits.max_bytes),
+                durability=write_durability(limits.durability),
+            )
         )
 
     async def pause(self, queue: str) -> None:

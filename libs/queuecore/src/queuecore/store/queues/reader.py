@@ -9,7 +9,7 @@ import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.store.client.server import Server
-from queuecore.store.queues.limits import QueueLimits, read_limit
+from queuecore.store.queues.limits import QueueLimits, read_durability, read_limit
 from queuecore.store.queues.totals import Totals, read_totals
 from queuecore.store.result import unwrap
 from queuecore.store.scripts import calls
@@ -81,14 +81,14 @@ def stats_call(queue: str) -> Call:
 
 def read_stats(queue: str, reply: Any) -> QueueStats:
     """The statistics in the reply to :func:`stats_call`."""
-    now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused = reply
+    now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused, durability = reply
     return QueueStats(
         queue=queue,
         counts=dict(zip(_STATES, counts, strict=True)),
         oldest_pending_ms=max(0, now_ms - oldest) if oldest >= 0 else 0,
         due=dict(zip(DUE_WINDOWS_MS, due, strict=True)),
         totals=read_totals(_read_numbers(pairs(totals))),
-        limits=QueueLimits(read_limit(max_depth), read_limit(max_bytes)),
+        limits=QueueLimits(read_limit(max_depth), read_limit(max_bytes), read_durability(durability)),
         bytes=size,
         paused=bool(paused),
     )

@@ -134,23 +134,32 @@ class EnqueueItem(Item, frozen=True, kw_only=True, gc=False):
     """The task type in metrics."""
 
 
-def enqueue(queue: str, items: Sequence[EnqueueItem], *, default_max_depth: int, default_max_bytes: int) -> Call:
+def enqueue(
+    queue: str,
+    items: Sequence[EnqueueItem],
+    *,
+    default_max_depth: int,
+    default_max_bytes: int,
+    durability: str,
+) -> Call:
     """Enqueue tasks: each becomes pending, or scheduled when it is due later.
 
     Guarantee: a task exists once per id, once per unique lock and once per idempotency key. For each task everything is
     checked before anything is written. A repeated call with the same bytes, after a lost reply, changes nothing. No new
-    task exceeds the limits of the queue; a task that was accepted before gets the same reply as before.
+    task exceeds the limits of the queue; a task that was accepted before gets the same reply as before. Nothing is
+    written for a caller that does not know the durability of the queue.
 
     Args:
         queue: the name of the queue.
         default_max_depth: for a queue without a limit of its own; -1: none.
         default_max_bytes: for a queue without a limit of its own; -1: none.
+        durability: the queue's own level as the caller knows it; empty: none.
 
     The script returns per task {reply, text}: DONE and REPLAYED with "<id> <state>", DUPLICATE_ID and LOCKED with the
-    holder's id, TOO_DEEP and TOO_LARGE with "<used> <limit> <needed>".
+    holder's id, TOO_DEEP and TOO_LARGE with "<used> <limit> <needed>", OTHER_DURABILITY with the queue's own level.
     """
     keys = queue_keys(queue)
-    arguments: list[Argument] = [keys.prefix, default_max_depth, default_max_bytes]
+    arguments: list[Argument] = [keys.prefix, default_max_depth, default_max_bytes, durability]
     for item in items:
         arguments += (
             item.task_id,
@@ -348,18 +357,19 @@ def lease(
     )
 
 
-def limit(queue: str, *, max_depth: int, max_bytes: int) -> Call:
-    """Replace the limits of a queue.
+def limit(queue: str, *, max_depth: int, max_bytes: int, durability: str) -> Call:
+    """Replace the limits and the durability of a queue.
 
     Args:
         queue: the name of the queue.
         max_depth: -1: the default applies.
         max_bytes: -1: the default applies.
+        durability: the level; empty: the default applies.
 
     The script returns nothing.
     """
     keys = queue_keys(queue)
-    arguments: list[Argument] = [keys.prefix, max_depth, max_bytes]
+    arguments: list[Argument] = [keys.prefix, max_depth, max_bytes, durability]
     return Call(load_script("limit"), queue, (keys.limits,), arguments)
 
 
@@ -585,7 +595,7 @@ def stats(queue: str, windows: Sequence[int]) -> Call:
 
     The script returns {now ms, {tasks pending, active, scheduled, retry, archived, completed}, when the oldest pending
     task entered ms (-1 none), {tasks due within each window}, {totals field, value, ...}, max_depth (-1 none of its
-    own), max_bytes (-1 none of its own), bytes, paused 0 or 1}.
+    own), max_bytes (-1 none of its own), bytes, paused 0 or 1, durability (empty none of its own)}.
     """
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix, *windows]

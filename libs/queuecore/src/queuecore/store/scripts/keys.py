@@ -56,7 +56,7 @@ class QueueKeys(NamedTuple):
     totals: str
     """Hash of counters that only increase, see :mod:`queuecore.store.queues.totals`."""
     limits: str
-    """Hash of ``max_depth`` and ``max_bytes``, where the queue has limits of its own."""
+    """Hash of ``max_depth``, ``max_bytes`` and ``durability``, where the queue has its own."""
     bytes: str
     """Integer: the size of all envelopes of the queue, in all states."""
     paused: str
@@ -65,6 +65,8 @@ class QueueKeys(NamedTuple):
     """String with a time to live: exists while the queue may hold envelopes of more than 16 KiB."""
     settings: str
     """Hash of ``archive_retention_ms`` and ``priority_ageing_ms``, where the queue has settings of its own."""
+    fence: str
+    """String: written with each enqueue that replicas acknowledge, see :mod:`queuecore.store.client.replication`."""
 
 
 @lru_cache(maxsize=10_000)

@@ -32,6 +32,8 @@ class Reply(IntEnum):
     """The queue has reached its ``max_depth``."""
     TOO_LARGE = 10
     """The task would exceed the ``max_bytes`` of the queue."""
+    OTHER_DURABILITY = 11
+    """The queue has another durability than the caller provides; nothing was written."""
 
 
 def names(values: Iterable[bytes]) -> list[str]:
