@@ -143,6 +143,10 @@ endef
 soak: $(VENV)/.test ## Inject random faults for SECONDS (600, at most 1800), then check all tasks; SEED repeats a run
 	$(BIN)/python -m tests.soak $(or $(SECONDS),600) $(SEED)
 
+.PHONY: durability-proof
+durability-proof: $(VENV)/.test ## Post tasks through failovers of Sentinel and a Cluster and search them: POSTS (10000), FAILOVERS (20), SEED
+	$(BIN)/python -m tests.durability $(or $(POSTS),10000) $(or $(FAILOVERS),20) $(SEED)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.test ## Fuzz the API from its OpenAPI document; EXAMPLES (200) per operation, SEED repeats a run
 	TASKYARD_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) TASKYARD_FUZZ_SEED=$(or $(SEED),$$(date +%s)) \

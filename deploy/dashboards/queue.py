@@ -202,10 +202,14 @@ def queue() -> Board:
             ),
             graph(
                 "Rejected by reason",
-                "Rejected tasks per second, by the limit that was reached.",
+                "Rejected tasks per second, by the limit that was reached, and tasks that the store did not confirm.",
                 Query(
                     or_zero(rate("taskyard_enqueues_rejected_total", "queue", "reason", where=IN_QUEUE)),
                     "{{queue}} {{reason}}",
+                ),
+                Query(
+                    or_zero(rate("taskyard_enqueues_not_durable_total", "queue", where=IN_QUEUE)),
+                    "{{queue}} not durable",
                 ),
                 unit="ops",
                 runbook="TaskyardQueueFull",

@@ -25,6 +25,14 @@ COMBINATIONS: dict[str, tuple[dict[str, Any], str]] = {
         {**EXTERNAL, "externalRedis": {"url": "redis://store", "username": "u"}},
         "name the Secret that has it in externalRedis.existingSecret",
     ),
+    "replicas of a store without any": (
+        {"api": {"settings": {"durability": "replicas:1"}}},
+        "api.settings.durability is replicas:1, but the chart's Valkey has no replica",
+    ),
+    "syncs of a store without a volume": (
+        {"api": {"settings": {"durability": "fsync"}}, "valkey": {"persistence": {"enabled": False}}},
+        "set valkey.persistence.enabled to true",
+    ),
     "two pools of one name": (
         {"workers": [{"name": "one"}, {"name": "one"}]},
         "there are two pools with the name one",

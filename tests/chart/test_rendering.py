@@ -56,6 +56,13 @@ def test_no_object_comes_twice(helm: Helm, file: Path) -> None:
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.parametrize(("durability", "policy"), [(None, "everysec"), ("memory", "everysec"), ("fsync", "always")])
+def test_store_syncs_as_the_durability_of_tasks_needs(helm: Helm, durability: str | None, policy: str) -> None:
+    manifests = helm.render({"api": {"settings": {"durability": durability}}})
+    config = manifests.get("ConfigMap", "taskyard-valkey")["data"]["valkey.conf"].splitlines()
+    assert [line for line in config if line.startswith("appendfsync")] == [f"appendfsync {policy}"]
+
+
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
     with pytest.raises(RenderingFailed, match="incompatible with Kubernetes"):
         helm.run("template", str(CHART), "--kube-version=1.29.9")

@@ -2,6 +2,7 @@
 
 {{- define "taskyard.validate" -}}
 {{- include "taskyard.checkStore" . -}}
+{{- include "taskyard.checkDurability" . -}}
 {{- include "taskyard.checkPools" . -}}
 {{- with .Values.tracing -}}
 {{- if and .headersSecret (not .endpoint) -}}
@@ -28,6 +29,16 @@
 {{- end -}}
 {{- if and $external.username (not $external.existingSecret) -}}
 {{- fail "externalRedis.username needs a password: name the Secret that has it in externalRedis.existingSecret" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "taskyard.checkDurability" -}}
+{{- $durability := .Values.api.settings.durability | toString -}}
+{{- if and .Values.valkey.enabled (hasPrefix "replicas:" $durability) -}}
+{{- fail (printf "api.settings.durability is %s, but the chart's Valkey has no replica: use externalRedis, or set it to memory or fsync" $durability) -}}
+{{- end -}}
+{{- if and .Values.valkey.enabled (eq $durability "fsync") (not .Values.valkey.persistence.enabled) -}}
+{{- fail "api.settings.durability is fsync, but nothing is kept on a volume: set valkey.persistence.enabled to true" -}}
 {{- end -}}
 {{- end -}}
 

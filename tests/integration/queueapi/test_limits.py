@@ -56,7 +56,15 @@ async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient
 
 @pytest.mark.usefixtures("store")
 async def test_limits_are_set_shown_and_removed(client: httpx.AsyncClient) -> None:
-    none = {"queue": "default", "max_depth": None, "max_bytes": None, "waiting": 0, "bytes": 0, "paused": False}
+    none = {
+        "queue": "default",
+        "max_depth": None,
+        "max_bytes": None,
+        "waiting": 0,
+        "bytes": 0,
+        "paused": False,
+        "durability": "memory",
+    }
     assert (await client.get(LIMITS)).json() == none
     limited = await client.put(LIMITS, json={"max_depth": 5})
     assert (limited.status_code, limited.json()) == (200, {**none, "max_depth": 5})
@@ -76,9 +84,11 @@ async def test_limits_are_set_shown_and_removed(client: httpx.AsyncClient) -> No
         (LIMITS, {"max_depth": "many"}, "max_depth"),
         (LIMITS, {"max_bytes": 2**53}, "max_bytes"),
         (LIMITS, {"depth": 1}, "depth"),
+        (LIMITS, {"max_depth": 1, "durability": "disk"}, "durability"),
+        (LIMITS, {"max_depth": 1, "durability": 1}, "durability"),
         ("/api/v1/queues/my%20queue/limits", {"max_depth": 1}, "queue"),
     ],
-    ids=["negative", "text", "beyond-doubles", "unknown", "bad-queue"],
+    ids=["negative", "text", "beyond-doubles", "unknown", "no-level", "level-number", "bad-queue"],
 )
 async def test_wrong_limits_are_refused_and_change_nothing(
     client: httpx.AsyncClient, store: TestStore, path: str, body: dict[str, Any], field: str

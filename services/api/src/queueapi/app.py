@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from litestar import Litestar
@@ -33,8 +34,8 @@ from queueapi.settings import ApiSettings
 from queueapi.submission.backpressure import Backpressure
 from queueapi.submission.builder import TaskBuilder
 from queueapi.submission.claims import IdempotencyClaims
-from queueapi.submission.coalescer import EnqueueCoalescer
 from queueapi.submission.drain_rate import DrainRates
+from queueapi.submission.durability import DurabilityMetrics, EnqueueLanes
 from queueapi.submission.pipeline import SubmissionPipeline
 from queueapi.submission.type_registry import TypeRegistry
 from queuecore.observe.metrics.definitions import register_process
@@ -43,11 +44,12 @@ from queuecore.observe.tracing.setup import start_tracing
 from queuecore.store.client.connect import connect
 from queuecore.store.queues.control import QueueControl
 from queuecore.store.queues.directory import Directory
+from queuecore.store.queues.durability import find_durability_problem
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.store.queues.overview import OverviewReader
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.tasks.control import TaskControl
-from queuecore.store.tasks.enqueue import Enqueue, Enqueuer, EnqueueResult
+from queuecore.store.tasks.enqueue import AttemptResult, Enqueue, Enqueuer, EnqueueResult
 from queuecore.store.tasks.idempotency import IdempotencyKeys
 from queuecore.store.tasks.reader import TaskReader
 
@@ -61,6 +63,31 @@ class Api(NamedTuple):
     asgi: ASGIApp
     """The ASGI app; its lifespan opens and closes the connections."""
     readiness: ReadinessCheck
+
+
+class _RecordedCalls:
+    """Enqueues within the deadline of a request, and counts the tasks that were refused."""
+
+    def __init__(self, enqueuer: Enqueuer, backpressure: Backpressure, durability: DurabilityMetrics) -> None:
+        self._enqueuer = enqueuer
+        self._backpressure = backpressure
+        self._durability = durability
+
+    async def enqueue(self, requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
+        async with StoreDeadline():
+            results = await self._enqueuer.enqueue(requests)
+        await self._record(requests, results)
+        return results
+
+    async def attempt(self, requests: Sequence[Enqueue]) -> Sequence[AttemptResult]:
+        async with StoreDeadline():
+            results = await self._enqueuer.attempt(requests)
+        await self._record(requests, results)
+        return results
+
+    async def _record(self, requests: Sequence[Enqueue], results: Sequence[AttemptResult]) -> None:
+        self._durability.record(requests, results)
+        await self._backpressure.record(results)
 
 
 def create_api(settings: ApiSettings) -> Api:
@@ -77,24 +104,21 @@ def create_api(settings: ApiSettings) -> Api:
     queues = QueueReader(server)
     directory = Directory(server)
     types = TypeRegistry(directory.types, reject_unknown=settings.unknown_types == "reject")
-    limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes)
-    enqueuer = Enqueuer(server, limits, settings.idempotency_ttl_ms)
+    limits = QueueLimits(settings.queue_max_depth, settings.queue_max_size_bytes, settings.durability)
+    durability = DurabilityMetrics(registry)
+    enqueuer = Enqueuer(server, limits, settings.idempotency_ttl_ms, durability.note_wait)
     drain_rates = DrainRates()
     backpressure = Backpressure(queues, drain_rates, registry)
-    readiness = ReadinessCheck(server, registry)
+    find_problem = partial(find_durability_problem, server)
+    readiness = ReadinessCheck(server, registry, partial(find_problem, settings.durability))
     bodies = _body_readers(settings)
 
-    async def enqueue(requests: Sequence[Enqueue]) -> Sequence[EnqueueResult]:
-        async with StoreDeadline():
-            results = await enqueuer.enqueue(requests)
-        await backpressure.record(results)
-        return results
-
+    calls = _RecordedCalls(enqueuer, backpressure, durability)
     tracing = start_tracing("api", settings.trace)
     claims = IdempotencyClaims(IdempotencyKeys(server, settings.idempotency_ttl_ms))
-    send = EnqueueCoalescer(enqueue).enqueue
+    send = EnqueueLanes(calls.attempt, enqueuer.durability).enqueue
     submissions = SubmissionPipeline(
-        TaskBuilder(settings), types, claims, backpressure, send, enqueue, settings.task_body_limit_bytes, tracing
+        TaskBuilder(settings), types, claims, backpressure, send, calls.enqueue, settings.task_body_limit_bytes, tracing
     )
 
     @asynccontextmanager
@@ -117,7 +141,7 @@ def create_api(settings: ApiSettings) -> Api:
             *task_routes(bodies.task, submissions, TaskLookup(TaskReader(server), queues), TaskControl(server)),
             *batch_routes(bodies.batch, submissions),
             *queue_routes(queues, types),
-            *queue_control_routes(bodies.control, queues, QueueControl(server), limits),
+            *queue_control_routes(bodies.control, queues, QueueControl(server), limits, find_problem),
             *worker_routes(directory),
             *probe_routes(readiness),
             *metrics_routes(MetricsCollector(registry, OverviewReader(server), readiness, limits, drain_rates)),

@@ -13,6 +13,7 @@ import msgspec
 
 from queuecore.errors import (
     InvalidField,
+    NotDurable,
     StoreError,
     StoreFull,
     StoreUnavailable,
@@ -24,7 +25,7 @@ from queuecore.errors import (
 from queuecore.store.tasks.enqueue import QueueFull
 
 RETRY_AFTER_S = 1
-"""Retry-After while the store is unreachable or full, or the process holds too many bytes of requests."""
+"""Retry-After while the store is unreachable or full or does not confirm tasks, or the process holds too many bytes."""
 
 JSON_TYPE = b"application/json"
 _GOT_LENGTH = 80
@@ -145,6 +146,16 @@ def queue_full(refused: QueueFull, retry_after_s: int) -> ApiError:
     )
 
 
+def durability_unavailable(problem: str) -> ApiError:
+    """A 409 for a durability that the store cannot provide."""
+    return ApiError(
+        409,
+        "DURABILITY_UNAVAILABLE",
+        cut(problem, _MESSAGE_LENGTH),
+        {"field": "durability", "expected": "a durability that the store can provide"},
+    )
+
+
 def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiError:
     """The API error for an error of the store.
 
@@ -163,6 +174,9 @@ def from_store(error: StoreError, fault_code: str = "INTERNAL_ERROR") -> ApiErro
             return ApiError(status, code, cut(str(error), _MESSAGE_LENGTH))
         case UniqueLockTaken():
             return duplicate_task(error.holder, by_lock=True)
+        case NotDurable():
+            message = f"{error}; the same request with the same Idempotency-Key may be repeated"
+            return ApiError(503, "NOT_DURABLE", cut(message, _MESSAGE_LENGTH), headers=retry)
     return ApiError(500, fault_code, "the task store failed")
 
 

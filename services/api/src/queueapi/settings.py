@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from queuecore.domain.durability import MEMORY
 from queuecore.domain.task import DEFAULT_MAX_RETRIES, DEFAULT_RETENTION_MS, DEFAULT_TIMEOUT_MS
 from queuecore.settings.shared import ServiceSettings
-from queuecore.settings.variable import DurationMs, SizeBytes
+from queuecore.settings.variable import DurabilityLevel, DurationMs, SizeBytes
 from queuecore.store.tasks.enqueue import IDEMPOTENCY_TTL_MS
 
 PREFIX = "TASKYARD_API_"
@@ -59,6 +60,13 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
         SizeBytes | None,
         Meta(description="Limit of stored bytes for queues without a limit of their own. Unset: no limit."),
     ] = None
+    durability: Annotated[
+        DurabilityLevel,
+        Meta(
+            description="Copies of a task before its enqueue is answered, for queues without their own setting: on the "
+            "primary, on its disk, or on N of its replicas.",
+        ),
+    ] = MEMORY
     timeout_ms: Annotated[DurationMs, Meta(ge=1, description="Default `timeout` of a task.")] = DEFAULT_TIMEOUT_MS
     max_retries: Annotated[int, Meta(ge=0, le=10_000, description="Default `max_retries` of a task.")] = (
         DEFAULT_MAX_RETRIES

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import httpx
 import structlog
 
+from queuecore.domain.durability import FSYNC
 from queuecore.embedded import EmbeddedValkey, find_free_port
 from queuecore.process import StopSignals
 from queuestandalone.addresses import assign_addresses
@@ -52,7 +53,8 @@ class Standalone:
         self._store: list[Supervisor] = []
         redis_url = settings.redis_url
         if redis_url is None:
-            valkey = EmbeddedValkey(self._data.valkey_path, port=find_free_port(), append_only=True)
+            config = {"appendfsync": "always"} if settings.api_durability == FSYNC else {}
+            valkey = EmbeddedValkey(self._data.valkey_path, port=find_free_port(), append_only=True, config=config)
             redis_url = valkey.url
             # Credentials and certificates in the environment belong to another server.
             environ = {name: text for name, text in environ.items() if not name.startswith("TASKYARD_REDIS_")}

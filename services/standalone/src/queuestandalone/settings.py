@@ -9,8 +9,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from queuecore.domain.durability import MEMORY
 from queuecore.settings.loader import describe, load
 from queuecore.settings.shared import LogSettings
+from queuecore.settings.variable import DurabilityLevel
 
 PREFIX = "TASKYARD_"
 
@@ -35,6 +37,10 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Redis or Valkey server to use; if unset, an embedded Valkey is started on loopback."),
     ] = None
+    api_durability: Annotated[
+        DurabilityLevel,
+        Meta(description="Durability of tasks; with `fsync` the embedded Valkey syncs each write."),
+    ] = MEMORY
     log: LogSettings
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from queuecore.domain.durability import FSYNC, MEMORY, Durability
 from queuecore.domain.state import TaskState
 from queuecore.errors import NotDurable
@@ -19,15 +21,26 @@ def enqueue_into(*queues: str) -> list[Enqueue]:
     return [Enqueue(make_task(queue=queue)) for queue in queues]
 
 
+async def need_replica(store: TestStore, queue: str) -> None:
+    await store.server.command("HSET", f"taskyard:{{{queue}}}:limits", "durability", str(ONE_REPLICA))
+
+
 async def test_durability_of_a_queue_is_read_as_it_was_written(store: TestStore) -> None:
-    for durability in (ONE_REPLICA, FSYNC, MEMORY, None):
+    for durability in (FSYNC, MEMORY, None):
         await store.queue_control.limit("default", QueueLimits(durability=durability))
         (stats,) = await store.queues.stats(["default"])
         assert stats.limits == QueueLimits(durability=durability)
 
 
+async def test_limits_that_ask_for_replicas_apply_even_if_none_acknowledges_them(store: TestStore) -> None:
+    with pytest.raises(NotDurable, match="0 of 1 replicas"):
+        await store.queue_control.limit("default", QueueLimits(max_depth=3, durability=ONE_REPLICA))
+    (stats,) = await store.queues.stats(["default"])
+    assert stats.limits == QueueLimits(max_depth=3, durability=ONE_REPLICA)
+
+
 async def test_each_task_of_a_batch_has_the_durability_of_its_queue(store: TestStore) -> None:
-    await store.queue_control.limit("copied", QueueLimits(durability=ONE_REPLICA))
+    await need_replica(store, "copied")
     await store.queue_control.limit("synced", QueueLimits(durability=FSYNC))
     results = await store.enqueuer.enqueue(enqueue_into("plain", "copied", "synced", "plain", "copied"))
     assert [type(result) for result in results] == [Enqueued, NotDurable, NotDurable, Enqueued, NotDurable]
@@ -45,7 +58,7 @@ async def test_own_durability_overrides_the_default_both_ways(store: TestStore) 
 async def test_change_of_durability_applies_to_the_next_task_of_every_process(store: TestStore) -> None:
     (before,) = await store.enqueuer.enqueue(enqueue_into("default"))
     assert isinstance(before, Enqueued)
-    await store.queue_control.limit("default", QueueLimits(durability=ONE_REPLICA))
+    await need_replica(store, "default")
     (strict,) = await store.enqueuer.enqueue(enqueue_into("default"))
     assert isinstance(strict, NotDurable)
     await store.queue_control.limit("default", QueueLimits())
@@ -55,7 +68,7 @@ async def test_change_of_durability_applies_to_the_next_task_of_every_process(st
 
 async def test_nothing_is_written_by_a_process_that_did_not_know_the_durability(store: TestStore) -> None:
     await store.enqueuer.enqueue(enqueue_into("default"))
-    await store.queue_control.limit("default", QueueLimits(durability=ONE_REPLICA))
+    await need_replica(store, "default")
     before = await read_keyspace(store.server)
     assert await store.enqueuer.attempt(enqueue_into("default")) == [OtherDurability("default")]
     assert await read_keyspace(store.server) == before
@@ -74,7 +87,8 @@ async def test_task_is_not_stored_when_only_a_newer_release_knows_the_durability
 
 
 async def test_full_queue_is_full_whatever_its_durability(store: TestStore) -> None:
-    await store.queue_control.limit("default", QueueLimits(max_depth=0, durability=ONE_REPLICA))
+    await store.queue_control.limit("default", QueueLimits(max_depth=0))
+    await need_replica(store, "default")
     enqueuer = Enqueuer(store.server)
     (result,) = await enqueuer.enqueue(enqueue_into("default"))
     assert result == QueueFull("default", "max_depth", maximum=0, held=0, needed=1)

@@ -1,7 +1,8 @@
-"""Queue control: limits, pause, resume."""
+"""Queue control: limits, durability, pause, resume."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request, get, post, put
@@ -9,17 +10,22 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import ASGIApp
 
+from queueapi.errors import durability_unavailable, invalid_field
 from queueapi.http.body import BodyReader
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import checked_queue
-from queueapi.schemas.operation import BODY_ERRORS, SERVER_ERRORS, Operation, Response
+from queueapi.schemas.operation import BODY_ERRORS, ENQUEUE_OUTAGES, SERVER_ERRORS, Operation, Response
 from queueapi.schemas.parsing import parse_limits
 from queueapi.schemas.requests import SetLimits
 from queueapi.schemas.responses import LimitsView, Message
+from queuecore.domain.durability import MEMORY, Durability, parse_durability
+from queuecore.errors import InvalidField
 from queuecore.store.queues.control import QueueControl
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.store.queues.reader import QueueReader
+
+FindDurabilityProblem = Callable[[Durability], Awaitable[str | None]]
 
 _LIMITS = "/api/v1/queues/{queue:str}/limits"
 _PAUSED = encode(Message("queue paused"))
@@ -34,7 +40,7 @@ QUEUE_CONTROL_OPERATIONS = (
         method="get",
         tag="queues",
         id="getLimits",
-        summary="Get the limits of a queue",
+        summary="Get the limits and the durability of a queue",
         parameters=("QueueName",),
         responses=_LIMITS_IN_FORCE,
         errors=_CONTROL_ERRORS,
@@ -44,11 +50,11 @@ QUEUE_CONTROL_OPERATIONS = (
         method="put",
         tag="queues",
         id="setLimits",
-        summary="Replace the limits of a queue",
+        summary="Replace the limits and the durability of a queue",
         parameters=("QueueName",),
         body=SetLimits,
         responses=_LIMITS_IN_FORCE,
-        errors={**_CONTROL_ERRORS, **BODY_ERRORS},
+        errors={**_CONTROL_ERRORS, 409: ("DURABILITY_UNAVAILABLE",), **BODY_ERRORS, 503: ENQUEUE_OUTAGES},
     ),
     Operation(
         path="/api/v1/queues/{queue}/pause",
@@ -74,7 +80,11 @@ QUEUE_CONTROL_OPERATIONS = (
 
 
 def queue_control_routes(
-    bodies: BodyReader, reader: QueueReader, control: QueueControl, defaults: QueueLimits
+    bodies: BodyReader,
+    reader: QueueReader,
+    control: QueueControl,
+    defaults: QueueLimits,
+    find_durability_problem: FindDurabilityProblem,
 ) -> list[HTTPRouteHandler]:
     """The routes that control queues.
 
@@ -83,13 +93,22 @@ def queue_control_routes(
         reader: reads the queues' statistics.
         control: sets limits, pauses and resumes.
         defaults: limits for queues without their own.
+        find_durability_problem: finds the reason why the store cannot provide a durability.
     """
 
     async def show_limits(queue: str) -> ASGIApp:
         (stats,) = await reader.stats([queue])
         limits = stats.limits.over(defaults)
         return json_response(
-            LimitsView(queue, limits.max_depth, limits.max_bytes, stats.waiting, stats.bytes, stats.paused)
+            LimitsView(
+                queue=queue,
+                max_depth=limits.max_depth,
+                max_bytes=limits.max_bytes,
+                waiting=stats.waiting,
+                bytes=stats.bytes,
+                paused=stats.paused,
+                durability=str(limits.durability or MEMORY),
+            )
         )
 
     @get(_LIMITS)
@@ -103,8 +122,11 @@ def queue_control_routes(
         body = await bodies.read(request.scope, request.receive)
         bodies.release(body)
         requested = parse_limits(body)
+        durability = _parse_durability(requested)
         async with StoreDeadline():
-            await control.limit(name, QueueLimits(requested.max_depth, requested.max_bytes))
+            if durability and (problem := await find_durability_problem(durability)):
+                raise durability_unavailable(problem)
+            await control.limit(name, QueueLimits(requested.max_depth, requested.max_bytes, durability))
             return await show_limits(name)
 
     @post("/api/v1/queues/{queue:str}/pause")
@@ -120,3 +142,10 @@ def queue_control_routes(
         return JsonResponse(_RESUMED)
 
     return [get_limits, put_limits, pause_queue, resume_queue]
+
+
+def _parse_durability(requested: SetLimits) -> Durability | None:
+    try:
+        return None if requested.durability is None else parse_durability(requested.durability)
+    except InvalidField as error:
+        raise invalid_field("INVALID_REQUEST", error) from error

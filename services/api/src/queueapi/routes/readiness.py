@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from prometheus_client import CollectorRegistry
 
 from queueapi.http.store_deadline import StoreDeadline
@@ -14,16 +16,27 @@ STORE_UNREACHABLE = "redis connection failed"
 DRAINING = "shutting down"
 
 
+async def provided() -> None:
+    """Find no problem: the durability needs nothing of the store."""
+
+
 class ReadinessCheck:
     """Checks whether the API is ready for requests.
 
     Args:
         server: the store.
         registry: exposes the result.
+        find_durability_problem: finds the reason why the store cannot provide the default durability.
     """
 
-    def __init__(self, server: Server, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        server: Server,
+        registry: CollectorRegistry,
+        find_durability_problem: Callable[[], Awaitable[str | None]] = provided,
+    ) -> None:
         self._server = server
+        self.find_durability_problem = find_durability_problem
         self._draining = False
         self._store_ready = STORE_READY.build(registry)
         self._policy_unknown = STORE_POLICY_UNKNOWN.build(registry)
@@ -37,10 +50,11 @@ class ReadinessCheck:
         try:
             async with StoreDeadline():
                 found: Readiness | StoreError = await check_readiness(self._server)
+                unprovided = await self.find_durability_problem()
         except StoreError as error:
-            found = error
+            found, unprovided = error, None
         problem = self.record(found)
-        return self.find_local_problem() or problem
+        return self.find_local_problem() or problem or unprovided
 
     def find_local_problem(self) -> str | None:
         """The reason why this replica takes no requests; ``None`` when it does.

@@ -14,7 +14,15 @@ from queueapi.http.headers import idempotency_key, trace_texts
 from queueapi.http.response import JsonResponse, encode, json_response
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.task_lookup import TaskLookup
-from queueapi.schemas.operation import BODY_ERRORS, SERVER_ERRORS, STORE_ERRORS, Operation, Parameter, Response
+from queueapi.schemas.operation import (
+    BODY_ERRORS,
+    ENQUEUE_OUTAGES,
+    SERVER_ERRORS,
+    STORE_ERRORS,
+    Operation,
+    Parameter,
+    Response,
+)
 from queueapi.schemas.requests import CreateTask
 from queueapi.schemas.responses import Message, TaskCreated, TaskView
 from queueapi.schemas.task_view import view_task
@@ -54,6 +62,7 @@ TASK_OPERATIONS = (
             429: ("QUEUE_FULL",),
             **SERVER_ERRORS,
             **BODY_ERRORS,
+            503: ENQUEUE_OUTAGES,
         },
         replayable=True,
     ),

@@ -21,6 +21,7 @@ BODY_ERRORS: Mapping[int, ErrorCodes] = {
     413: ("PAYLOAD_TOO_LARGE",),
     503: (*STORE_ERRORS[503], "OVERLOADED"),
 }
+ENQUEUE_OUTAGES: ErrorCodes = (*BODY_ERRORS[503], "NOT_DURABLE")
 
 Parameter = Literal["TaskId", "Queue", "QueueName", "IdempotencyKey", "Traceparent"]
 """Component of the document that describes a parameter."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from queuecore.domain.durability import DURABILITY_PATTERN
 from queuecore.domain.names import QUEUE_NAME_PATTERN, TASK_ID_PATTERN, TASK_TYPE_PATTERN
 
 MAX_RETRIES = 10_000
@@ -151,7 +152,7 @@ class BatchTask(CreateTask, kw_only=True, forbid_unknown_fields=True):
 
 
 class SetLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a queue. A limit that is null or missing falls back to the default from the API's settings."""
+    """Limits and durability of a queue. For one that is null or missing the default from the API's settings applies."""
 
     max_depth: (
         Annotated[
@@ -166,6 +167,16 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ) = None
     max_bytes: (
         Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="Maximum size of all stored tasks in bytes.")] | None
+    ) = None
+    durability: (
+        Annotated[
+            str,
+            Meta(
+                description="Copies of a task before its enqueue is answered: `memory`, `fsync` or `replicas:N`.",
+                extra_json_schema={"pattern": f"^{DURABILITY_PATTERN}$"},
+            ),
+        ]
+        | None
     ) = None
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from queueapi.errors import ErrorBody
+from queuecore.domain.durability import DURABILITY_PATTERN
 from queuecore.domain.state import TaskState
 from queuecore.domain.task import ArchiveReason, Outcome
 
@@ -131,7 +132,7 @@ class QueueCounts(msgspec.Struct, frozen=True):
 
 
 class LimitsView(msgspec.Struct, frozen=True):
-    """A queue's limits, their usage, and whether the queue is paused."""
+    """A queue's limits, their usage, its durability, and whether the queue is paused."""
 
     queue: str
     max_depth: Annotated[int | None, Meta(description="Maximum number of waiting tasks; null: no limit.")]
@@ -139,6 +140,13 @@ class LimitsView(msgspec.Struct, frozen=True):
     waiting: Annotated[int, Meta(description="Number of waiting tasks: pending, scheduled or retry.")]
     bytes: Annotated[int, Meta(description="Size of all its tasks in bytes, including ended tasks that are kept.")]
     paused: Annotated[bool, Meta(description="Whether workers get no tasks from it.")]
+    durability: Annotated[
+        str,
+        Meta(
+            description="Copies of a task before its enqueue is answered.",
+            extra_json_schema={"pattern": f"^{DURABILITY_PATTERN}$"},
+        ),
+    ]
 
 
 class RegisteredType(msgspec.Struct, frozen=True):

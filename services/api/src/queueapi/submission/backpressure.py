@@ -14,7 +14,7 @@ from queueapi.submission.drain_rate import DrainRates
 from queuecore.errors import StoreError
 from queuecore.observe.metrics.definitions import ENQUEUES_REJECTED
 from queuecore.store.queues.reader import QueueReader
-from queuecore.store.tasks.enqueue import EnqueueResult, QueueFull
+from queuecore.store.tasks.enqueue import AttemptResult, QueueFull
 
 MIN_READ_INTERVAL_S = 1.0
 """The statistics of a full queue are read no more often than this."""
@@ -50,7 +50,7 @@ class Backpressure:
         self._waiting: dict[str, int] = {}
         self._read_at_s: dict[str, float] = {}
 
-    async def record(self, results: Sequence[EnqueueResult]) -> None:
+    async def record(self, results: Sequence[AttemptResult]) -> None:
         """Count the refusals among ``results``, and update the statistics of the queues that are full."""
         refused = [result for result in results if isinstance(result, QueueFull)]
         if not refused:

@@ -1,7 +1,8 @@
 """Coalescer: concurrent enqueue requests share calls of the store.
 
 A request that finds no call in flight starts one at once. Requests that arrive during a call wait for it and go out
-together in the next. An idle API therefore adds no delay, and a busy one makes one call for many tasks.
+together in the next. An idle API therefore adds no delay, and a busy one makes one call for many tasks. Where calls
+take long, a few of them may be in flight at once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from contextvars import Context
 import msgspec
 
 from queuecore.errors import StoreUnavailable
-from queuecore.store.tasks.enqueue import Enqueue, EnqueueResult
+from queuecore.store.tasks.enqueue import AttemptResult, Enqueue, EnqueueResult
 
 EnqueueCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[EnqueueResult]]]
 """Enqueues many tasks; returns one result per task, in order."""
+AttemptCall = Callable[[Sequence[Enqueue]], Awaitable[Sequence[AttemptResult]]]
+"""The same, in one attempt."""
 SendCall = Callable[[Enqueue], Awaitable[EnqueueResult]]
 """Enqueues one task."""
 
@@ -29,7 +32,7 @@ BACKLOG_SIZE = 20_000
 
 class _Waiting(msgspec.Struct, frozen=True):
     request: Enqueue
-    result: asyncio.Future[EnqueueResult]
+    result: asyncio.Future[AttemptResult]
 
 
 class EnqueueCoalescer:
@@ -37,14 +40,16 @@ class EnqueueCoalescer:
 
     Args:
         enqueue: the call of the store.
+        max_calls: calls in flight at once.
     """
 
-    def __init__(self, enqueue: EnqueueCall) -> None:
+    def __init__(self, enqueue: AttemptCall, max_calls: int = 1) -> None:
         self._enqueue = enqueue
+        self._max_calls = max_calls
         self._waiting: deque[_Waiting] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: set[asyncio.Task[None]] = set()
 
-    async def enqueue(self, request: Enqueue) -> EnqueueResult:
+    async def enqueue(self, request: Enqueue) -> AttemptResult:
         """Enqueue one task.
 
         Raises:
@@ -52,23 +57,22 @@ class EnqueueCoalescer:
         """
         if len(self._waiting) >= BACKLOG_SIZE:
             raise StoreUnavailable("too many tasks wait to be enqueued")
-        result: asyncio.Future[EnqueueResult] = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(request, result))
-        if self._flushing is None:
+        if len(self._flushing) < self._max_calls:
             # In an empty context: the flush belongs to no single request, so it must not join the first one's trace.
-            self._flushing = asyncio.create_task(self._flush(), context=Context())
+            flush = asyncio.create_task(self._flush(), context=Context())
+            self._flushing.add(flush)
+            flush.add_done_callback(self._flushing.discard)
         return await result
 
     async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
-                if unreachable := await self._call(members):
-                    self._refuse(unreachable)
-                # One turn of the loop: callers get their results and new requests arrive, so the next call is larger.
-                await asyncio.sleep(0)
-        finally:
-            self._flushing = None
+        while self._waiting:
+            members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
+            if unreachable := await self._call(members):
+                self._refuse(unreachable)
+            # One turn of the loop: callers get their results and new requests arrive, so the next call is larger.
+            await asyncio.sleep(0)
 
     async def _call(self, members: Sequence[_Waiting]) -> dict[str, StoreUnavailable]:
         """Enqueue in one call; returns the queues whose store is unreachable, with the error."""

@@ -265,6 +265,19 @@ ENQUEUES_REJECTED = CounterDefinition(
     ("queue", "reason"),
 )
 
+ENQUEUES_NOT_DURABLE = CounterDefinition(
+    "taskyard_enqueues_not_durable_total",
+    "Tasks that the store did not confirm at the durability of their queue; callers get 503 NOT_DURABLE.",
+    "tasks",
+    ("queue",),
+)
+REPLICATION_WAIT = HistogramDefinition(
+    "taskyard_replication_wait_seconds",
+    "Duration of store calls that wait for replicas, from the write to their acknowledgement or the time limit.",
+    "seconds",
+    buckets_s=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
 STORE_READY = GaugeDefinition(
     "taskyard_store_ready", "1 while the store answers and is configured correctly, else 0.", "1"
 )
@@ -328,7 +341,15 @@ STORED = (
 )
 """Kept by the store's scripts or its server, exposed by the API."""
 
-OF_API = (HTTP_REQUESTS, HTTP_REQUEST_DURATION, ENQUEUES_REJECTED, STORE_READY, STORE_POLICY_UNKNOWN)
+OF_API = (
+    HTTP_REQUESTS,
+    HTTP_REQUEST_DURATION,
+    ENQUEUES_REJECTED,
+    ENQUEUES_NOT_DURABLE,
+    REPLICATION_WAIT,
+    STORE_READY,
+    STORE_POLICY_UNKNOWN,
+)
 OF_SCHEDULER = (SCHEDULER_LATENESS, SCHEDULER_PROMOTED, SCHEDULER_RECLAIMED, SCHEDULER_EXPIRED, SCHEDULER_AGED)
 OF_WORKER = (
     WORKER_SLOTS,

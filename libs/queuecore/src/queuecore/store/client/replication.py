@@ -25,7 +25,8 @@ from queuecore.store.result import Result
 from queuecore.store.scripts.call import Argument, Call
 from queuecore.store.scripts.keys import queue_keys
 
-MAX_WAIT_MS = 1_000
+MAX_WAIT_MS = 800
+"""Two waits, the second after a script was unknown to the server, fit into the deadline of a request."""
 
 NoteWait = Callable[[float], None]
 """Takes the duration of a call that waited for replicas, in seconds."""

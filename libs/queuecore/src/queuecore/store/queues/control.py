@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from queuecore.store.client.server import Server
+from queuecore.store.client.replication import ReplicatedCalls
+from queuecore.store.client.server import Server, eval_command
 from queuecore.store.queues.limits import QueueLimits, write_durability, write_limit
 from queuecore.store.scripts import calls
-from queuecore.store.scripts.keys import QUEUES
+from queuecore.store.scripts.keys import QUEUES, queue_keys
 
 
 class QueueControl:
@@ -17,20 +18,25 @@ class QueueControl:
     async def limit(self, queue: str, limits: QueueLimits) -> None:
         """Replace the limits of a queue, from the next enqueue on.
 
-        Tasks in the queue stay, also when they exceed the new limits.
+        Tasks in the queue stay, also when they exceed the new limits. Limits with a durability are as durable as the
+        tasks will be.
 
         Raises:
+            NotDurable: too few replicas have acknowledged the limits, which apply nevertheless.
             StoreError: see :mod:`queuecore.errors`.
         """
         await self._announce(queue)
-        await self._server.run(
-            calls.limit(
-                queue,
-                max_depth=write_limit(limits.max_depth),
-                max_bytes=write_limit(limits.max_bytes),
-                durability=write_durability(limits.durability),
-            )
+        call = calls.limit(
+            queue,
+            max_depth=write_limit(limits.max_depth),
+            max_bytes=write_limit(limits.max_bytes),
+            durability=write_durability(limits.durability),
         )
+        if limits.durability and limits.durability.replicas:
+            replicated = ReplicatedCalls(self._server, limits.durability.replicas)
+            await replicated.command(queue_keys(queue).fence, *eval_command(call))
+        else:
+            await self._server.run(call)
 
     async def pause(self, queue: str) -> None:
         """Stop leasing tasks of a queue. Running tasks go on, and enqueues are accepted.
