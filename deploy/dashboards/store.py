@@ -116,6 +116,7 @@ def store() -> Board:
                 "Calls, p99",
                 "Duration of store calls of the services, without blocking waits for work.",
                 Query(quantile(0.99, "taskyard_store_call_duration_seconds", "job"), "{{job}}"),
+                Query(quantile(0.99, "taskyard_replication_wait_seconds", "job"), "{{job}}, waiting for replicas"),
                 unit="s",
                 thresholds=((0.1, WARN),),
             ),

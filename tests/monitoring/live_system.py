@@ -13,6 +13,7 @@ import httpx
 
 from queuecore.domain.state import TaskState
 from queuecore.embedded import HOST, EmbeddedValkey, find_free_port
+from queuecore.store.scripts.keys import queue_keys
 from queuecore.testing.builders import make_task
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
@@ -27,7 +28,7 @@ from tests.support.service_process import ServiceProcess, running
 
 NAMESPACE = "default"
 SLOTS = 20
-PARKED, LIMITED, LOST = "parked", "limited", "lost"
+PARKED, LIMITED, LOST, UNSYNCED = "parked", "limited", "lost", "unsynced"
 """Queues that no worker serves."""
 DEMO = {"type": "demo", "payload": {"message": "hi", "count": 1}}
 
@@ -81,9 +82,20 @@ class LiveSystem:
             assert http.put(f"/api/v1/queues/{LIMITED}/limits", json={"max_depth": 3, "max_bytes": 2**20}).is_success
             answers = [http.post("/api/v1/tasks", json={**DEMO, "queue": LIMITED}).status_code for _ in range(5)]
             assert 429 in answers
+            asyncio.run(self._need(UNSYNCED, "fsync"))
+            assert http.post("/api/v1/tasks", json={**DEMO, "queue": UNSYNCED}).status_code == 503
+            # The call waits for replicas, of which there are none, and its task is refused by the limit.
+            asyncio.run(self._need(LIMITED, "replicas:1"))
+            assert http.post("/api/v1/tasks", json={**DEMO, "queue": LIMITED}).status_code == 429
         cut_off = httpx.post(f"{self.apis[2].url}/api/v1/tasks", json=DEMO, trust_env=False, timeout=20)
         assert cut_off.status_code == 503
         asyncio.run(self._lose_and_wait())
+
+    async def _need(self, queue: str, durability: str) -> None:
+        """Set a durability that the server does not provide, which the API would refuse to set."""
+        store = TestStore(self.valkey.url)
+        await store.server.command("HSET", queue_keys(queue).limits, "durability", durability)
+        await store.close()
 
     async def _lose_and_wait(self) -> None:
         store = TestStore(self.valkey.url)
