@@ -126,6 +126,10 @@ bench: $(VENV)/.test ## Compare with Python peers, under an hour; QUICK=1: under
 bench-check: $(VENV)/.test ## Compare the ratios to peers with the accepted ones; ARGS=--accept replaces them
 	$(BIN)/python -m benchmarks.check $(ARGS)
 
+.PHONY: bench-durability
+bench-durability: $(VENV)/.test ## Measure enqueues at each level of durability beside memory; ROUNDS (7)
+	$(BIN)/python -m benchmarks.durability $(ROUNDS)
+
 .PHONY: bench-growth
 bench-growth: $(VENV)/.test ## Measure the cost of a large store and write docs/performance.md; QUICK=1 writes nothing
 	$(BIN)/python -m benchmarks.growth $(if $(QUICK),--quick) $(ARGS)

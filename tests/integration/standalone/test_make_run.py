@@ -34,6 +34,16 @@ async def test_completed_task_survives_when_the_stack_is_restarted(tmp_path: Pat
     assert task["result"] == _PAYLOAD
 
 
+async def test_embedded_valkey_syncs_each_write_when_tasks_must_be_synced(tmp_path: Path) -> None:
+    async with StandaloneProcess(tmp_path, {"TASKYARD_API_DURABILITY": "fsync"}) as standalone:
+        await standalone.until_ready()
+        created = await standalone.http.post("/tasks", json=_DEMO)
+        limits = await standalone.http.get("/queues/default/limits")
+
+    assert created.status_code == 201
+    assert limits.json()["durability"] == "fsync"
+
+
 async def test_process_is_restarted_alone_when_it_is_killed(tmp_path: Path) -> None:
     async with StandaloneProcess(tmp_path) as standalone:
         await standalone.until_ready()
