@@ -101,6 +101,15 @@ def test_handler_receives_the_context_when_it_has_a_second_parameter() -> None:
     assert call(register(take_both), b'{"to":"ann"}') == ("ann", 1)
 
 
+@pytest.mark.parametrize("annotation", [Context, Context[int], Any, object])
+def test_context_may_be_annotated_loosely(annotation: Any) -> None:
+    def take_both(_: Mail, context: Any) -> int:
+        return int(context.attempt)
+
+    take_both.__annotations__["context"] = annotation
+    assert call(register(take_both), b'{"to":"ann"}') == 1
+
+
 def test_handler_may_have_further_parameters_with_defaults() -> None:
     def take_more(payload: Mail, *, retries: int = 3) -> tuple[str, int]:
         return payload.to, retries
@@ -117,6 +126,7 @@ def test_handler_kind_follows_from_the_function() -> None:
 def take_nothing() -> None: ...
 def take_three(payload: Mail, context: Context, other: int) -> None: ...
 def take_keyword(payload: Mail, *, context: Context) -> None: ...
+def take_two_values(payload: Mail, other: int) -> None: ...
 def take_what_json_cannot_say(payload: Callable[[], None]) -> None: ...
 def take_one_of_two_lists(payload: list[int] | tuple[str, ...]) -> None: ...
 def take_a_foreign_model(payload: HandlerError) -> None: ...
@@ -128,6 +138,7 @@ def take_a_foreign_model(payload: HandlerError) -> None: ...
         take_nothing,
         take_three,
         take_keyword,
+        take_two_values,
         take_what_json_cannot_say,
         take_one_of_two_lists,
         take_a_foreign_model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 
@@ -81,7 +81,7 @@ def make_handler(
     Raises:
         HandlerError: the function cannot be a handler.
     """
-    payload_name, takes_context = _parameters(function)
+    payload_name, context_name = _parameters(function)
     try:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError) as error:
@@ -89,13 +89,14 @@ def make_handler(
             f"{name_of(function)}: its annotations cannot be read: {error}; they are read when the function is "
             "decorated, so what they name must be defined or imported before it, not under TYPE_CHECKING"
         ) from error
+    _check_context(function, hints.get(context_name, Context))
     return Handler(
         task_type=task_type,
         function=function,
         kind=_kind(function, process=process),
         payload=_payload_codec(function, hints.get(payload_name, dict)),
         result=_result_codec(function, hints.get("return", Any)),
-        takes_context=takes_context,
+        takes_context=bool(context_name),
         lifespan=Lifespan() if lifespan is None else lifespan,
     )
 
@@ -105,8 +106,8 @@ def name_of(function: HandlerFunction) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _parameters(function: HandlerFunction) -> tuple[str, bool]:
-    """The name of the payload's parameter, and whether the function takes a context."""
+def _parameters(function: HandlerFunction) -> tuple[str, str]:
+    """The names of the parameters of the payload and of the context; empty without a context."""
     if not inspect.isroutine(function):
         raise HandlerError(f"{function!r} is not a function")
     required = [
@@ -119,7 +120,17 @@ def _parameters(function: HandlerFunction) -> tuple[str, bool]:
             f"{name_of(function)} must take a payload, and a Context if it wants one: "
             "def handler(payload: Payload, context: Context)"
         )
-    return required[0].name, len(required) == 2
+    return required[0].name, required[1].name if len(required) == 2 else ""
+
+
+def _check_context(function: HandlerFunction, annotation: Any) -> None:
+    kind = get_origin(annotation) or annotation
+    is_other = isinstance(kind, type) and kind not in (Any, object) and not getattr(kind, "_is_protocol", False)
+    if is_other and not issubclass(kind, Context):
+        raise HandlerError(
+            f"{name_of(function)}: its second parameter receives the Context, but is annotated with "
+            f"{describe(annotation)}; a handler takes one payload: put all values into it"
+        )
 
 
 def _kind(function: HandlerFunction, *, process: bool) -> HandlerKind:
