@@ -93,7 +93,8 @@ class ClusterClient(RedisCluster):
         """Close all connections."""
         await super().aclose()
         for nodes in (self.nodes_manager.nodes_cache, self.nodes_manager.startup_nodes):
-            for node in nodes.values():
+            # Another call may read the nodes again meanwhile.
+            for node in list(nodes.values()):
                 await node.disconnect()
 
 
