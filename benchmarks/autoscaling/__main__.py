@@ -1,6 +1,7 @@
 """Simulate every policy on every trace, and write the table and the plots into the documentation.
 
-``make bench-autoscaling``; ``ARGS="--seed 100"`` uses other arrivals and only prints the table. Exit code 1 if the
+``make bench-autoscaling``; ``ARGS="--seed 100"`` uses other arrivals and only prints the table, as does
+``--trace`` for the traces that it names. Exit code 1 if the
 planner misses its goal on a trace.
 """
 
@@ -22,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def simulate(trace: Trace) -> list[Simulation]:
-    policies: list[Policy] = [Taskyard(trace.slots, trace.utilization), HpaOnDepth(), KedaList()]
+    policies: list[Policy] = [Taskyard(trace), HpaOnDepth(), KedaList()]
     return [Simulation(trace, policy).run() for policy in policies]
 
 
@@ -43,16 +44,21 @@ def measure(simulation: Simulation) -> Result:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=0, help="other arrivals; only prints the table")
-    seed = parser.parse_args().seed
+    parser.add_argument("--trace", action="append", help="only this trace; only prints the table")
+    arguments = parser.parse_args()
+    seed, names = arguments.seed, arguments.trace
+    writes = seed == 0 and not names
     results: list[TracedResults] = []
     for trace in all_traces(seed):
+        if names and trace.name not in names:
+            continue
         simulations = simulate(trace)
         results.append(TracedResults(trace, [measure(simulation) for simulation in simulations]))
-        if seed == 0:
+        if writes:
             draw(trace, simulations, DOCS / "images" / f"autoscaling-{trace.name}.png")
     table = tabulate(results)
     print(table)
-    if seed == 0:
+    if writes:
         replace_results(DOCS / "autoscaling.md", table)
     misses = [
         f"{traced.trace.name}: {miss}"

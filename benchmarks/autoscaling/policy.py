@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from benchmarks.autoscaling.simulation import BUCKETS_S, GRACE_S, Pod, Simulation
-from queuecontroller.plan.behavior import longest_period_s
+from benchmarks.autoscaling.simulation import BUCKETS_S, GRACE_S, Metrics, Pod, Simulation, Trace
 from queuecontroller.plan.history import History
-from queuecontroller.plan.meter import LoadMeter, QueueReading, Reading
-from queuecontroller.plan.planner import limit_scale_in, plan
+from queuecontroller.plan.meter import LoadMeter
+from queuecontroller.plan.planner import event_memory_s, limit_scale_in, plan
+from queuecontroller.plan.reading import Counter, QueueReading, Reading
 from queuecontroller.plan.scale_in import Pod as KnownPod
 from queuecontroller.plan.scale_in import find_removable, may_drain
 from queuecontroller.plan.spec import read_spec
 
-MOST = 100
 SYNC_S = 15.0
 WINDOW_S = 300.0
 KEDA_POLL_S = 30.0
@@ -32,10 +31,10 @@ class HpaRules:
     def __init__(self) -> None:
         self._recommendations: deque[tuple[float, int]] = deque()
 
-    def apply(self, now: float, current: int, value: float, target: float, least: int) -> int:
+    def apply(self, now: float, current: int, value: float, target: float, trace: Trace) -> int:
         ratio = value / target / current if current else 1.0
         wanted = current if abs(ratio - 1) <= 0.1 else math.ceil(value / target)
-        wanted = min(max(wanted, least), MOST)
+        wanted = min(max(wanted, trace.least, 1), trace.most)
         self._recommendations.append((now, wanted))
         while self._recommendations[0][0] <= now - WINDOW_S:
             self._recommendations.popleft()
@@ -54,15 +53,19 @@ class HpaOnDepth:
         self._rules = HpaRules()
 
     def decide(self, simulation: Simulation) -> int:
-        depth = len(simulation.pending) + simulation.active
-        return self._rules.apply(simulation.now, simulation.wanted, depth, 0.8 * simulation.trace.slots, least=1)
+        trace, metrics = simulation.trace, simulation.read_metrics()
+        depth = metrics.pending + metrics.active
+        return self._rules.apply(simulation.now, simulation.wanted, depth, 0.8 * trace.slots, trace)
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
         return (pod.ready, -pod.created_at)
 
 
 class KedaList:
-    """KEDA's redis-list scaler: an HPA on the length of the list, with activation from zero and scale to zero."""
+    """KEDA's redis-list scaler: an HPA on the length of the list, with activation from zero and scale to zero.
+
+    It reads the list itself, so that its metrics are never late.
+    """
 
     name = "KEDA list"
     interval_s = SYNC_S
@@ -73,38 +76,39 @@ class KedaList:
         self._busy_at = 0.0
 
     def decide(self, simulation: Simulation) -> int:
-        length = len(simulation.pending)
+        trace, length = simulation.trace, len(simulation.pending)
         if simulation.now - self._polled_at >= KEDA_POLL_S:
             self._polled_at = simulation.now
             if length:
                 self._busy_at = simulation.now
             if simulation.wanted == 0:
                 return 1 if length else 0
-            if simulation.now - self._busy_at > KEDA_COOLDOWN_S:
+            if trace.least == 0 and simulation.now - self._busy_at > KEDA_COOLDOWN_S:
                 return 0
         if simulation.wanted == 0:
             return 0
-        return self._rules.apply(simulation.now, simulation.wanted, length, simulation.trace.slots, least=1)
+        return self._rules.apply(simulation.now, simulation.wanted, length, trace.slots, trace)
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
         return (pod.ready, -pod.created_at)
 
 
 class Taskyard:
-    """The controller's own planner. Between traces, only slots and utilization of its spec differ."""
+    """The controller's own planner. Its spec follows the trace: slots, utilization, bounds and drain target."""
 
     name = "Taskyard"
     interval_s = 5.0
 
-    def __init__(self, slots: int, utilization: int) -> None:
+    def __init__(self, trace: Trace) -> None:
         self._spec = read_spec(
             {
                 "scaleTargetRef": {"name": "worker"},
                 "queues": ["default"],
-                "maxReplicas": MOST,
-                "slotsPerReplica": slots,
-                "target": {"drain": "2s", "utilization": utilization},
-                "lookAhead": "30s",
+                "minReplicas": trace.least,
+                "maxReplicas": trace.most,
+                "slotsPerReplica": trace.slots,
+                "target": {"drain": trace.drain, "utilization": trace.utilization},
+                "lookAhead": f"{trace.start_s + 10:g}s",
                 "idleAfter": "2m",
                 "behavior": {"scaleUp": {"policies": []}, "scaleDown": {"stabilizationWindow": "1m"}},
                 "metrics": {"endpoint": "http://taskyard-api:8080/metrics"},
@@ -115,7 +119,8 @@ class Taskyard:
         self._victims: list[str] = []
 
     def decide(self, simulation: Simulation) -> int:
-        load = self._meter.measure(Reading(simulation.now, {"default": _read(simulation)}))
+        metrics = simulation.read_metrics()
+        load = self._meter.measure(Reading(metrics.at_s, {"default": _read(metrics)}))
         decision = plan(self._spec, load, simulation.wanted, self._history, simulation.now)
         self._victims = []
         if decision.action == "ScaleIn":
@@ -124,8 +129,8 @@ class Taskyard:
             removable = find_removable(pods, drain=drain)
             decision = limit_scale_in(decision, len(pods) - len(removable), sum(pod.is_busy for pod in pods))
             self._victims = [pod.name for pod in removable]
-        period_s = longest_period_s(self._spec.behavior)
-        self._history = decision.history.with_replicas(simulation.now, decision.desired, period_s)
+        memory_s = event_memory_s(self._spec)
+        self._history = decision.history.with_replicas(simulation.now, decision.desired, memory_s)
         return decision.desired
 
     def rank(self, pod: Pod) -> tuple[float, ...]:
@@ -133,19 +138,21 @@ class Taskyard:
         return (self._victims.index(name) if name in self._victims else math.inf,)
 
 
-def _read(simulation: Simulation) -> QueueReading:
+def _read(metrics: Metrics) -> QueueReading:
     total, within = 0, {}
-    for bound, number in zip((*BUCKETS_S, math.inf), simulation.bucket_counts, strict=True):
+    for bound, number in zip((*BUCKETS_S, math.inf), metrics.bucket_counts, strict=True):
         total += number
         within[float(bound)] = float(total)
-    labels = ("demo",)
+    ended: Counter = {(name,): number for name, number in metrics.ended.items()}
     return QueueReading(
-        pending=len(simulation.pending),
-        active=simulation.active,
-        due={seconds: simulation.due_within(seconds) for seconds in (0.0, 60.0, 300.0)},
-        ended={labels: simulation.ended},
-        run_s={labels: simulation.run_s},
-        runs={labels: simulation.ended},
+        pending=metrics.pending,
+        active=metrics.active,
+        oldest_pending_s=metrics.oldest_pending_s,
+        due=metrics.due,
+        enqueued={(name,): number for name, number in metrics.enqueued.items()},
+        ended=ended,
+        run_s={(name,): seconds for name, seconds in metrics.run_s.items()},
+        runs=ended,
         runs_within=within,
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from bisect import bisect_left
-from collections import deque
+from bisect import bisect_left, insort
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -17,12 +17,21 @@ GRACE_S = 30.0
 """Grace period of a terminating pod; tasks still running at its end are interrupted and pending again."""
 OVERTIME_S = 3600.0
 """Time after the last arrival at which the simulation ends; tasks unfinished by then count as never finished."""
+RETRY_S, MOST_RETRY_S = 15.0, 300.0
+"""Delay of the attempt after a failed one; it doubles with each, up to the second number."""
+TIMEOUT_S = 20.0
+"""Run time of an attempt that hangs."""
 BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 3600)
+WITHIN_S = (0.0, 60.0, 300.0)
 
 
 class Task(NamedTuple):
     due_at: float
     run_s: float
+    type: str = "demo"
+    hangs_until: float = 0.0
+    """Attempts that start before this time hang, and fail when they time out."""
+    attempt: int = 0
 
 
 class Trace(NamedTuple):
@@ -39,6 +48,31 @@ class Trace(NamedTuple):
     """Target utilization of the slots in per cent."""
     scheduled: bool = False
     """Whether the tasks are enqueued long before they are due."""
+    least: int = 0
+    """Fewest pods."""
+    most: int = 100
+    """Most pods."""
+    drain: str = "2s"
+    """The planner's drain target."""
+    start_s: float = START_S
+    scrape_s: float = 0
+    """Interval at which metrics are collected; 0 if they are read when they are needed."""
+
+
+class Metrics(NamedTuple):
+    """Metrics of the queue at one time."""
+
+    at_s: float
+    pending: int
+    active: int
+    oldest_pending_s: float
+    due: dict[float, float]
+    """Seconds ahead -> scheduled tasks and retries due within that time."""
+    enqueued: dict[str, float]
+    """Type -> tasks."""
+    ended: dict[str, float]
+    run_s: dict[str, float]
+    bucket_counts: list[int]
 
 
 class Pod:
@@ -70,12 +104,14 @@ class Simulation:
         self.trace = trace
         self.policy = policy
         self.now = 0.0
-        self.wanted = 1
+        self.wanted = max(1, trace.least)
         self.pods: list[Pod] = []
         self.pending: deque[Task] = deque()
         self.waits: list[float] = []
         self.ended = 0
-        self.run_s = 0.0
+        self.ended_by_type: defaultdict[str, float] = defaultdict(float)
+        self.enqueued_by_type: defaultdict[str, float] = defaultdict(float)
+        self.run_s_by_type: defaultdict[str, float] = defaultdict(float)
         self.bucket_counts = [0] * (len(BUCKETS_S) + 1)
         self.interrupted = 0
         self.changes = 0
@@ -83,7 +119,8 @@ class Simulation:
         self.longest_queue_s = 0.0
         self.timeline: list[tuple[float, int, int]] = []
         self._waiting_since: float | None = None
-        self._due_times = [task.due_at for task in trace.tasks]
+        self._scheduled = [task.due_at for task in trace.tasks] if trace.scheduled else []
+        self._scraped: Metrics | None = None
         self._random = random.Random(seed)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -100,22 +137,38 @@ class Simulation:
         """Pods that are not terminating."""
         return [pod for pod in self.pods if not pod.stopping]
 
-    def due_within(self, seconds: float) -> int:
-        """Scheduled tasks due within ``seconds``; 0 if tasks are enqueued when they are due."""
-        if not self.trace.scheduled:
-            return 0
-        return bisect_left(self._due_times, self.now + seconds) - bisect_left(self._due_times, self.now)
+    def read_metrics(self) -> Metrics:
+        """The metrics as a policy reads them: those of the last scrape, if the trace has scrapes."""
+        return self._scraped or self._collect()
+
+    def _collect(self) -> Metrics:
+        first_due = bisect_left(self._scheduled, self.now)
+        return Metrics(
+            at_s=self.now,
+            pending=len(self.pending),
+            active=self.active,
+            oldest_pending_s=self.now - self.pending[0].due_at if self.pending else 0.0,
+            due={within: bisect_left(self._scheduled, self.now + within) - first_due for within in WITHIN_S},
+            enqueued=self.enqueued_by_type.copy(),
+            ended=self.ended_by_type.copy(),
+            run_s=self.run_s_by_type.copy(),
+            bucket_counts=self.bucket_counts.copy(),
+        )
 
     def run(self) -> Simulation:
         """Process events until the last task has ended."""
-        self._start_pod(ready_at=0.0)
+        for _ in range(self.wanted):
+            self._start_pod(ready_at=0.0)
         for task in self.trace.tasks:
-            self._at(task.due_at, partial(self._arrive, task))
+            self._at(task.due_at, partial(self._enqueue, task))
+            self.enqueued_by_type[task.type] += self.trace.scheduled
+        if self.trace.scrape_s:
+            self._scrape()
         self._at(self._random.random() * self.policy.interval_s, self._tick)
         while self._events:
             self.now, _, happen = heapq.heappop(self._events)
             happen()
-            is_over = self.now > self.trace.length_s and not self.pending and not self.active
+            is_over = self.now > self.trace.length_s and self.ended == len(self.trace.tasks)
             if is_over or self.now > self.trace.length_s + OVERTIME_S:
                 break
         for pod in self.pods:
@@ -124,6 +177,14 @@ class Simulation:
 
     def _at(self, when: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._events, (when, next(self._order), happen))
+
+    def _scrape(self) -> None:
+        self._scraped = self._collect()
+        self._at(self.now + self.trace.scrape_s, self._scrape)
+
+    def _enqueue(self, task: Task) -> None:
+        self.enqueued_by_type[task.type] += not self.trace.scheduled
+        self._arrive(task)
 
     def _arrive(self, task: Task) -> None:
         if not self.pending:
@@ -137,7 +198,9 @@ class Simulation:
             self.waits.append(self.now - task.due_at)
             key = next(self._order)
             pod.running[key] = task
-            self._at(self.now + task.run_s, partial(self._end, pod, key))
+            fails = self.now < task.hangs_until
+            run_s = TIMEOUT_S if fails else task.run_s
+            self._at(self.now + run_s, partial(self._end, pod, key, run_s, fails=fails))
         if not self.pending and self._waiting_since is not None:
             self.longest_queue_s = max(self.longest_queue_s, self.now - self._waiting_since)
             self._waiting_since = None
@@ -152,13 +215,17 @@ class Simulation:
             self._open.pop()
         return None
 
-    def _end(self, pod: Pod, key: int) -> None:
+    def _end(self, pod: Pod, key: int, run_s: float, *, fails: bool) -> None:
         task = pod.running.pop(key, None)
         if task is None:
             return
-        self.ended += 1
-        self.run_s += task.run_s
-        self.bucket_counts[bisect_left(BUCKETS_S, task.run_s)] += 1
+        self.ended += not fails
+        self.ended_by_type[task.type] += 1
+        self.run_s_by_type[task.type] += run_s
+        self.bucket_counts[bisect_left(BUCKETS_S, run_s)] += 1
+        if fails:
+            delay_s = min(RETRY_S * 2.0**task.attempt, MOST_RETRY_S)
+            self._retry(task._replace(due_at=self.now + delay_s, attempt=task.attempt + 1))
         if pod.stopping:
             if not pod.running:
                 self._remove(pod)
@@ -167,17 +234,21 @@ class Simulation:
             self._open.append(pod)
         self._dispatch()
 
+    def _retry(self, task: Task) -> None:
+        insort(self._scheduled, task.due_at)
+        self._at(task.due_at, partial(self._arrive, task))
+
     def _tick(self) -> None:
         wanted = self.policy.decide(self)
         live = self.live
         self.changes += wanted != self.wanted
         self.wanted = wanted
         for _ in range(wanted - len(live)):
-            self._start_pod(ready_at=self.now + START_S)
+            self._start_pod(ready_at=self.now + self.trace.start_s)
         for pod in sorted(live, key=self.policy.rank)[: max(0, len(live) - wanted)]:
             self._stop_pod(pod)
         self.timeline.append((self.now, len(self.pods), len(self.pending)))
-        if self.now <= self.trace.length_s or self.pending or self.active:
+        if self.now <= self.trace.length_s or self.ended < len(self.trace.tasks):
             self._at(self.now + self.policy.interval_s, self._tick)
 
     def _start_pod(self, ready_at: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 from queuecontroller.errors import MetricsMissing
 from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.source import PrometheusMetrics
-from queuecontroller.plan.meter import Reading
+from queuecontroller.plan.reading import Reading
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
 from queuecore.testing.waiting import eventually
 from tests.monitoring.prometheus_server import running_prometheus

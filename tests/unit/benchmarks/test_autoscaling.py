@@ -1,19 +1,50 @@
 from __future__ import annotations
 
 import pytest
+from benchmarks.autoscaling.__main__ import measure, simulate
 from benchmarks.autoscaling.policy import HpaOnDepth, KedaList, Taskyard
 from benchmarks.autoscaling.report import TracedResults, tabulate
 from benchmarks.autoscaling.result import Result, find_misses
-from benchmarks.autoscaling.simulation import Policy, Simulation, Trace
-from benchmarks.autoscaling.trace import cron_spike, long_tasks
+from benchmarks.autoscaling.simulation import Policy, Simulation, Task, Trace
+from benchmarks.autoscaling.trace import cron_spike, long_batch, long_tasks
 
 
 @pytest.mark.parametrize("trace", [cron_spike(0), long_tasks(0)], ids=lambda trace: trace.name)
 def test_simulation_interrupts_and_loses_no_task_when_the_planner_decides(trace: Trace) -> None:
-    simulation = Simulation(trace, Taskyard(trace.slots, trace.utilization)).run()
+    simulation = Simulation(trace, Taskyard(trace)).run()
 
     assert simulation.interrupted == 0
     assert simulation.ended == len(trace.tasks)
+
+
+def test_planner_meets_its_goal_when_a_batch_takes_sixty_times_as_long() -> None:
+    ours, *others = [measure(simulation) for simulation in simulate(long_batch(0))]
+
+    assert find_misses(ours, others) == []
+
+
+def test_simulation_retries_attempts_when_they_hang() -> None:
+    trace = Trace("hang", "a task that hangs once", 10, 0.0, [Task(0.0, 1.0, hangs_until=10.0)])
+
+    simulation = Simulation(trace, HpaOnDepth()).run()
+
+    assert (simulation.ended, dict(simulation.ended_by_type)) == (1, {"demo": 2})
+    assert dict(simulation.run_s_by_type) == {"demo": 21.0}
+
+
+def test_metrics_are_those_of_the_last_scrape_when_a_trace_has_scrapes() -> None:
+    trace = Trace("late", "", 10, 100.0, [Task(1.0, 1.0)], scrape_s=30.0)
+    seen = []
+
+    class Watching(HpaOnDepth):
+        def decide(self, simulation: Simulation) -> int:
+            seen.append(simulation.read_metrics().at_s)
+            return super().decide(simulation)
+
+    Simulation(trace, Watching()).run()
+
+    assert set(seen) <= {0.0, 30.0, 60.0, 90.0}
+    assert len(set(seen)) > 1
 
 
 @pytest.mark.parametrize("policy", [HpaOnDepth(), KedaList()], ids=lambda policy: policy.name)

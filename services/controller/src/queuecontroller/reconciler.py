@@ -22,10 +22,9 @@ from queuecontroller.errors import (
 )
 from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.load_reader import LoadReader
-from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.decision import Decision
 from queuecontroller.plan.history import History
-from queuecontroller.plan.planner import hold, pause, plan
+from queuecontroller.plan.planner import event_memory_s, hold, pause, plan
 from queuecontroller.plan.spec import PoolSpec, read_spec
 from queuecontroller.pool_metrics import PoolMetrics
 from queuecontroller.settings import ControllerSettings
@@ -151,8 +150,7 @@ class PoolReconciler:
         if spec.paused:
             return _Applied(pause(decision), target, metrics_error)
         decision = await self._applier.apply(spec, target, decision)
-        period_s = longest_period_s(spec.behavior)
-        self._history = decision.history.with_replicas(self._clock(), decision.desired, period_s)
+        self._history = decision.history.with_replicas(self._clock(), decision.desired, event_memory_s(spec))
         await self._clear_marks(target, decision)
         return _Applied(decision, target, metrics_error)
 

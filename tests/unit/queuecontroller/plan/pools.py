@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from queuecontroller.plan.behavior import longest_period_s
 from queuecontroller.plan.history import History
 from queuecontroller.plan.load import PoolLoad, QueueLoad
-from queuecontroller.plan.planner import plan
+from queuecontroller.plan.planner import event_memory_s, plan
 from queuecontroller.plan.spec import PoolSpec, read_spec
 
 START_S = 1_800_000_000.0
@@ -57,6 +56,6 @@ def run(
         now_s = start_s + number * TICK_S
         decision = plan(spec, each, current, past, now_s)
         current = adopt(decision.desired)
-        past = decision.history.with_replicas(now_s, current, longest_period_s(spec.behavior))
+        past = decision.history.with_replicas(now_s, current, event_memory_s(spec))
         pods.append(current)
     return pods

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from queuecontroller.plan.load import QueueLoad
-from queuecontroller.plan.meter import LoadMeter, QueueReading, Reading, increase
+from queuecontroller.plan.meter import LoadMeter
+from queuecontroller.plan.reading import QueueReading, Reading, increase
 
 START_S = 1_800_000_000.0
 
@@ -62,6 +63,27 @@ def test_arrivals_are_averaged_over_the_task_duration_when_tasks_are_long() -> N
     assert measure(*readings, quiet).arrivals_per_s == pytest.approx(14 / 200)
 
 
+def test_load_has_no_rate_when_metrics_were_missing_for_long() -> None:
+    load = measure((0, ended(100)), (5, ended(150)), (600, ended(200, active=4)))
+
+    assert (load.arrivals_per_s, load.active) == (None, 4)
+
+
+def test_duration_ignores_slots_in_use_when_metrics_were_missing_in_between() -> None:
+    readings = [(at, ended(at, at, active=1)) for at in range(0, 60, 5)]
+    after_a_gap = (200, ended(60, 60, active=50))
+
+    assert measure(*readings, (60, ended(60, 60, active=50)), after_a_gap).task_s == pytest.approx(1, rel=0.05)
+
+
+def test_arrivals_follow_a_rising_rate_when_three_readings_show_it() -> None:
+    totals = [*range(0, 600, 50), 600, 1600, 2600, 3600]
+    readings = [(5.0 * number, ended(total, total)) for number, total in enumerate(totals)]
+
+    assert measure(*readings[:-1]).arrivals_per_s == pytest.approx(2500 / 60, rel=0.02)
+    assert measure(*readings).arrivals_per_s == pytest.approx(200, rel=0.1)
+
+
 def test_duration_covers_the_last_minutes_when_enough_tasks_ended() -> None:
     assert measure((0, ended(1000, 9000)), (10, ended(1020, 9040))).task_s == pytest.approx(2)
 
@@ -98,8 +120,21 @@ def test_longest_task_is_the_bound_of_the_last_used_bucket(within: dict[float, f
     assert measure((0, QueueReading(runs_within=within))).longest_task_s == expected
 
 
+def test_longest_task_is_unbounded_when_a_type_has_never_ended() -> None:
+    queue = QueueReading(runs={("mail",): 5}, enqueued={("mail",): 5, ("video",): 1}, runs_within={1.0: 5, math.inf: 5})
+
+    assert measure((0, queue)).longest_task_s == math.inf
+
+
+def test_longest_task_is_twice_the_known_age_when_tasks_run_on() -> None:
+    within = {1.0: 100.0, math.inf: 100.0}
+    readings = [(at, ended(100, 50, active=3, runs_within=within)) for at in range(0, 50, 10)]
+
+    assert measure(*readings).longest_task_s == 80
+
+
 def test_increase_counts_from_zero_when_a_series_is_new() -> None:
-    assert increase({("a",): 5.0}, {("a",): 7.0, ("b",): 3.0}) == 5.0
+    assert increase({("a", "completed"): 5.0}, {("a", "completed"): 7.0, ("b", "lost"): 3.0}) == {"a": 2.0, "b": 3.0}
 
 
 def test_load_of_a_queue_is_empty_when_it_has_no_samples() -> None:

@@ -83,6 +83,47 @@ def test_plan_assumes_a_duration_when_none_was_measured() -> None:
     assert decide(spec, load(pending=100, task_s=None), 1).desired == 2
 
 
+def test_plan_counts_due_tasks_once_when_they_arrive_at_the_present_rate() -> None:
+    spec = pool_spec(target={"drain": "2s", "utilization": 100}, lookAhead="30s", behavior=rules())
+    retries = {"arrivals_per_s": 10, "active": 20, "task_s": 2}
+
+    assert decide(spec, load(due_soon=300, **retries), 2).desired == 2
+    assert decide(spec, load(due_soon=320, **retries), 2).desired == 4
+
+
+def test_plan_uses_the_duration_of_the_waiting_tasks_when_it_differs() -> None:
+    spec = pool_spec(target={"drain": "30s", "utilization": 100}, behavior=rules())
+
+    assert decide(spec, load(pending=600, task_s=0.1, waiting_task_s=2), 1).desired == 4
+
+
+def test_plan_doubles_at_most_when_the_oldest_task_has_waited_too_long() -> None:
+    spec = pool_spec(behavior=rules(), lookAhead="30s")
+    stuck = load(pending=400, active=20, task_s=0.01, oldest_pending_s=300)
+
+    decision = decide(spec, stuck, 2)
+
+    assert (decision.desired, decision.reason) == (4, "OldestTask")
+    # Every tick is 10 s: the next pods wait until the last ones had time to start.
+    assert run(spec, [stuck] * 9, 2) == [4, 4, 4, 8, 8, 8, 16, 16, 16]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"active": 0},
+        {"pending": 2},
+        {"oldest_pending_s": 32},
+    ],
+    ids=["nothing-runs", "nothing-to-fill", "within-tolerance"],
+)
+def test_plan_adds_no_pods_for_an_old_task_when_they_would_not_help(why: dict[str, int]) -> None:
+    spec = pool_spec(behavior=rules())
+    stuck: dict[str, float] = {"pending": 400, "active": 10, "task_s": 0.01, "oldest_pending_s": 300}
+
+    assert decide(spec, load(**stuck | why), 2).desired <= 2
+
+
 @pytest.mark.parametrize("pending", [0, 1_000_000])
 def test_plan_stays_within_the_bounds_when_the_need_does_not(pending: int) -> None:
     spec = pool_spec(minReplicas=3, maxReplicas=8, behavior=rules())

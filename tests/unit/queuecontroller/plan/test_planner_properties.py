@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,8 @@ QUEUE_LOADS = st.builds(
     due_soon=AMOUNTS,
     arrivals_per_s=st.none() | st.floats(0, 1e5),
     task_s=st.none() | st.floats(0, 1e5),
+    waiting_task_s=st.none() | st.floats(0, 1e5),
+    oldest_pending_s=AMOUNTS,
 )
 LOADS = st.builds(PoolLoad, st.lists(QUEUE_LOADS, min_size=1, max_size=3).map(tuple))
 HISTORIES = st.builds(
@@ -79,13 +82,7 @@ def test_plan_wants_no_fewer_pods_when_the_backlog_is_greater(
     spec: PoolSpec, what: PoolLoad, current: int, history: History, more: float
 ) -> None:
     first, *others = what.queues
-    greater = QueueLoad(
-        pending=first.pending + more,
-        active=first.active,
-        due_soon=first.due_soon,
-        arrivals_per_s=first.arrivals_per_s,
-        task_s=first.task_s,
-    )
+    greater = msgspec.structs.replace(first, pending=first.pending + more)
 
     less = plan(spec, what, current, history, START_S).desired
 
@@ -135,3 +132,21 @@ def test_plan_changes_nothing_when_noise_is_within_tolerance(noise: list[float],
 @given(specs(), LOADS, st.integers(0, 130), HISTORIES)
 def test_plan_decides_the_same_when_asked_again(spec: PoolSpec, what: PoolLoad, current: int, history: History) -> None:
     assert plan(spec, what, current, history, START_S) == plan(spec, what, current, history, START_S)
+
+
+@given(
+    st.integers(1, 40),
+    st.none() | st.floats(0, 1e-3),
+    st.none() | st.floats(0, 1e-3),
+    st.floats(34, 1e6),
+    st.integers(1000, 10**6),
+)
+def test_plan_adds_pods_within_two_looks_when_a_backlog_does_not_drain(
+    current: int, task_s: float | None, waiting_task_s: float | None, oldest_s: float, pending: int
+) -> None:
+    spec = pool_spec(minReplicas=1, maxReplicas=50, target={"drain": "30s", "assumedTaskDuration": "1ms"})
+    stuck = load(
+        pending=pending, active=current * 10, task_s=task_s, waiting_task_s=waiting_task_s, oldest_pending_s=oldest_s
+    )
+
+    assert run(spec, [stuck] * 2, current)[-1] > current

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
-from queuecontroller.plan.meter import QueueReading, Reading
+from queuecontroller.plan.reading import QueueReading, Reading
 from queuecore.domain.duration import parse_duration
 from queuecore.domain.state import TaskState
 from queuecore.errors import InvalidDuration

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
 from queuecontroller.metrics.http import EndpointClient
 from queuecontroller.metrics.samples import REQUIRED_SERIES, Sample, read_queues
-from queuecontroller.plan.meter import Reading
+from queuecontroller.plan.reading import Reading
 from queuecontroller.plan.spec import MetricsRef
 from queuecore.observe.metrics.definitions import QUEUE_TASKS
 

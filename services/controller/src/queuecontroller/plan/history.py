@@ -46,9 +46,9 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         newest = Recommendation(at_s, replicas)
         return msgspec.structs.replace(self, recommendations=(*reversed(useful), newest))
 
-    def with_replicas(self, at_s: float, replicas: int, longest_period_s: float) -> History:
-        """A copy with the change since the last reconciliation, by any client, and without events before the period."""
-        events = tuple(each for each in self.events if each.at_s > at_s - longest_period_s)
+    def with_replicas(self, at_s: float, replicas: int, memory_s: float) -> History:
+        """A copy with the change since the last reconciliation, by any client, and without forgotten events."""
+        events = tuple(each for each in self.events if each.at_s > at_s - memory_s)
         if self.replicas is not None and replicas != self.replicas:
             events = (*events, ScaleEvent(at_s, replicas - self.replicas))
         return msgspec.structs.replace(self, events=events, replicas=replicas)
@@ -67,3 +67,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     def net_change_since(self, since_s: float) -> int:
         """Pods added minus pods removed after ``since_s``."""
         return sum(each.change for each in self.events if each.at_s > since_s)
+
+    def has_grown_since(self, since_s: float) -> bool:
+        """True if pods were added after ``since_s``."""
+        return any(each.change > 0 and each.at_s > since_s for each in self.events)

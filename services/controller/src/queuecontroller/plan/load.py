@@ -16,10 +16,14 @@ class QueueLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Running tasks."""
     due_soon: float = 0
     """Scheduled tasks and retries due within the look-ahead."""
+    oldest_pending_s: float = 0
+    """Age of the oldest pending task, in seconds."""
     arrivals_per_s: float | None = None
     """Tasks that become pending per second; ``None`` until two readings are far enough apart."""
     task_s: float | None = None
-    """Mean seconds per task; ``None`` until one has ended."""
+    """Mean seconds per task that arrives; ``None`` until one has ended."""
+    waiting_task_s: float | None = None
+    """Mean seconds per pending task; ``None`` if it is not known to differ."""
     least_task_s: float = 0
     """Lower bound of ``task_s`` while no task has ended, from the time that tasks have run so far."""
     longest_task_s: float = math.inf

@@ -5,53 +5,17 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from itertools import pairwise
 
-import msgspec
-
+from queuecontroller.plan.duration import estimate_durations, least_age_s
 from queuecontroller.plan.load import PoolLoad, QueueLoad
+from queuecontroller.plan.reading import Interval, QueueReading, Reading
 
 RATE_WINDOW_S = 60.0
 """Averaging window of arrival rates; longer for tasks that take longer, because few of those arrive."""
+SUSTAINED = 3
+"""A rate above the average counts if this many readings in a row show it."""
 DURATION_WINDOW_S = 300.0
 """Averaging window of task durations."""
-MIN_SAMPLES = 10
-"""With fewer tasks ended within the window, the duration is averaged over all time."""
-
-Counter = Mapping[tuple[str, ...], float]
-"""Label values -> total."""
-
-
-class QueueReading(msgspec.Struct, frozen=True, kw_only=True):
-    """The metrics of one queue at one time."""
-
-    pending: float = 0
-    active: float = 0
-    oldest_pending_s: float = 0
-    due: Mapping[float, float] = {}
-    """Seconds ahead -> tasks due within that time."""
-    ended: Counter = {}
-    """Attempts that ended, by type and outcome."""
-    run_s: Counter = {}
-    """Total run time of attempts in seconds, by type."""
-    runs: Counter = {}
-    """Attempts with a measured run time, by type."""
-    runs_within: Mapping[float, float] = {}
-    """Cumulative histogram of run times over all types: seconds -> attempts that ran no longer."""
-
-
-EMPTY_QUEUE = QueueReading()
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """The metrics of all queues at one time."""
-
-    at_s: float
-    queues: Mapping[str, QueueReading]
-
-    def queue(self, name: str) -> QueueReading:
-        """The reading of one queue; an empty one for an unknown queue."""
-        return self.queues.get(name, EMPTY_QUEUE)
 
 
 class LoadMeter:
@@ -67,68 +31,64 @@ class LoadMeter:
         self._queues = queues
         self._look_ahead_s = look_ahead_s
         self._min_span_s = min_span_s
-        self._readings: deque[Reading] = deque()
+        self._last: Reading | None = None
+        self._intervals: dict[str, deque[Interval]] = {name: deque() for name in queues}
 
     def measure(self, reading: Reading) -> PoolLoad:
         """The load at a new reading; a reading no newer than the last one leaves rates unchanged."""
-        if not self._readings or reading.at_s > self._readings[-1].at_s:
-            self._readings.append(reading)
-        while self._readings[0].at_s < reading.at_s - DURATION_WINDOW_S:
-            self._readings.popleft()
-        return PoolLoad(tuple(self._load(name, reading) for name in self._queues))
+        if self._last is None:
+            self._last = reading
+        elif reading.at_s > self._last.at_s:
+            for name, intervals in self._intervals.items():
+                intervals.append(
+                    Interval.between(self._last.at_s, self._last.queue(name), reading.at_s, reading.queue(name))
+                )
+                while intervals and intervals[0].start_s < reading.at_s - DURATION_WINDOW_S:
+                    intervals.popleft()
+            self._last = reading
+        return PoolLoad(tuple(self._load(name, reading.queue(name)) for name in self._queues))
 
     @property
     def last(self) -> Reading | None:
         """The newest reading."""
-        return self._readings[-1] if self._readings else None
+        return self._last
 
-    def _load(self, name: str, reading: Reading) -> QueueLoad:
-        queue = reading.queue(name)
+    def _load(self, name: str, queue: QueueReading) -> QueueLoad:
+        recent = list(self._intervals[name])
+        durations = estimate_durations(queue, recent, _end_of(recent, RATE_WINDOW_S))
+        latest = _end_of(recent, max(RATE_WINDOW_S, durations.arriving_s or 0.0))
         return QueueLoad(
             pending=queue.pending,
             active=queue.active,
             due_soon=_due_within(queue.due, self._look_ahead_s),
-            arrivals_per_s=self._arrivals_per_s(name),
-            task_s=self._task_s(name),
-            least_task_s=self._least_task_s(name),
-            longest_task_s=_longest_task_s(queue.runs_within),
+            oldest_pending_s=queue.oldest_pending_s,
+            arrivals_per_s=self._arrivals_per_s(latest),
+            task_s=durations.arriving_s,
+            waiting_task_s=durations.waiting_s,
+            least_task_s=sum(min(each.active, 1.0) * each.span_s for each in recent),
+            longest_task_s=_longest_task_s(queue, recent),
         )
 
-    def _arrivals_per_s(self, name: str) -> float | None:
-        """Arrivals, whether new, due or retried: tasks that left the queue plus the growth of the queue."""
-        newest = self._readings[-1]
-        window_s = max(RATE_WINDOW_S, self._task_s(name) or 0.0)
-        recent = [each for each in self._readings if each.at_s >= newest.at_s - window_s]
-        span_s = newest.at_s - recent[0].at_s
+    def _arrivals_per_s(self, latest: list[Interval]) -> float | None:
+        span_s = sum(each.span_s for each in latest)
         if span_s < self._min_span_s or span_s <= 0:
             return None
-        queues = [each.queue(name) for each in recent]
-        ended = sum(increase(one.ended, next_one.ended) for one, next_one in pairwise(queues))
-        growth = queues[-1].pending + queues[-1].active - queues[0].pending - queues[0].active
-        return max(0.0, ended + growth) / span_s
-
-    def _task_s(self, name: str) -> float | None:
-        queues = [each.queue(name) for each in self._readings]
-        pairs = list(pairwise(queues))
-        runs = sum(increase(one.runs, next_one.runs) for one, next_one in pairs)
-        if runs >= MIN_SAMPLES:
-            return sum(increase(one.run_s, next_one.run_s) for one, next_one in pairs) / runs
-        runs = sum(queues[-1].runs.values())
-        return sum(queues[-1].run_s.values()) / runs if runs else None
-
-    def _least_task_s(self, name: str) -> float:
-        """Seconds that one slot has been busy without a task ending: a lower bound of the duration."""
-        pairs = pairwise(self._readings)
-        return sum(min(one.queue(name).active, 1.0) * (other.at_s - one.at_s) for one, other in pairs)
+        return max(0.0, sum(each.arrivals for each in latest) / span_s, _sustained_rate(latest))
 
 
-def increase(before: Counter, after: Counter) -> float:
-    """Increase of counters. A counter that is lower than before was reset to zero in between."""
-    grown = 0.0
-    for labels, total in after.items():
-        earlier = before.get(labels, 0.0)
-        grown += total - earlier if total >= earlier else total
-    return grown
+def _sustained_rate(latest: list[Interval]) -> float:
+    """Arrivals per second that each of the last readings shows, at least; a batch that arrives at once is no rate."""
+    if len(latest) < SUSTAINED:
+        return 0.0
+    counts = ((max(0.0, each.arrivals), each.span_s) for each in latest[-SUSTAINED:])
+    # Two standard deviations less: noise is no rise.
+    return min((number - 2 * math.sqrt(number)) / span_s for number, span_s in counts)
+
+
+def _end_of(recent: list[Interval], window_s: float) -> list[Interval]:
+    """The intervals of ``recent`` within its last seconds."""
+    start_s = recent[-1].start_s + recent[-1].span_s - window_s if recent else 0.0
+    return [each for each in recent if each.start_s >= start_s]
 
 
 def _due_within(due: Mapping[float, float], seconds: float) -> float:
@@ -147,7 +107,12 @@ def _due_within(due: Mapping[float, float], seconds: float) -> float:
     return left[1]
 
 
-def _longest_task_s(runs_within: Mapping[float, float]) -> float:
-    """The upper bound of the highest bucket that holds a task; infinite without tasks."""
-    total = max(runs_within.values(), default=0.0)
-    return min((bound for bound, runs in runs_within.items() if total and runs >= total), default=math.inf)
+def _longest_task_s(queue: QueueReading, recent: list[Interval]) -> float:
+    """Upper bound of the seconds per task, from ended and running attempts; infinite if a type has never ended one."""
+    ended = {labels[0] for labels, runs in queue.runs.items() if runs > 0}
+    if any(number > 0 and labels[0] not in ended for labels, number in queue.enqueued.items()):
+        return math.inf
+    total = max(queue.runs_within.values(), default=0.0)
+    longest_s = min((bound for bound, runs in queue.runs_within.items() if total and runs >= total), default=math.inf)
+    # A running task takes as long again as it has run, on average.
+    return max(longest_s, 2 * least_age_s(recent))

@@ -25,8 +25,8 @@ def plan(spec: PoolSpec, load: PoolLoad, current: int, history: History, now_s: 
         history: the history in the last decision.
         now_s: Unix seconds.
     """
-    demand = measure_demand(spec, load)
     past = _observe_replicas(spec, history, current, now_s).with_idleness(now_s, idle=load.is_idle)
+    demand = measure_demand(spec, load, current, started=not past.has_grown_since(now_s - spec.look_ahead))
     recommended, limits = _recommend(spec, load, demand, current)
     past = past.with_recommendation(now_s, recommended, longest_window_s(spec.behavior))
     desired, rate_limits = _smooth(spec, load, past, current, recommended, now_s)
@@ -44,6 +44,11 @@ def plan(spec: PoolSpec, load: PoolLoad, current: int, history: History, now_s: 
         demand=demand,
         history=past,
     )
+
+
+def event_memory_s(spec: PoolSpec) -> float:
+    """Seconds after which a change of the number of replicas has no effect on planning."""
+    return max(longest_period_s(spec.behavior), spec.look_ahead)
 
 
 def hold(spec: PoolSpec, current: int, history: History, now_s: float, reason: str) -> Decision:
@@ -81,7 +86,7 @@ def block(decision: Decision, limit: str) -> Decision:
 
 
 def _observe_replicas(spec: PoolSpec, history: History, current: int, now_s: float) -> History:
-    past = history.with_replicas(now_s, current, longest_period_s(spec.behavior))
+    past = history.with_replicas(now_s, current, event_memory_s(spec))
     if past.recommendations:
         return past
     # Without a history, the present number of replicas counts as the first recommendation.
