@@ -40,7 +40,7 @@ async def read(client: httpx.AsyncClient, url: str, **changes: float) -> Reading
     stale_after = Seconds(changes.get("stale_after", 60))
     ref = MetricsRef(prometheus=PrometheusRef(url=url, selector='job=~"replica-.*"'), stale_after=stale_after)
     try:
-        return await PrometheusMetrics(EndpointClient(client), ref).read()
+        return await PrometheusMetrics(EndpointClient(client), ref, ["default"]).read()
     except MetricsMissing:
         return None
 

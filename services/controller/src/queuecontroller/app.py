@@ -51,7 +51,10 @@ class Controller:
         registry = CollectorRegistry()
         self._metrics = PoolMetrics(registry)
         self._cluster = Cluster(login)
-        self._http = httpx.AsyncClient(trust_env=False)
+        # Each pool has at most one request in flight, with a timeout of its own. With a shared limit, endpoints that do
+        # not answer would stop the other pools.
+        limits = httpx.Limits(max_connections=None)
+        self._http = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(None), limits=limits)
         self._endpoints = EndpointClient(self._http)
         self._applier = Applier(self._cluster, self._endpoints, settings.deletion_cost_wait_ms / 1000)
         self._reachability = Reachability(self._cluster)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
-from queuecontroller.metrics.samples import REQUIRED_SERIES, Sample, read_queues
+from queuecontroller.metrics.samples import MAX_SERIES, REQUIRED_SERIES, ReadingBuilder, Sample
+from queuecontroller.plan.reading import Reading
 
 VALID = [
     Sample("taskyard_queue_tasks", {"queue": "default", "state": "pending"}, 7),
@@ -24,8 +25,15 @@ VALID = [
     Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "mail", "le": "1.0"}, 3),
     Sample("taskyard_task_duration_seconds_bucket", {"queue": "default", "type": "mail", "le": "+Inf"}, 3),
     Sample("taskyard_queue_paused", {"queue": "default"}, 0),
-    Sample("process_cpu_seconds_total", {}, math.nan),
+    Sample("taskyard_tasks_enqueued_total", {"queue": "default", "type": "demo"}, 49),
 ]
+
+
+def read_queues(samples: list[Sample]) -> Reading:
+    builder = ReadingBuilder()
+    for sample in samples:
+        builder.add(sample)
+    return builder.build(5.0)
 
 
 def changed(name: str, value: float, **labels: str) -> list[Sample]:
@@ -36,17 +44,18 @@ def changed(name: str, value: float, **labels: str) -> list[Sample]:
 
 
 def test_queues_are_read_when_samples_are_valid() -> None:
-    queue = read_queues(VALID, 5.0).queue("default")
+    queue = read_queues(VALID).queue("default")
 
     assert (queue.pending, queue.active, queue.oldest_pending_s) == (7, 2, 1.5)
     assert queue.due == {0.0: 1, 60.0: 4}
+    assert queue.enqueued == {("demo",): 49}
     assert queue.ended == {("demo", "completed"): 40}
     assert (queue.run_s, queue.runs) == ({("demo",): 20}, {("demo",): 40})
     assert queue.runs_within == {1.0: 33, math.inf: 43}
 
 
 def test_backlog_is_ignored_when_a_queue_is_paused() -> None:
-    queue = read_queues(changed("taskyard_queue_paused", 1), 5.0).queue("default")
+    queue = read_queues(changed("taskyard_queue_paused", 1)).queue("default")
 
     assert (queue.pending, queue.active, queue.oldest_pending_s, queue.due) == (0, 2, 0, {})
 
@@ -55,7 +64,7 @@ def test_backlog_is_ignored_when_a_queue_is_paused() -> None:
 @pytest.mark.parametrize("name", REQUIRED_SERIES)
 def test_queues_are_rejected_when_a_value_is_impossible(name: str, value: Any) -> None:
     with pytest.raises(MetricsImplausible) as refused:
-        read_queues(changed(name, value), 0.0)
+        read_queues(changed(name, value))
 
     assert name in str(refused.value)
 
@@ -79,15 +88,23 @@ def test_queues_are_rejected_when_a_value_is_impossible(name: str, value: Any) -
 )
 def test_queues_are_rejected_when_samples_contradict_each_other(samples: list[Sample], message: str) -> None:
     with pytest.raises(MetricsImplausible) as refused:
-        read_queues(samples, 0.0)
+        read_queues(samples)
 
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("samples", [[], [VALID[-1]], VALID[1:]], ids=["nothing", "others", "no-pending"])
-def test_queues_are_missing_when_they_have_no_samples(samples: list[Sample]) -> None:
+def test_queues_are_missing_when_a_series_is() -> None:
     with pytest.raises(MetricsMissing):
-        read_queues(samples, 0.0)
+        read_queues(VALID[1:])
+
+
+def test_queues_are_rejected_when_they_have_too_many_series() -> None:
+    builder = ReadingBuilder()
+    for number in range(MAX_SERIES):
+        builder.add(Sample("taskyard_tasks_enqueued_total", {"queue": "default", "type": str(number)}, 1))
+
+    with pytest.raises(MetricsMissing, match="more than 50000 series"):
+        builder.add(VALID[0])
 
 
 @given(
@@ -104,7 +121,7 @@ def test_queues_are_missing_when_they_have_no_samples(samples: list[Sample]) -> 
 )
 def test_queues_are_read_or_rejected_for_any_samples(samples: list[Sample]) -> None:
     try:
-        reading = read_queues(samples, 0.0)
+        reading = read_queues(samples)
     except ReadingFailed:
         return
     assert all(queue.pending >= 0 and queue.active >= 0 for queue in reading.queues.values())

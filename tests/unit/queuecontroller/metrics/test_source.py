@@ -9,19 +9,22 @@ import httpx
 import pytest
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing, ReadingFailed
-from queuecontroller.metrics.http import MAX_ANSWER_BYTES, EndpointClient
+from queuecontroller.metrics.http import MAX_BODY_BYTES, MAX_TEXT_BYTES, EndpointClient
 from queuecontroller.metrics.source import ApiMetrics, PrometheusMetrics, make_source
 from queuecontroller.metrics.workers import read_running, workers_url
 from queuecontroller.plan.spec import MetricsRef, PrometheusRef, Seconds
 
 URL = "http://api:8080/metrics"
 NOW_S = 1_800_000_000.0
+QUEUES = ("default", "a.b")
 TEXT = """
 # TYPE taskyard_queue_tasks gauge
 taskyard_queue_tasks{queue="default",state="pending"} 7
 taskyard_queue_tasks{queue="default",state="active"} 2
 # TYPE taskyard_tasks_processed counter
 taskyard_tasks_processed_total{queue="default",type="demo",outcome="completed"} 40
+taskyard_queue_tasks{queue="of another pool",state="active"} NaN
+process_cpu_seconds_total 1.5
 """
 PROMETHEUS = MetricsRef(
     prometheus=PrometheusRef(url="http://prometheus:9090/", selector='namespace="taskyard"'),
@@ -72,7 +75,7 @@ def active(value: str) -> dict[str, Any]:
 
 
 async def test_api_metrics_are_read_when_the_response_is_valid() -> None:
-    reading = await ApiMetrics(always(text=TEXT), URL, 1, lambda: NOW_S).read()
+    reading = await ApiMetrics(always(text=TEXT), URL, 1, QUEUES, lambda: NOW_S).read()
 
     assert reading.at_s == NOW_S
     assert reading.queue("default").pending == 7
@@ -85,7 +88,7 @@ async def test_api_metrics_are_read_when_the_response_is_valid() -> None:
         (500, "", ReadingFailed, "answered 500"),
         (302, "", ReadingFailed, "answered 302"),
         (200, "<html>", MetricsImplausible, "is not in the Prometheus text format"),
-        (200, 'taskyard_queue_tasks{queue="d"', MetricsImplausible, "is not in the Prometheus text format"),
+        (200, 'taskyard_queue_tasks{queue="default"', MetricsImplausible, "is not in the Prometheus text format"),
         (200, "", MetricsMissing, "there are no taskyard_queue_tasks"),
     ],
 )
@@ -93,7 +96,7 @@ async def test_api_metrics_are_rejected_when_the_response_is_unusable(
     status: int, text: str, error: type[ReadingFailed], message: str
 ) -> None:
     with pytest.raises(error) as refused:
-        await ApiMetrics(always(status, text, Location="http://elsewhere"), URL, 1).read()
+        await ApiMetrics(always(status, text, Location="http://elsewhere"), URL, 1, QUEUES).read()
 
     assert message in str(refused.value)
 
@@ -107,40 +110,59 @@ async def test_api_metrics_are_rejected_when_the_response_is_slow() -> None:
     slow = endpoints(lambda _: httpx.Response(200, content=drip()))
 
     with pytest.raises(ReadingFailed) as refused:
-        await ApiMetrics(slow, URL, 0.05).read()
+        await ApiMetrics(slow, URL, 0.05, QUEUES).read()
 
     assert "did not answer within 0.05 s" in str(refused.value)
 
 
 async def test_api_metrics_are_rejected_when_the_response_is_too_large() -> None:
     async def flood() -> AsyncIterator[bytes]:
-        for _ in range(2 + MAX_ANSWER_BYTES // 2**20):
-            yield b"#" * 2**20
+        for _ in range(2 + MAX_TEXT_BYTES // 2**20):
+            yield b"#\n" * 2**19
 
     with pytest.raises(ReadingFailed) as refused:
-        await ApiMetrics(endpoints(lambda _: httpx.Response(200, content=flood())), URL, 5).read()
+        await ApiMetrics(endpoints(lambda _: httpx.Response(200, content=flood())), URL, 5, QUEUES).read()
 
     assert "answered more than" in str(refused.value)
 
 
+async def test_workers_are_rejected_when_the_response_is_too_large() -> None:
+    with pytest.raises(ReadingFailed, match="answered more than"):
+        await read_running(always(text=" " * (MAX_BODY_BYTES + 1)), MetricsRef(endpoint=URL))
+
+
+async def test_api_metrics_are_rejected_when_the_body_is_compressed() -> None:
+    bomb = endpoints(lambda _: httpx.Response(200, stream=httpx.ByteStream(b""), headers={"Content-Encoding": "gzip"}))
+
+    with pytest.raises(ReadingFailed, match="compressed"):
+        await ApiMetrics(bomb, URL, 1, QUEUES).read()
+
+
+async def test_api_metrics_are_empty_when_a_queue_has_no_samples_yet() -> None:
+    reading = await ApiMetrics(always(text=TEXT), URL, 1, ["new"], lambda: NOW_S).read()
+
+    assert reading.queues == {}
+
+
 async def test_api_metrics_are_rejected_when_the_connection_is_refused() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("connection refused")
+        raise httpx.ConnectError("") from ConnectionRefusedError(111, "Connection refused")
 
-    with pytest.raises(ReadingFailed, match="connection refused"):
-        await ApiMetrics(endpoints(refuse), URL, 1).read()
+    with pytest.raises(ReadingFailed, match="Connection refused"):
+        await ApiMetrics(endpoints(refuse), URL, 1, QUEUES).read()
 
 
 async def test_prometheus_is_read_without_counting_replicas_twice() -> None:
     prometheus = Prometheus()
 
-    reading = await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, lambda: NOW_S).read()
+    reading = await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, QUEUES, lambda: NOW_S).read()
 
     assert reading.at_s == NOW_S - 10
     assert (reading.queue("default").pending, reading.queue("default").active) == (7, 2)
     newest, values = prometheus.queries
     assert values.startswith("max by (__name__, queue, state, within, type, outcome, le) (")
     assert "sum by" not in values
+    assert r'queue=~"default|a\\.b"' in values
     assert 'namespace="taskyard"' in newest
     assert 'namespace="taskyard"' in values
 
@@ -154,7 +176,7 @@ async def test_prometheus_is_read_without_counting_replicas_twice() -> None:
         (Prometheus(series=[pending("NaN"), active("1")]), MetricsImplausible, "nan"),
         (Prometheus(series=[pending("-3"), active("1")]), MetricsImplausible, "-3"),
         (Prometheus(series=[pending("+Inf"), active("1")]), MetricsImplausible, "inf"),
-        (Prometheus(series=[pending("seven"), active("1")]), MetricsImplausible, "seven"),
+        (Prometheus(series=[pending("seven"), active("1")]), MetricsImplausible, "is no number"),
         (Prometheus(series=[pending("7")]), MetricsMissing, "lacks the pending or active tasks of queue default"),
     ],
 )
@@ -162,21 +184,21 @@ async def test_prometheus_is_rejected_when_its_response_is_unusable(
     prometheus: Prometheus, error: type[ReadingFailed], message: str
 ) -> None:
     with pytest.raises(error) as refused:
-        await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, lambda: NOW_S).read()
+        await PrometheusMetrics(endpoints(prometheus), PROMETHEUS, QUEUES, lambda: NOW_S).read()
 
     assert message in str(refused.value)
 
 
 async def test_prometheus_is_rejected_when_it_is_another_server() -> None:
     with pytest.raises(MetricsImplausible, match="is no Prometheus query response"):
-        await PrometheusMetrics(always(text="[]"), PROMETHEUS).read()
+        await PrometheusMetrics(always(text="[]"), PROMETHEUS, QUEUES).read()
 
 
 def test_source_is_the_one_that_the_pool_names() -> None:
     named = always()
 
-    assert isinstance(make_source(named, MetricsRef(endpoint=URL)), ApiMetrics)
-    assert isinstance(make_source(named, PROMETHEUS), PrometheusMetrics)
+    assert isinstance(make_source(named, MetricsRef(endpoint=URL), QUEUES), ApiMetrics)
+    assert isinstance(make_source(named, PROMETHEUS, QUEUES), PrometheusMetrics)
 
 
 @pytest.mark.parametrize(

@@ -45,5 +45,5 @@ class LoadReader:
         configuration = (spec.metrics, spec.queues, spec.look_ahead)
         if configuration != self._configuration:
             self._configuration = configuration
-            self._source = make_source(self._endpoints, spec.metrics)
+            self._source = make_source(self._endpoints, spec.metrics, spec.queues)
             self._meter = LoadMeter(spec.queues, spec.look_ahead, self._interval_s / 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -20,12 +20,15 @@ REQUIRED_SERIES = (
     metrics.QUEUE_OLDEST_PENDING.name,
     metrics.QUEUE_DUE_TASKS.name,
     metrics.QUEUE_PAUSED.name,
+    metrics.TASKS_ENQUEUED.name,
     metrics.TASKS_PROCESSED.name,
     f"{metrics.TASK_DURATION.name}_sum",
     f"{metrics.TASK_DURATION.name}_count",
     f"{metrics.TASK_DURATION.name}_bucket",
 )
 """The series that are read; others are ignored."""
+MAX_SERIES = 50_000
+"""Series of the queues of one pool: 100 queues with 25 types each."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -44,6 +47,7 @@ class _QueueSamples:
         self.oldest_pending_s = 0.0
         self.paused = False
         self.due: dict[float, float] = {}
+        self.enqueued: dict[tuple[str, ...], float] = {}
         self.ended: dict[tuple[str, ...], float] = {}
         self.run_s: dict[tuple[str, ...], float] = {}
         self.runs: dict[tuple[str, ...], float] = {}
@@ -61,6 +65,8 @@ class _QueueSamples:
                 self.due[parse_duration(labels["within"]) / 1000] = value
             case metrics.QUEUE_PAUSED.name:
                 self.paused = value > 0
+            case metrics.TASKS_ENQUEUED.name:
+                self.enqueued[task_type] = value
             case metrics.TASKS_PROCESSED.name:
                 self.ended[*task_type, labels["outcome"]] = value
             case _ if sample.name.endswith("_sum"):
@@ -78,6 +84,7 @@ class _QueueSamples:
             active=self.tasks[TaskState.ACTIVE],
             oldest_pending_s=self.oldest_pending_s,
             due=self.due,
+            enqueued=self.enqueued,
             ended=self.ended,
             run_s=self.run_s,
             runs=self.runs,
@@ -88,39 +95,43 @@ class _QueueSamples:
         return msgspec.structs.replace(reading, pending=0, oldest_pending_s=0.0, due={}) if self.paused else reading
 
 
-def read_queues(samples: Iterable[Sample], at_s: float) -> Reading:
-    """Convert samples to a reading of all queues.
+class ReadingBuilder:
+    """Converts the samples of some queues, added one by one, to a reading."""
 
-    Args:
-        samples: samples of any series; those not in :data:`REQUIRED_SERIES` are ignored.
-        at_s: time of the samples, in Unix seconds.
+    def __init__(self) -> None:
+        self._queues: defaultdict[str, _QueueSamples] = defaultdict(_QueueSamples)
+        self._seen: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
 
-    Raises:
-        MetricsMissing: no queue has samples, as when the API cannot reach its store; or a queue lacks a series.
-        MetricsImplausible: a value is negative, NaN or infinite, or values contradict each other.
-    """
-    queues: defaultdict[str, _QueueSamples] = defaultdict(_QueueSamples)
-    seen: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
-    for sample in samples:
-        if sample.name not in REQUIRED_SERIES:
-            continue
-        _check_value(sample)
-        if seen.setdefault((sample.name, frozenset(sample.labels.items())), sample.value) != sample.value:
-            raise MetricsImplausible(f"{sample.name} has two values for {dict(sample.labels)}")
+    def add(self, sample: Sample) -> None:
+        """Add a sample of one of :data:`REQUIRED_SERIES`.
+
+        Raises:
+            MetricsImplausible: its value is negative, NaN or infinite, its labels are invalid, or it contradicts an
+                earlier one.
+            MetricsMissing: there are more than :data:`MAX_SERIES`.
+        """
+        if math.isnan(sample.value) or math.isinf(sample.value) or sample.value < 0:
+            raise MetricsImplausible(f"a sample of {sample.name} is {sample.value}")
+        if self._seen.setdefault((sample.name, frozenset(sample.labels.items())), sample.value) != sample.value:
+            raise MetricsImplausible(f"{sample.name} has two values for the same labels")
+        if len(self._seen) > MAX_SERIES:
+            raise MetricsMissing(f"the queues have more than {MAX_SERIES} series")
         try:
-            queues[sample.labels["queue"]].add(sample)
-        except (KeyError, ValueError, InvalidDuration) as error:
-            raise MetricsImplausible(f"{sample.name} has invalid labels: {error}") from None
-    if not queues:
-        raise MetricsMissing(
-            f"there are no {metrics.QUEUE_TASKS.name}: the API has no queues, or cannot reach its store"
-        )
-    return Reading(at_s, {name: queue.build(name) for name, queue in queues.items()})
+            self._queues[sample.labels["queue"]].add(sample)
+        except (KeyError, ValueError, InvalidDuration):
+            raise MetricsImplausible(f"a sample of {sample.name} has invalid labels") from None
 
+    def build(self, at_s: float) -> Reading:
+        """The reading of all queues that have samples.
 
-def _check_value(sample: Sample) -> None:
-    if math.isnan(sample.value) or math.isinf(sample.value) or sample.value < 0:
-        raise MetricsImplausible(f"{sample.name} is {sample.value} for {dict(sample.labels)}")
+        Args:
+            at_s: time of the samples, in Unix seconds.
+
+        Raises:
+            MetricsMissing: a queue lacks a series.
+            MetricsImplausible: values contradict each other.
+        """
+        return Reading(at_s, {name: queue.build(name) for name, queue in self._queues.items()})
 
 
 def _check_agreement(name: str, queue: QueueReading) -> None:
@@ -130,7 +141,7 @@ def _check_agreement(name: str, queue: QueueReading) -> None:
         )
     due = [tasks for _, tasks in sorted(queue.due.items())]
     if due != sorted(due):
-        raise MetricsImplausible(f"queue {name} has fewer tasks due within a longer time: {due}")
+        raise MetricsImplausible(f"queue {name} has fewer tasks due within a longer time")
     runs = [number for _, number in sorted(queue.runs_within.items())]
     if runs != sorted(runs):
-        raise MetricsImplausible(f"the duration histogram of queue {name} is not cumulative: {runs}")
+        raise MetricsImplausible(f"the duration histogram of queue {name} is not cumulative")

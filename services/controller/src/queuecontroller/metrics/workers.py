@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from queuecontroller.errors import MetricsImplausible, MetricsMissing
-from queuecontroller.metrics.http import EndpointClient
+from queuecontroller.metrics.http import EndpointClient, name_endpoint
 from queuecontroller.plan.spec import MetricsRef
 
 WORKERS_PATH = "/api/v1/workers"
@@ -43,11 +43,11 @@ async def read_running(endpoints: EndpointClient, metrics: MetricsRef) -> dict[s
     body = await endpoints.get(url, metrics.timeout)
     try:
         workers = msgspec.json.decode(body, type=list[_Worker])
-    except msgspec.DecodeError as error:
-        raise MetricsImplausible(f"{url} is no list of workers: {error}") from None
+    except msgspec.DecodeError:
+        raise MetricsImplausible(f"{name_endpoint(url)} is no list of workers") from None
     running: dict[str, int] = {}
     for worker in workers:
         if worker.busy < 0:
-            raise MetricsImplausible(f"{url}: the worker of pod {worker.pod} runs {worker.busy} tasks")
+            raise MetricsImplausible(f"{name_endpoint(url)}: a worker runs {worker.busy} tasks")
         running[worker.pod] = running.get(worker.pod, 0) + worker.busy
     return running
