@@ -164,7 +164,7 @@ class TestServer:
             return False
         registered = {each["type"] for each in msgspec.json.decode(answer.body)}
         # The worker registers all types at once, the built-in one included.
-        return bool(registered) and registered.issuperset(*(app.tasks for app in self._apps))
+        return bool(registered) and registered.issuperset(each for app in self._apps for each in app.tasks)
 
     def _forget_clients(self) -> None:
         for app in self._apps:
