@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 from queuestandalone.port import check_port, pick_ports
 from queuestandalone.settings import StandaloneSettings
@@ -36,6 +37,12 @@ class Addresses:
     def worker_probe_url(self) -> str:
         """The URL of the worker's probes."""
         return f"http://{_LOOPBACK}:{self.worker_probe_port}"
+
+    @property
+    def shown_redis_url(self) -> str:
+        """The store's URL without its password, for people."""
+        parts = urlsplit(self.redis_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def variables(self) -> dict[str, str]:
         """The environment variables that pass the addresses to the services."""

@@ -7,7 +7,8 @@ import math
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import httpx
 import structlog
@@ -15,14 +16,14 @@ import structlog
 from queuecore.domain.durability import FSYNC
 from queuecore.embedded import EmbeddedValkey, find_free_port
 from queuecore.process import StopSignals
-from queuestandalone.addresses import assign_addresses
+from queuestandalone.addresses import Addresses, assign_addresses
 from queuestandalone.backoff import RestartBackoff
 from queuestandalone.banner import format_banner
 from queuestandalone.data_dir import DataDir
 from queuestandalone.process_spec import ProcessSpec
 from queuestandalone.settings import StandaloneSettings
-from queuestandalone.stack import specify_services, specify_valkey
-from queuestandalone.supervisor import Supervisor
+from queuestandalone.stack import ServiceSpecs, specify_valkey
+from queuestandalone.supervisor import Supervised, Supervisor
 
 SERVICE_GRACE_S = 30.0
 """Drain time of the services."""
@@ -39,18 +40,28 @@ class Standalone:
     Args:
         settings: as read from the environment.
         environ: the environment that the processes inherit.
+        banner: the text for people that is written when all processes are ready.
+        supervise_worker: makes the supervisor of the worker; without it, one process that is restarted when it exits.
 
     Raises:
         ConfigError: the data folder or a port cannot be used. No process was started.
         ServerBinaryMissing: no Valkey is installed.
     """
 
-    def __init__(self, settings: StandaloneSettings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: StandaloneSettings,
+        environ: Mapping[str, str],
+        *,
+        banner: Callable[[Addresses, Path], str] = format_banner,
+        supervise_worker: Callable[[ServiceSpecs], Supervised] | None = None,
+    ) -> None:
+        self._banner = banner
         self._data = DataDir(settings.data_dir)
         self._http = httpx.AsyncClient(timeout=_READY_TIMEOUT_S, trust_env=False)
         self._supervisor_tasks: list[asyncio.Task[None]] = []
         self._stop_requested_at = math.inf
-        self._store: list[Supervisor] = []
+        self._store: list[Supervised] = []
         redis_url = settings.redis_url
         if redis_url is None:
             config = {"appendfsync": "always"} if settings.api_durability == FSYNC else {}
@@ -60,9 +71,9 @@ class Standalone:
             environ = {name: text for name, text in environ.items() if not name.startswith("TASKYARD_REDIS_")}
             self._store = [_supervise(specify_valkey(valkey, self._data, environ))]
         self._addresses = assign_addresses(settings, redis_url)
-        self._services = [
-            _supervise(spec) for spec in specify_services(self._addresses, self._data, environ, self._http)
-        ]
+        specs = ServiceSpecs(self._addresses, self._data, environ, self._http)
+        worker = supervise_worker(specs) if supervise_worker else _supervise(specs.worker())
+        self._services: list[Supervised] = [_supervise(specs.api()), _supervise(specs.scheduler()), worker]
 
     async def run(self) -> None:
         """Start the stack, supervise it, and stop it at the first signal.
@@ -87,11 +98,11 @@ class Standalone:
     async def _run_stack(self) -> None:
         await self._start(self._store)
         await self._start(self._services)
-        sys.stdout.write(format_banner(self._addresses, self._data.path))
+        sys.stdout.write(self._banner(self._addresses, self._data.path))
         sys.stdout.flush()
         await asyncio.gather(*self._supervisor_tasks)
 
-    async def _start(self, supervisors: Sequence[Supervisor]) -> None:
+    async def _start(self, supervisors: Sequence[Supervised]) -> None:
         """Start processes and wait until they are ready; raise the fatal error of any running supervisor."""
         self._supervisor_tasks += [each.start() for each in supervisors]
         ready = asyncio.create_task(_wait_until_ready(supervisors))
@@ -118,7 +129,7 @@ class Standalone:
             each.force_stop()
 
 
-async def _wait_until_ready(supervisors: Sequence[Supervisor]) -> None:
+async def _wait_until_ready(supervisors: Sequence[Supervised]) -> None:
     await asyncio.gather(*(each.wait_until_ready() for each in supervisors))
 
 

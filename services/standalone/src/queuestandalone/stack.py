@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import httpx
 
-from queuecore.embedded import EmbeddedValkey, ServerNotStarted
+from queuecore.embedded import EmbeddedValkey, ServerNotStarted, find_free_port
 from queuecore.errors import ConfigError, TaskyardError
 from queuecore.settings.loader import EXIT_CODE as INVALID_SETTINGS
 from queuestandalone.addresses import Addresses
@@ -35,27 +36,50 @@ def specify_valkey(valkey: EmbeddedValkey, data: DataDir, environ: Mapping[str, 
     )
 
 
-def specify_services(
-    addresses: Addresses, data: DataDir, environ: Mapping[str, str], http: httpx.AsyncClient
-) -> tuple[ProcessSpec, ProcessSpec, ProcessSpec]:
-    """The processes of the API, the scheduler and the worker, in start order."""
-    service_environ = {**environ, **addresses.variables()}
+class ServiceSpecs:
+    """Specifies the processes of the services.
 
-    def specify(name: str, url: str) -> ProcessSpec:
+    Args:
+        addresses: of all processes.
+        data: holds the pid files.
+        environ: the environment that the services inherit.
+        http: sends the readiness probes.
+    """
+
+    def __init__(
+        self, addresses: Addresses, data: DataDir, environ: Mapping[str, str], http: httpx.AsyncClient
+    ) -> None:
+        self._addresses = addresses
+        self._data = data
+        self._environ = {**environ, **addresses.variables()}
+        self._http = http
+
+    def api(self) -> ProcessSpec:
+        """The process of the API."""
+        return self._specify("api", self._addresses.api_url)
+
+    def scheduler(self) -> ProcessSpec:
+        """The process of the scheduler."""
+        return self._specify("scheduler", self._addresses.scheduler_probe_url)
+
+    def worker(self, number: int = 0) -> ProcessSpec:
+        """The process of a worker; those after the first, number 0, listen on a free port."""
+        if number == 0:
+            return self._specify("worker", self._addresses.worker_probe_url)
+        addresses = replace(self._addresses, worker_probe_port=find_free_port())
+        return self._specify("worker", addresses.worker_probe_url, f"worker-{number}", addresses.variables())
+
+    def _specify(
+        self, service: str, url: str, name: str = "", variables: Mapping[str, str] | None = None
+    ) -> ProcessSpec:
         return ProcessSpec(
-            name=name,
-            command=[sys.executable, "-m", f"queue{name}"],
-            environ=service_environ,
-            pid_path=data.pid_path(name),
-            check_readiness=_probe(http, f"{url}/ready"),
-            fatal_error=_settings_error(name),
+            name=name or service,
+            command=[sys.executable, "-m", f"queue{service}"],
+            environ={**self._environ, **(variables or {})},
+            pid_path=self._data.pid_path(name or service),
+            check_readiness=_probe(self._http, f"{url}/ready"),
+            fatal_error=_settings_error(service),
         )
-
-    return (
-        specify("api", addresses.api_url),
-        specify("scheduler", addresses.scheduler_probe_url),
-        specify("worker", addresses.worker_probe_url),
-    )
 
 
 def _probe(http: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[str | None]]:

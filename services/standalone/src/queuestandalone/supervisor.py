@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -19,6 +20,22 @@ _FORCED_STOP_S = 3.0
 """Time from a forced stop's SIGTERM to its SIGKILL."""
 
 log = structlog.get_logger()
+
+
+class Supervised(Protocol):
+    """Something that runs until it is stopped; see :class:`Supervisor`."""
+
+    def start(self) -> asyncio.Task[None]:
+        """Start it; the task ends after :meth:`stop`, or with a fatal error."""
+
+    async def wait_until_ready(self) -> None:
+        """Wait until it is ready."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop it within ``grace_s`` seconds."""
+
+    def force_stop(self) -> None:
+        """Hurry a stop."""
 
 
 class Supervisor:
