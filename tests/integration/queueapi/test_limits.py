@@ -114,3 +114,29 @@ async def test_paused_queue_takes_tasks_and_hands_none_out(client: httpx.AsyncCl
 async def test_pause_of_a_name_that_no_queue_can_have_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/v1/queues/my%20queue/pause")
     assert (answer.status_code, answer.json()["details"]["field"]) == (400, "queue")
+
+
+async def test_settings_of_a_queue_are_replaced_and_shown(client: httpx.AsyncClient) -> None:
+    path = "/api/v1/queues/mail/settings"
+    unset = {"queue": "mail", "archive_retention": None, "priority_ageing": None}
+    assert (await client.get(path)).json() == unset
+    put = await client.put(path, json={"archive_retention": "72h", "priority_ageing": "10m"})
+    expected = {"queue": "mail", "archive_retention": "72h0m0s", "priority_ageing": "10m0s"}
+    assert (put.status_code, put.json()) == (200, expected)
+    assert (await client.get(path)).json() == expected
+    assert (await client.put(path, json={})).json() == unset
+
+
+@pytest.mark.parametrize("body", [{"archive_retention": "soon"}, {"priority_ageing": "-1s"}, {"retention": "1h"}, []])
+async def test_settings_of_a_queue_are_refused_when_they_are_wrong(client: httpx.AsyncClient, body: object) -> None:
+    response = await client.put("/api/v1/queues/mail/settings", json=body)
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+async def test_task_shows_its_own_retention_once_archived(client: httpx.AsyncClient) -> None:
+    task = {"type": "demo", "payload": {"message": "m", "count": 1}}
+    for own, shown in (({"archive_retention": "72h"}, "72h0m0s"), ({}, None)):
+        task_id = (await client.post("/api/v1/tasks", json={**task, **own})).json()["task_id"]
+        assert (await client.get(f"/api/v1/tasks/{task_id}")).json()["archive_retention"] == shown
+    wrong = await client.post("/api/v1/tasks", json={**task, "archive_retention": "soon"})
+    assert (wrong.status_code, wrong.json()["details"]["field"]) == (400, "archive_retention")

@@ -54,7 +54,7 @@ from queuecore.store.tasks.idempotency import IdempotencyKeys
 from queuecore.store.tasks.reader import TaskReader
 
 MAX_CONTROL_BODY_BYTES = 16 * 1024
-"""Maximum size of a body that sets limits of a queue."""
+"""Maximum size of a body that sets limits or settings of a queue."""
 
 
 class Api(NamedTuple):

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from queuecore.domain.durability import MEMORY
-from queuecore.domain.task import DEFAULT_MAX_RETRIES, DEFAULT_RETENTION_MS, DEFAULT_TIMEOUT_MS
+from queuecore.domain.task import ARCHIVE_RETENTION_MS, DEFAULT_MAX_RETRIES, DEFAULT_RETENTION_MS, DEFAULT_TIMEOUT_MS
 from queuecore.settings.shared import ServiceSettings
 from queuecore.settings.variable import DurabilityLevel, DurationMs, SizeBytes
 from queuecore.store.tasks.enqueue import IDEMPOTENCY_TTL_MS
 
 PREFIX = "TASKYARD_API_"
+MAX_RETENTION_MS = 100 * 365 * 24 * 60 * 60_000
 _TASK_FIELDS_BYTES = 64 * 1024
 """Room for the fields of a task other than its payload."""
 
@@ -74,6 +75,14 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     retention_ms: Annotated[DurationMs, Meta(ge=0, description="Default `retention` of a completed task.")] = (
         DEFAULT_RETENTION_MS
     )
+    archive_retention_ms: Annotated[
+        DurationMs,
+        Meta(
+            ge=0,
+            le=MAX_RETENTION_MS,
+            description="Default `archive_retention` of a task, for queues without a setting of their own.",
+        ),
+    ] = ARCHIVE_RETENTION_MS
     idempotency_ttl_ms: Annotated[
         DurationMs,
         Meta(

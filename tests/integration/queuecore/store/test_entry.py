@@ -8,6 +8,7 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.store.attempts.maintenance import LIMIT, Reordering
 from queuecore.store.attempts.settlement import Failure
+from queuecore.store.queues.settings import QueueSettings
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 
@@ -172,3 +173,13 @@ async def test_aged_task_keeps_its_place_when_it_is_released(store: TestStore) -
     assert lease.task.id == task.id
     await worker.leases.release([lease])
     assert await leased(store) == [task.id, native.id]
+
+
+async def test_ageing_of_the_queue_replaces_the_default(store: TestStore) -> None:
+    task = make_task(priority=0)
+    await store.enqueue(task)
+    await enter(store, task, -2 * HOUR_UNITS)
+    await store.queue_control.configure("default", QueueSettings(priority_ageing_ms=0))
+    assert await order_pending(store, HOUR_MS) == Reordering(0, 0, more=False)
+    await store.queue_control.configure("default", QueueSettings(priority_ageing_ms=HOUR_MS))
+    assert await order_pending(store) == Reordering(0, 1, more=False)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from queuecore.domain.retry import RetryPolicy
 from queuecore.domain.task import Task, UniqueLock
 from queuecore.errors import EnvelopeError, UnknownEnvelopeVersion
+from queuecore.testing.builders import make_task
 from queuecore.wire import envelope
 
 moments = st.integers(0, 2**52)
@@ -61,3 +62,16 @@ def test_envelope_error_is_the_only_one_when_bytes_are_damaged(data: bytes) -> N
 def test_newer_version_is_distinguished_from_damage() -> None:
     with pytest.raises(UnknownEnvelopeVersion, match="newer than 1"):
         envelope.decode("id", "queue", bytes([envelope.VERSION + 1]) + b"5rest")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"archive_retention_ms": 0}, {"archive_retention_ms": 5}, {"default_archive_retention_ms": 7}]
+)
+def test_retention_of_an_archived_task_is_kept_in_the_envelope(changes: dict[str, int]) -> None:
+    task = make_task(**changes)
+    assert envelope.decode(task.id, task.queue, envelope.encode(task)) == task
+
+
+def test_envelope_has_no_retention_of_archived_tasks_when_it_is_the_usual_one() -> None:
+    task = make_task(tracestate="last=field")
+    assert envelope.encode(task).endswith(b"last=field")

@@ -68,6 +68,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """W3C trace context of the enqueue."""
     tracestate: str | None = None
     """W3C vendor data of the trace; only together with ``traceparent``."""
+    archive_retention_ms: int | None = None
+    """How long the task is kept once it is archived. ``None``: the setting of the queue, else the default."""
+    default_archive_retention_ms: int = ARCHIVE_RETENTION_MS
+    """The default of the api that accepted the task."""
+
+    @property
+    def archive_retention_argument(self) -> int:
+        """The retention as scripts take it, see ``lua/include/archive.lua``."""
+        if self.archive_retention_ms is not None:
+            return self.archive_retention_ms
+        return default_archive_retention(self.default_archive_retention_ms)
 
     @property
     def lock_digest(self) -> str:
@@ -77,6 +88,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def allows_retry_after(self, attempt: int) -> bool:
         """Check for a retry after the attempt with this number, 1 for the first."""
         return attempt <= self.max_retries
+
+
+def default_archive_retention(retention_ms: int = ARCHIVE_RETENTION_MS) -> int:
+    """A default retention of archived tasks as scripts take it: the setting of the queue replaces it."""
+    return -1 - retention_ms
 
 
 class Outcome(StrEnum):

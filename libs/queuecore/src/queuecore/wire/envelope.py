@@ -35,15 +35,24 @@ class _EnvelopeV1(msgspec.Struct, array_like=True, frozen=True):
     tracestate: str | None = None
 
 
+class _LongEnvelopeV1(_EnvelopeV1, array_like=True, frozen=True):
+    """Version 1 with the fields that few tasks have."""
+
+    archive_retention: int | None = None
+    """Of the task; a default of n ms is -1 - n. ``None``: the default of version 1."""
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder_v1 = msgspec.msgpack.Decoder(_EnvelopeV1)
+_decoder_v1 = msgspec.msgpack.Decoder(_LongEnvelopeV1)
 _V1_POLICY = RetryPolicy(curve="exponential", base_ms=1_000, factor=2.0, max_ms=900_000, jitter=0.2)
 """The meaning of a missing policy in version 1, independent of the default of later releases."""
+_V1_ARCHIVE_RETENTION = -1 - 7 * 24 * 60 * 60_000
+"""The same for the retention of archived tasks."""
 
 
 def encode(task: Task) -> bytes:
     """The stored bytes of ``task``."""
-    body = _EnvelopeV1(
+    fields = (
         task.type,
         task.payload,
         task.enqueued_at_ms,
@@ -58,6 +67,9 @@ def encode(task: Task) -> bytes:
         task.traceparent,
         task.tracestate,
     )
+    archive_retention = task.archive_retention_argument
+    is_short = archive_retention == _V1_ARCHIVE_RETENTION
+    body = _EnvelopeV1(*fields) if is_short else _LongEnvelopeV1(*fields, archive_retention)
     return b"%c%d%b" % (VERSION, task.priority, _encoder.encode(body))
 
 
@@ -74,6 +86,7 @@ def decode(task_id: str, queue: str, data: bytes) -> Task:
         raise EnvelopeError(f"task {task_id}: the envelope is damaged: it begins with {data[:2]!r}")
     try:
         body = _decoder_v1.decode(memoryview(data)[2:])
+        own_retention_ms, default_retention_ms = _unpack_archive_retention(body.archive_retention)
         return Task(
             id=task_id,
             queue=queue,
@@ -91,9 +104,18 @@ def decode(task_id: str, queue: str, data: bytes) -> Task:
             retention_ms=body.retention_ms,
             traceparent=body.traceparent,
             tracestate=body.tracestate,
+            archive_retention_ms=own_retention_ms,
+            default_archive_retention_ms=default_retention_ms,
         )
     except msgspec.MsgspecError as error:
         raise EnvelopeError(f"task {task_id}: the envelope is damaged: {error}") from error
+
+
+def _unpack_archive_retention(packed: int | None) -> tuple[int | None, int]:
+    """The task's own retention and the default one."""
+    if packed is None:
+        packed = _V1_ARCHIVE_RETENTION
+    return (None, -1 - packed) if packed < 0 else (packed, -1 - _V1_ARCHIVE_RETENTION)
 
 
 def _pack_policy(policy: RetryPolicy) -> tuple[str, int, float, int, float] | None:

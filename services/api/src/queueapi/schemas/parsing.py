@@ -15,7 +15,7 @@ import jiter
 import msgspec
 
 from queueapi.errors import ApiError, cut, invalid, invalid_request
-from queueapi.schemas.requests import MAX_BATCH, BatchTask, CreateBatch, CreateTask, SetLimits
+from queueapi.schemas.requests import MAX_BATCH, BatchTask, CreateBatch, CreateTask, SetLimits, SetQueueSettings
 
 R = TypeVar("R")
 
@@ -33,6 +33,7 @@ _batch_decoder = msgspec.json.Decoder(CreateBatch)
 _outline_decoder = msgspec.json.Decoder(_BatchOutline)
 _batch_task_decoder = msgspec.json.Decoder(BatchTask)
 _limits_decoder = msgspec.json.Decoder(SetLimits)
+_settings_decoder = msgspec.json.Decoder(SetQueueSettings)
 
 _PROBLEM_LENGTH = 200
 """Maximum length of a decoder's message, which may repeat a key."""
@@ -117,6 +118,12 @@ def parse_limits(body: bytes) -> SetLimits:
     """
     check_json(body)
     return _decode(_limits_decoder, body)
+
+
+def parse_queue_settings(body: bytes) -> SetQueueSettings:
+    """Parse the body of a request that sets a queue's settings; errors as for :func:`parse_limits`."""
+    check_json(body)
+    return _decode(_settings_decoder, body)
 
 
 def check_json(body: bytes) -> None:

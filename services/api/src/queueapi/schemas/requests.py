@@ -125,6 +125,18 @@ class CreateTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         ]
         | msgspec.UnsetType
     ) = msgspec.UNSET
+    archive_retention: (
+        Annotated[
+            str,
+            Meta(
+                description="How long the task is kept once it is archived. Default: the queue's, else "
+                "`TASKYARD_API_ARCHIVE_RETENTION`.",
+                examples=["72h"],
+                extra_json_schema=_DURATION,
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
     retention: (
         Annotated[
             str,
@@ -174,6 +186,34 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             Meta(
                 description="Copies of a task before its enqueue is answered: `memory`, `fsync` or `replicas:N`.",
                 extra_json_schema={"pattern": f"^{DURABILITY_PATTERN}$"},
+            ),
+        ]
+        | None
+    ) = None
+
+
+class SetQueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of a queue. One that is null or missing falls back to its default."""
+
+    archive_retention: (
+        Annotated[
+            str,
+            Meta(
+                description="How long archived tasks are kept that have no `archive_retention` of their own.",
+                examples=["72h"],
+                extra_json_schema=_DURATION,
+            ),
+        ]
+        | None
+    ) = None
+    priority_ageing: (
+        Annotated[
+            str,
+            Meta(
+                description="Waiting time after which a pending task counts as one of priority 1; after n times as "
+                "long as one of priority n. `0s`: never.",
+                examples=["10m"],
+                extra_json_schema=_DURATION,
             ),
         ]
         | None

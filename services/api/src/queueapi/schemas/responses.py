@@ -101,6 +101,9 @@ class TaskView(msgspec.Struct, frozen=True):
     unique: Annotated[str | None, Meta(description="Deduplication window, a duration.")]
     metadata: dict[str, str]
     retention: str
+    archive_retention: Annotated[
+        str | None, Meta(description="The task's own retention once it is archived; null: the queue's or the default.")
+    ]
     traceparent: str | None
     attempt: Annotated[int, Meta(description="Attempts started so far, without those that a worker released.")]
     excused: Annotated[int, Meta(description="Attempts not charged to the task: another task crashed the worker.")]
@@ -147,6 +150,14 @@ class LimitsView(msgspec.Struct, frozen=True):
             extra_json_schema={"pattern": f"^{DURABILITY_PATTERN}$"},
         ),
     ]
+
+
+class QueueSettingsView(msgspec.Struct, frozen=True):
+    """A queue's own settings."""
+
+    queue: str
+    archive_retention: Annotated[str | None, Meta(description="Retention of its archived tasks; null: the default.")]
+    priority_ageing: Annotated[str | None, Meta(description="Its priority ageing; null: the default.")]
 
 
 class RegisteredType(msgspec.Struct, frozen=True):

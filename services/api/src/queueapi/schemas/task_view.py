@@ -35,6 +35,7 @@ def view_task(snapshot: TaskSnapshot) -> TaskView:
         unique=format_duration(task.unique.window_ms) if task.unique else None,
         metadata=dict(task.metadata),
         retention=format_duration(task.retention_ms),
+        archive_retention=None if task.archive_retention_ms is None else format_duration(task.archive_retention_ms),
         traceparent=task.traceparent,
         attempt=snapshot.attempt,
         excused=snapshot.excused,

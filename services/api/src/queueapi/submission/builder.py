@@ -81,6 +81,10 @@ class TaskBuilder:
                 unique=None if unique is unset and unique_key is unset else _unique_lock(request),
                 metadata=_NO_METADATA if request.metadata is unset else _check_metadata(request.metadata),
                 retention_ms=settings.retention_ms if retention is unset else parse_duration(retention, "retention"),
+                archive_retention_ms=None
+                if request.archive_retention is unset
+                else parse_duration(request.archive_retention, "archive_retention"),
+                default_archive_retention_ms=settings.archive_retention_ms,
                 traceparent=origin.traceparent,
                 tracestate=origin.tracestate,
             )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, AttemptNumber, FencingToken, Task
+from queuecore.domain.task import AttemptNumber, FencingToken, Task
 from queuecore.errors import EnvelopeError, StoreUnavailable
 from queuecore.store.client.batch import settle_items
 from queuecore.store.client.server import Server
@@ -173,7 +173,7 @@ class Leases:
                 task_id=lease.task.id,
                 token=lease.token,
                 entry=lease.entry,
-                retention_ms=ARCHIVE_RETENTION_MS,
+                retention_ms=lease.task.archive_retention_argument,
                 lock=lease.task.lock_digest,
             )
             for lease in leases

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from queuecore.domain.task import (
-    ARCHIVE_RETENTION_MS,
     ArchiveReason,
     Attempt,
     AttemptNumber,
     FencingToken,
     Outcome,
     Task,
+    default_archive_retention,
 )
 from queuecore.errors import EnvelopeError, StoreError
 from queuecore.store.attempts.settlement import NO_RETRY
@@ -252,7 +252,7 @@ def _reclaim_item(reclaim: Reclaim) -> ReclaimItem:
         excused=reclaim.excused,
         suspected=reclaim.suspected,
         reason=reclaim.reason or "",
-        retention_ms=ARCHIVE_RETENTION_MS,
+        retention_ms=lease.task.archive_retention_argument if lease.task else default_archive_retention(),
         lock=lease.task.lock_digest if lease.task else "",
         label=lease.task.type if lease.task else "unreadable",
     )

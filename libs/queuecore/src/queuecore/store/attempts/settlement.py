@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, ArchiveReason, Outcome
+from queuecore.domain.task import ArchiveReason, Outcome, default_archive_retention
 from queuecore.store.attempts.leases import Lease, UnreadableLease, WorkerIdentity
 from queuecore.store.client.batch import settle_items
 from queuecore.store.client.server import Server
@@ -119,7 +119,7 @@ class Settlements:
             error=failure.error,
             delay_ms=NO_RETRY if failure.retry_in_ms is None else min(failure.retry_in_ms, MAX_RETRY_DELAY_MS),
             reason=failure.reason or "",
-            retention_ms=ARCHIVE_RETENTION_MS,
+            retention_ms=task.archive_retention_argument,
             lock=task.lock_digest,
             label=failure.label or task.type,
             run_ms=failure.run_ms,
@@ -138,7 +138,7 @@ class Settlements:
             error=lease.error,
             delay_ms=NO_RETRY,
             reason=ArchiveReason.UNREADABLE,
-            retention_ms=ARCHIVE_RETENTION_MS,
+            retention_ms=default_archive_retention(),
             lock="",
             label="unreadable",
             run_ms=0,

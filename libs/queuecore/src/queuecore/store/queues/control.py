@@ -1,10 +1,11 @@
-"""Operations on queues for operators: limit, pause, resume."""
+"""Operations on queues for operators: limit, configure, pause, resume."""
 
 from __future__ import annotations
 
 from queuecore.store.client.replication import ReplicatedCalls
 from queuecore.store.client.server import Server, eval_command
 from queuecore.store.queues.limits import QueueLimits, write_durability, write_limit
+from queuecore.store.queues.settings import QueueSettings, read_settings
 from queuecore.store.scripts import calls
 from queuecore.store.scripts.keys import QUEUES, queue_keys
 
@@ -37,6 +38,29 @@ class QueueControl:
             await replicated.command(queue_keys(queue).fence, *eval_command(call))
         else:
             await self._server.run(call)
+
+    async def configure(self, queue: str, settings: QueueSettings) -> None:
+        """Replace the settings of a queue. Tasks that are archived already keep their retention.
+
+        Raises:
+            StoreError: see :mod:`queuecore.errors`.
+        """
+        await self._announce(queue)
+        await self._server.run(
+            calls.configure(
+                queue,
+                archive_retention_ms=write_limit(settings.archive_retention_ms),
+                priority_ageing_ms=write_limit(settings.priority_ageing_ms),
+            )
+        )
+
+    async def settings(self, queue: str) -> QueueSettings:
+        """The settings of a queue.
+
+        Raises:
+            StoreError: see :mod:`queuecore.errors`.
+        """
+        return read_settings(await self._server.command("HGETALL", queue_keys(queue).settings))
 
     async def pause(self, queue: str) -> None:
         """Stop leasing tasks of a queue. Running tasks go on, and enqueues are accepted.

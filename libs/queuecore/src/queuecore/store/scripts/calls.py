@@ -92,6 +92,21 @@ def complete(queue: str, items: Sequence[CompleteItem]) -> Call:
     )
 
 
+def configure(queue: str, *, archive_retention_ms: int, priority_ageing_ms: int) -> Call:
+    """Replace the settings of a queue.
+
+    Args:
+        queue: the name of the queue.
+        archive_retention_ms: -1: the default applies.
+        priority_ageing_ms: -1: the default applies.
+
+    The script returns nothing.
+    """
+    keys = queue_keys(queue)
+    arguments: list[Argument] = [keys.prefix, archive_retention_ms, priority_ageing_ms]
+    return Call(load_script("configure"), queue, (keys.settings,), arguments)
+
+
 def delete(queue: str, *, task_id: str, lock: str) -> Call:
     """Delete a task that is not running.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuecore.domain.state import TaskState
-from queuecore.domain.task import ARCHIVE_RETENTION_MS, UniqueLock
+from queuecore.domain.task import Task, default_archive_retention
 from queuecore.errors import EnvelopeError, KeyDamaged, TaskActive, TaskNotCancellable, TaskNotFound, UniqueLockTaken
 from queuecore.store.client.server import Server
 from queuecore.store.scripts import calls
@@ -28,10 +28,10 @@ class TaskControl:
             TaskNotFound: the queue has no such task.
             TaskNotCancellable: the task has ended.
         """
-        lock = await self._lock_of(queue, task_id)
-        reply = await self._server.run(
-            calls.cancel(queue, task_id=task_id, retention_ms=ARCHIVE_RETENTION_MS, lock=lock)
-        )
+        task = await self._read(queue, task_id)
+        retention = task.archive_retention_argument if task else default_archive_retention()
+        lock = task.lock_digest if task else ""
+        reply = await self._server.run(calls.cancel(queue, task_id=task_id, retention_ms=retention, lock=lock))
         if reply == Reply.FINAL:
             raise TaskNotCancellable(f"task {task_id} has ended")
         _check_found(reply, task_id)
@@ -44,8 +44,8 @@ class TaskControl:
             TaskNotFound: the queue has no such task.
             TaskActive: the task is running.
         """
-        lock = await self._lock_of(queue, task_id)
-        reply = await self._server.run(calls.delete(queue, task_id=task_id, lock=lock))
+        task = await self._read(queue, task_id)
+        reply = await self._server.run(calls.delete(queue, task_id=task_id, lock=task.lock_digest if task else ""))
         _check_found(reply, task_id)
         _check_idle(reply, task_id)
 
@@ -60,7 +60,8 @@ class TaskControl:
             TaskActive: the task is running.
             UniqueLockTaken: another task holds the lock.
         """
-        unique = await self._unique_lock_of(queue, task_id)
+        task = await self._read(queue, task_id)
+        unique = task.unique if task else None
         reply, holder = await self._server.run(
             calls.run_now(
                 queue,
@@ -74,17 +75,13 @@ class TaskControl:
         if reply == Reply.LOCKED:
             raise UniqueLockTaken(holder.decode(errors="replace"))
 
-    async def _lock_of(self, queue: str, task_id: str) -> str:
-        unique = await self._unique_lock_of(queue, task_id)
-        return unique.digest if unique else ""
-
-    async def _unique_lock_of(self, queue: str, task_id: str) -> UniqueLock | None:
-        """The task's unique lock. Envelopes are immutable, so reading it before the change is safe."""
+    async def _read(self, queue: str, task_id: str) -> Task | None:
+        """The task; ``None`` when it is damaged. Envelopes are immutable, so reading it before the change is safe."""
         try:
             data = await self._server.command("GET", envelope_key(queue_keys(queue), task_id))
             if data is None:
                 raise TaskNotFound(f"task {task_id} does not exist in queue {queue}")
-            return envelope.decode(task_id, queue, data).unique
+            return envelope.decode(task_id, queue, data)
         except (EnvelopeError, KeyDamaged):
             return None
 
