@@ -96,6 +96,13 @@ async def test_complete_settles_each_task_once_when_one_call_has_late_and_repeat
     assert keyspace["taskyard:{default}:totals"]["processed:completed:demo"] == b"3"
 
 
+async def test_complete_answers_stale_when_an_earlier_success_of_the_call_deleted_the_task(
+    store: TestStore, worker: TestWorker
+) -> None:
+    lease = await leased(store, worker, retention_ms=0)
+    assert await worker.settlements.complete([Success(lease, 1)] * 2) == [Reply.DONE, Reply.STALE]
+
+
 async def test_totals_are_summed_by_type_and_bucket_when_one_call_has_many(
     store: TestStore, worker: TestWorker
 ) -> None:

@@ -39,13 +39,14 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
 end
 -- One command ends all leases. Its reply says whether all of the tasks were active.
 local all_were_active = #current == 0 or redis.call('ZREM', active, unpack(current)) == #current
+-- The state of each task that this call has completed; false when it was deleted.
 local settled = {}
 local other_states = { retry = retry, pending = pending, archived = archived, completed = completed }
 
--- The state of a task before this call, after its lease has ended: a task is in one state, or was active.
+-- The state of a task, whose lease has ended: a task is in one state, or was active. False when this call deleted it.
 local function state_of(task_id)
   if all_were_active then return 'active' end
-  if settled[task_id] then return 'completed' end
+  if settled[task_id] ~= nil then return settled[task_id] end
   for name, key in pairs(other_states) do
     if redis.call('ZSCORE', key, task_id) then return name end
   end
@@ -73,7 +74,7 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   local state = run[1] == token and state_of(task_id)
   local is_cancelled = state == 'archived' and run[2] == 'cancelled'
   if state and state ~= 'completed' and not is_cancelled then
-    settled[task_id] = true
+    settled[task_id] = retention_ms > 0 and 'completed'
     if state ~= 'active' then take_back(state, task_id, label) end
     if retention_ms > 0 then
       retained[#retained + 1], retained[#retained + 2] = now + retention_ms, task_id
