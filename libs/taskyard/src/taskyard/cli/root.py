@@ -11,6 +11,7 @@ import typer
 
 from taskyard.cli.commands.batch import batch
 from taskyard.cli.commands.enqueue import enqueue
+from taskyard.cli.commands.new import new
 from taskyard.cli.commands.overview import list_tasks, queues, types, workers
 from taskyard.cli.commands.tasks import cancel, delete, get, run, wait
 from taskyard.cli.exit_code import ExitCode
@@ -71,5 +72,6 @@ def _add_installed(name: str) -> None:
 for _panel, _commands in _COMMANDS.items():
     for _name, _function in _commands.items():
         app.command(_name, rich_help_panel=_panel)(with_session(_function))
+app.command("new", rich_help_panel="Development")(new)
 for _name in names():
     _add_installed(_name)

@@ -1,0 +1,1 @@
+"""``taskyard new``: a small service to start from, and its template."""
