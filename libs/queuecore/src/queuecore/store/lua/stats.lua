@@ -23,9 +23,9 @@ for i, state in ipairs({ pending, active, scheduled, retry, archived, completed 
   counts[i] = redis.call('ZCARD', state)
 end
 
--- Each priority has a band of scores, its oldest task first.
+-- Each priority has a band of scores, its oldest task first. Empty sets are not searched: most queues are idle.
 local oldest = -1
-for band = 0, 9 do
+for band = 0, counts[1] > 0 and 9 or -1 do
   local first = redis.call('ZRANGEBYSCORE', pending, band * BAND, (band + 1) * BAND - 1, 'WITHSCORES', 'LIMIT', 0, 1)
   if first[2] then
     local entered = entered_at(tonumber(first[2]))
@@ -37,7 +37,10 @@ local due = {}
 for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   -- #item
   local until_ms = now + window_ms
-  due[#due + 1] = redis.call('ZCOUNT', scheduled, '-inf', until_ms) + redis.call('ZCOUNT', retry, '-inf', until_ms)
+  local number = 0
+  if counts[3] > 0 then number = redis.call('ZCOUNT', scheduled, '-inf', until_ms) end
+  if counts[4] > 0 then number = number + redis.call('ZCOUNT', retry, '-inf', until_ms) end
+  due[#due + 1] = number
 end
 local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes', 'durability')
 return {
