@@ -9,6 +9,7 @@ import pytest
 
 from queuecore.embedded import EmbeddedValkey
 from queuecore.store.queues.directory import WorkerStatus
+from queuecore.store.queues.overview import QUEUES_PER_CALL
 from queuecore.testing.builders import make_task
 from queuecore.testing.proxy import FaultyProxy
 from queuecore.testing.store import TestStore
@@ -69,6 +70,17 @@ async def test_scrape_costs_one_round_trip_and_another_for_what_is_new(
     await store.directory.beat(WorkerStatus("two", "pod", QUEUES, ["demo"], 10, 3, 1), 60_000)
     assert await trips_of_scrape(client, proxy) == 2
     assert await trips_of_scrape(client, proxy) == 1
+
+
+async def test_scrape_costs_a_round_trip_per_fifty_queues(
+    client: httpx.AsyncClient, proxy: CountingProxy, store: TestStore
+) -> None:
+    queues = [f"queue-{place}" for place in range(2 * QUEUES_PER_CALL + 1)]
+    await store.directory.register_queues(queues)
+    text = (await client.get("/metrics")).text
+
+    assert await trips_of_scrape(client, proxy) == 3
+    assert text.count("taskyard_queue_paused{") == len(queues)
 
 
 async def test_scrape_costs_the_same_when_the_queue_is_a_thousand_times_longer(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Scope
+from prometheus_client.exposition import gzip_accepted
 
 from queueapi.http.headers import find_header
-from queueapi.http.response import JsonResponse
 from queueapi.routes.metrics_collector import MetricsCollector
 from queueapi.schemas.operation import Operation, Response
-from queuecore.observe.metrics.text import write_metrics
+from queueapi.scrape.response import StreamedText
+from queuecore.observe.metrics.text import TextFormat, describe_text
 
 METRICS_OPERATIONS = (
     Operation(
@@ -32,9 +31,8 @@ def metrics_routes(collector: MetricsCollector) -> list[HTTPRouteHandler]:
     @get("/metrics")
     async def metrics(scope: Scope) -> ASGIApp:
         accept, encoding = (find_header(scope["headers"], name) or "" for name in (b"accept", b"accept-encoding"))
-        # Writing the metrics of a thousand queues takes a large part of a second; a thread keeps the loop free.
-        body, headers = await asyncio.to_thread(write_metrics, await collector.collect(), accept, encoding)
-        media_type = headers.pop("Content-Type")
-        return JsonResponse(body, headers=headers, media_type=media_type.encode())
+        text_format = TextFormat(accept)
+        headers = describe_text(text_format, compressed=gzip_accepted(encoding))
+        return StreamedText(await collector.collect(text_format), headers)
 
     return [metrics]

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import Counter
+import weakref
+from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from queueapi.http.store_deadline import StoreDeadline
 from queueapi.routes.readiness import ReadinessCheck
+from queueapi.scrape.queue_text import Capacity, QueueText, QueueTexts
+from queueapi.scrape.snapshot import Snapshot
 from queueapi.submission.drain_rate import DrainRates
 from queuecore.errors import StoreError
 from queuecore.observe.metrics import definitions as metrics
-from queuecore.observe.metrics.histogram import add_histogram
+from queuecore.observe.metrics.text import TextFormat
 from queuecore.store.queues.directory import WorkerStatus
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.store.queues.overview import Overview, OverviewReader, ServerStatus
-from queuecore.store.queues.reader import QueueStats
-from queuecore.store.queues.totals import Histogram
+
+QUEUES_PER_TURN = 20
+"""Queues that are rendered in one turn of the event loop: about 2 ms if all of them have changed."""
+MAX_SNAPSHOTS = 4
+"""Snapshots that are kept for responses. A client that is further behind loses its response, else clients that read
+slowly would keep the text of every scrape in memory."""
+_CAPACITIES_PER_TURN = 2_000
 
 
 class MetricsCollector:
-    """Collects all metrics for a scrape.
+    """Collects all metrics for scrapes. Concurrent scrapes share one snapshot of the store.
+
+    It is read and rendered in steps of a few milliseconds, between which other requests have their turns.
 
     Args:
         registry: this process's metrics.
         reader: reads the metrics in the store.
         readiness: exposes whether the store is ready.
         limits: defaults for queues without limits of their own.
-        rates: drain rates, updated with each scrape.
+        rates: drain rates, updated with each snapshot.
     """
 
     def __init__(
@@ -44,110 +56,65 @@ class MetricsCollector:
         self._registry = registry
         self._reader = reader
         self._readiness = readiness
-        self._limits = limits
+        self._texts = QueueTexts(limits)
         self._rates = rates
+        self._reading: asyncio.Task[Snapshot | None] | None = None
+        self._snapshots: deque[weakref.ref[Snapshot]] = deque(maxlen=MAX_SNAPSHOTS)
+        """Snapshots that responses may still be reading, the oldest first."""
 
-    async def collect(self) -> CollectorRegistry:
-        """All metrics at this moment; those of the queues are missing during an outage of the store."""
+    async def collect(self, text_format: TextFormat) -> Iterable[bytes]:
+        """The text of all metrics at this moment; those of the queues are missing during an outage of the store."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        snapshot = await asyncio.shield(self._reading)
+        process: list[bytes] = []
+        for metric in self._registry.collect():
+            for part in text_format.write_in_parts(metric):
+                process.append(part)
+                await asyncio.sleep(0)
+        return chain(process, snapshot.write(text_format) if snapshot else (), (text_format.end,))
+
+    async def _read(self) -> Snapshot | None:
         try:
             async with StoreDeadline():
                 overview = await self._reader.read()
         except StoreError as error:
             self._readiness.record(error)
-            return _Snapshot(self._registry.collect())
+            return None
         self._readiness.record(overview.readiness)
-        self._rates.observe(overview.queues, time.monotonic())
-        return _Snapshot([*self._registry.collect(), *_stored(overview, self._limits)])
+        return self._keep(Snapshot(await self._render(overview), list(_server(overview.server))))
+
+    async def _render(self, overview: Overview) -> list[QueueText]:
+        capacities = await _add_up(overview.workers)
+        now_s, idle = time.monotonic(), Capacity()
+        texts: list[QueueText] = []
+        for first in range(0, len(overview.queues), QUEUES_PER_TURN):
+            some = overview.queues[first : first + QUEUES_PER_TURN]
+            self._rates.observe(some, now_s)
+            texts += [self._texts.render(each, capacities.get(each.queue, idle)) for each in some]
+            await asyncio.sleep(0)
+        self._texts.keep(each.queue for each in overview.queues)
+        return texts
+
+    def _keep(self, snapshot: Snapshot) -> Snapshot:
+        if len(self._snapshots) == MAX_SNAPSHOTS and (oldest := self._snapshots[0]()):
+            oldest.retire()
+        self._snapshots.append(weakref.ref(snapshot))
+        return snapshot
 
 
-class _Snapshot(CollectorRegistry):
-    """Metrics at one moment."""
-
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        super().__init__()
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics
-
-
-def _stored(overview: Overview, limits: QueueLimits) -> Iterable[Metric]:
-    yield from _gauges(overview.queues)
-    yield from _limits(overview.queues, limits)
-    yield from _workers(overview.queues, overview.workers)
-    yield from _counters(overview.queues)
-    yield from _histograms(overview.queues)
-    yield from _server(overview.server)
-
-
-def _gauges(stats: Sequence[QueueStats]) -> Iterable[Metric]:
-    tasks, due = metrics.QUEUE_TASKS.family(), metrics.QUEUE_DUE_TASKS.family()
-    oldest, paused = metrics.QUEUE_OLDEST_PENDING.family(), metrics.QUEUE_PAUSED.family()
-    for each in stats:
-        for state, number in each.counts.items():
-            tasks.add_metric([each.queue, state.value], number)
-        for window_ms, number in each.due.items():
-            due.add_metric([each.queue, f"{window_ms // 1000}s"], number)
-        oldest.add_metric([each.queue], each.oldest_pending_ms / 1000)
-        paused.add_metric([each.queue], each.paused)
-    return tasks, oldest, due, paused
-
-
-def _limits(stats: Sequence[QueueStats], defaults: QueueLimits) -> Iterable[Metric]:
-    size = metrics.QUEUE_BYTES.family()
-    max_depth, max_bytes = metrics.QUEUE_LIMIT_TASKS.family(), metrics.QUEUE_LIMIT_BYTES.family()
-    for each in stats:
-        limits = each.limits.over(defaults)
-        size.add_metric([each.queue], each.bytes)
-        for family, limit in ((max_depth, limits.max_depth), (max_bytes, limits.max_bytes)):
-            if limit is not None:
-                family.add_metric([each.queue], limit)
-    return size, max_depth, max_bytes
-
-
-def _workers(stats: Sequence[QueueStats], workers: Sequence[WorkerStatus]) -> Iterable[Metric]:
-    number, slots = metrics.QUEUE_WORKERS.family(), metrics.QUEUE_SLOTS.family()
-    serving, room = Counter[str](), Counter[str]()
+async def _add_up(workers: Sequence[WorkerStatus]) -> dict[str, Capacity]:
+    capacities: dict[str, Capacity] = {}
+    added = 0
     for worker in workers:
         for queue in worker.queues:
-            serving[queue] += 1
-            room[queue] += worker.slots
-    for each in stats:
-        number.add_metric([each.queue], serving[each.queue])
-        slots.add_metric([each.queue], room[each.queue])
-    return number, slots
-
-
-def _counters(stats: Sequence[QueueStats]) -> Iterable[Metric]:
-    enqueued, processed = metrics.TASKS_ENQUEUED.family(), metrics.TASKS_PROCESSED.family()
-    archived, orphans = metrics.TASKS_ARCHIVED.family(), metrics.ORPHANS.family()
-    late = metrics.TASKS_LATE.family()
-    for each in stats:
-        for label, number in each.totals.enqueued.items():
-            enqueued.add_metric([each.queue, label], number)
-        for (outcome, label), number in each.totals.processed.items():
-            processed.add_metric([each.queue, label, outcome], number)
-        for (state, label), number in each.totals.late.items():
-            late.add_metric([each.queue, label, state], number)
-        for reason, number in each.totals.archived.items():
-            archived.add_metric([each.queue, reason], number)
-        orphans.add_metric([each.queue], each.totals.orphans)
-    return enqueued, processed, late, archived, orphans
-
-
-def _histograms(stats: Sequence[QueueStats]) -> Iterable[Metric]:
-    durations, waits = metrics.TASK_DURATION.family(), metrics.TASK_WAIT.family()
-    for each in stats:
-        for label, histogram in each.totals.run.items():
-            _add(durations, [each.queue, label], histogram)
-        for label, histogram in each.totals.wait.items():
-            _add(waits, [each.queue, label], histogram)
-    return durations, waits
-
-
-def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histogram) -> None:
-    bounds = [repr(bound_ms / 1000) for bound_ms in histogram.bounds_ms] + ["+Inf"]
-    add_histogram(family, labels, bounds, histogram.counts, histogram.sum_ms / 1000)
+            others = capacities.get(queue, Capacity())
+            capacities[queue] = Capacity(others.workers + 1, others.slots + worker.slots)
+        added += len(worker.queues)
+        if added >= _CAPACITIES_PER_TURN:
+            added = 0
+            await asyncio.sleep(0)
+    return capacities
 
 
 def _server(server: ServerStatus | None) -> Iterable[Metric]:

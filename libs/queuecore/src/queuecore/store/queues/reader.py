@@ -79,15 +79,21 @@ def stats_call(queue: str) -> Call:
     return calls.stats(queue, DUE_WINDOWS_MS)
 
 
-def read_stats(queue: str, reply: Any) -> QueueStats:
-    """The statistics in the reply to :func:`stats_call`."""
+def read_stats(queue: str, reply: Any, parsed_totals: Totals | None = None) -> QueueStats:
+    """The statistics in the reply to :func:`stats_call`.
+
+    Args:
+        queue: the queue.
+        reply: the reply.
+        parsed_totals: the totals in the reply, if they are parsed already.
+    """
     now_ms, counts, oldest, due, totals, max_depth, max_bytes, size, paused, durability = reply
     return QueueStats(
         queue=queue,
         counts=dict(zip(_STATES, counts, strict=True)),
         oldest_pending_ms=max(0, now_ms - oldest) if oldest >= 0 else 0,
         due=dict(zip(DUE_WINDOWS_MS, due, strict=True)),
-        totals=read_totals(_read_numbers(pairs(totals))),
+        totals=parsed_totals or read_totals(_read_numbers(pairs(totals))),
         limits=QueueLimits(read_limit(max_depth), read_limit(max_bytes), read_durability(durability)),
         bytes=size,
         paused=bool(paused),
