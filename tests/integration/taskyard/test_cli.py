@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from queuecore.embedded import find_free_port
 from taskyard.cli.root import app
 from taskyard.testing import TestServer
 
@@ -108,3 +109,23 @@ def test_list_says_what_is_missing_when_the_api_cannot_list_tasks(run: Run) -> N
     listed = run("list", "--state", "archived")
     assert listed.exit_code == 1
     assert "cannot list tasks" in listed.stderr
+
+
+def test_top_ends_after_its_refreshes(run: Run) -> None:
+    shown = run("top", "--refreshes", "2", "--interval", "0.1", "--json")
+    assert shown.exit_code == 0, shown.output
+    assert [len(each["workers"]) for each in _objects(shown)] == [1, 1]
+    assert "WORKER " in run("top", "--refreshes", "1").stdout
+
+
+def test_doctor_finds_the_live_worker_and_its_handlers(run: Run) -> None:
+    findings = {each["check"]: each for each in _objects(run("doctor", "--json"))}
+    assert {findings[check]["level"] for check in ("api", "version", "clock", "store", "workers")} == {"ok"}
+    assert "struct" in findings["queue library"]["found"]
+
+
+def test_doctor_has_an_exit_code_when_the_api_does_not_answer() -> None:
+    unused = f"http://127.0.0.1:{find_free_port()}"
+    examined = CliRunner().invoke(app, ["doctor", "--url", unused])
+    assert examined.exit_code == 6
+    assert f"{unused} does not answer" in examined.stderr

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from taskyard.cli.commands.batch import batch
+from taskyard.cli.commands.doctor import doctor
 from taskyard.cli.commands.enqueue import enqueue
 from taskyard.cli.commands.new import new
 from taskyard.cli.commands.overview import list_tasks, queues, types, workers
 from taskyard.cli.commands.tasks import cancel, delete, get, run, wait
+from taskyard.cli.commands.top import top
 from taskyard.cli.exit_code import ExitCode
 from taskyard.cli.installed import GROUP, names
 from taskyard.cli.session import with_session
@@ -42,7 +44,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., ExitCode | None]]] = {
         "run": run,
         "delete": delete,
     },
-    "System": {"queues": queues, "workers": workers, "types": types},
+    "System": {"queues": queues, "workers": workers, "types": types, "top": top, "doctor": doctor},
 }
 """The commands by the heading that help shows."""
 
