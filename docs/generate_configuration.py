@@ -14,6 +14,8 @@ from queuescheduler import settings as scheduler
 from queuestandalone import settings as standalone
 from queueworker import settings as worker
 from taskyard.client import connection
+from taskyard.outbox import RelayOptions
+from taskyard.outbox import command as relay
 
 TARGET = Path(__file__).with_name("configuration.md")
 
@@ -46,6 +48,16 @@ CLIENT = [
     VariableRow(connection.TOKEN_FILE, "a path", "", "A file that holds the token; read again when it changes."),
 ]
 
+OUTBOX = [
+    VariableRow(
+        relay.DATABASE_URL, "a URL such as postgresql+psycopg://user@host/name", "", "Database with the outbox."
+    ),
+    *(
+        VariableRow(f"{relay.PREFIX}{name.upper()}", takes, str(getattr(RelayOptions(), name)), f"{text}.")
+        for name, (takes, text) in relay.OPTIONS.items()
+    ),
+]
+
 
 def render() -> str:
     """The whole page."""
@@ -61,6 +73,8 @@ def render() -> str:
         parts.append(f"\n## {name[0].upper()}{name[1:]}\n\n" + "\n".join(_table(own)) + "\n")
     parts.append("\n## Client\n\nRead by `taskyard`, in the processes that enqueue; see [client.md](client.md).\n\n")
     parts.append("\n".join(_table(CLIENT)) + "\n")
+    parts.append("\n## Outbox relay\n\nRead by `taskyard outbox-relay`; see [outbox.md](outbox.md).\n\n")
+    parts.append("\n".join(_table(OUTBOX)) + "\n")
     by_group = sorted(shared.values(), key=_group)
     parts.insert(1, "\n## All services\n\n" + "\n".join(_table(by_group)) + "\n")
     return "".join(parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from docs import generate_metrics
-from docs.generate_configuration import CLIENT, SERVICES, TARGET, render
+from docs.generate_configuration import CLIENT, OUTBOX, SERVICES, TARGET, render
 
 from queuecore.domain.state import TRANSITIONS
 from queuecore.observe.metrics.definitions import OF_PROCESS, STORED
@@ -38,7 +38,7 @@ def test_make_targets_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_variables_exist(page: Path) -> None:
     rows = chain.from_iterable(describe(kind, prefix) for _, kind, prefix in SERVICES)
-    known = {row.name for row in (*rows, *CLIENT)} | GONE
+    known = {row.name for row in (*rows, *CLIENT, *OUTBOX)} | GONE
     prefixes = {"TASKYARD_REDIS", "TASKYARD_LOG", *(prefix.rstrip("_") for _, _, prefix in SERVICES)}
     assert set(OUR_VARIABLES.findall(page.read_text())) - prefixes <= known
 

@@ -69,10 +69,13 @@ def chunks(requests: Iterable[Request[object]], env: Environment) -> Iterator[li
         yield chunk
 
 
-def enqueue_chunk(entries: list[Entry], headers: Mapping[str, str], env: Environment) -> Steps[list[Created | Refused]]:
+def enqueue_chunk(
+    entries: list[Entry], headers: Mapping[str, str], env: Environment, *, repeats: bool = True
+) -> Steps[list[Created | Refused]]:
     """Enqueue a chunk and return the fate of each task, in order.
 
-    Tasks that may be accepted later, as of a full queue, are sent again until the time limit of a call has passed.
+    With ``repeats``, tasks that may be accepted later, as of a full queue, are sent again until the time limit of a
+    call has passed.
 
     Raises:
         NotConnected: no answer arrived within the time limit.
@@ -89,7 +92,7 @@ def enqueue_chunk(entries: list[Entry], headers: Mapping[str, str], env: Environ
         waiting = [index for index in waiting if is_repeated(items[index].status_code, attempts)]
         pauses_s = [float(items[index].details.get("retry_after_s", 0)) for index in waiting]
         pause_s = max([pause_after(attempts, env), *pauses_s])
-        if not waiting or env.clock() + pause_s >= end_at:
+        if not waiting or not repeats or env.clock() + pause_s >= end_at:
             return [_fate(entry, items[index], env) for index, entry in enumerate(entries)]
         yield Pause(pause_s)
 
