@@ -7,6 +7,7 @@ import pytest
 
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.testing.keyspace import read_keyspace
+from queuecore.testing.model import ANSWER_BYTES
 from queuecore.testing.store import TestStore
 from tests.support.demo_task import DEMO_TASK
 
@@ -52,6 +53,22 @@ async def test_task_larger_than_max_bytes_is_too_large(client: httpx.AsyncClient
     await store.queue_control.limit("default", QueueLimits(max_bytes=10))
     answer = await client.post("/api/v1/tasks", json=DEMO_TASK)
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_idempotency_keys_fill_a_queue_until_they_expire(client: httpx.AsyncClient, store: TestStore) -> None:
+    await client.post("/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"}, headers={"Idempotency-Key": "first"})
+    used = (await client.get(LIMITS)).json()["bytes"]
+    assert used > ANSWER_BYTES
+    given_back = await client.post(
+        "/api/v1/tasks", json={**DEMO_TASK, "unique": "1h"}, headers={"Idempotency-Key": "second"}
+    )
+    assert given_back.status_code == 409
+    assert (await client.get(LIMITS)).json()["bytes"] == used
+
+    await store.queue_control.limit("default", QueueLimits(max_bytes=used + ANSWER_BYTES))
+    refused = await client.post("/api/v1/tasks", json=DEMO_TASK, headers={"Idempotency-Key": "third"})
+    assert (refused.status_code, refused.json()["details"]["held"]) == (429, used)
+    assert (await client.post("/api/v1/tasks", json=DEMO_TASK)).status_code == 201
 
 
 @pytest.mark.usefixtures("store")

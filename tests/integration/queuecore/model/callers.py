@@ -14,6 +14,7 @@ from queuecore.errors import TaskActive, TaskNotCancellable, TaskNotFound, Uniqu
 from queuecore.store.queues.limits import QueueLimits
 from queuecore.store.scripts.replies import Reply
 from queuecore.store.tasks.enqueue import Duplicate, Enqueue, Enqueued, QueueFull
+from queuecore.testing.model import ANSWER_BYTES
 from tests.integration.queuecore.model.choices import QUEUES, made_tasks, queues, tasks
 from tests.integration.queuecore.model.driven_store import DrivenStore
 
@@ -21,7 +22,7 @@ ENOUGH_TASKS = 6
 """Tasks in the store beyond which no step enqueues more."""
 
 queue_limits = st.builds(
-    QueueLimits, st.sampled_from((None, None, 0, 1, 3)), st.sampled_from((None, None, 0, 100, 250))
+    QueueLimits, st.sampled_from((None, None, 0, 1, 3)), st.sampled_from((None, None, 0, 100, ANSWER_BYTES + 100))
 )
 answer_digests = st.sampled_from(("", "", "", "k"))
 
@@ -85,7 +86,8 @@ class Callers(DrivenStore):
     def count_tasks(self) -> None:
         for stats in self.run(self.store.queues.stats(QUEUES)):
             queue = self.model.queues[stats.queue]
-            assert (stats.limits, stats.bytes, stats.paused) == (queue.limits, max(0, queue.bytes), queue.paused)
+            used = max(0, queue.bytes) + queue.answer_bytes
+            assert (stats.limits, stats.bytes, stats.paused) == (queue.limits, used, queue.paused)
             assert stats.counts == {state: len(queue.in_state(state)) for state in TaskState}
             assert stats.totals.orphans == queue.totals["orphans"]
 

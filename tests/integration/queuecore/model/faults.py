@@ -40,8 +40,12 @@ class Faults(DrivenStore):
         self.model.queues[task.queue].locks.pop(task.lock_digest, None)
 
     def _answer_expires(self, task: Task) -> None:
-        self._command("DEL", f"{queue_keys(task.queue).prefix}i:k")
-        self.model.queues[task.queue].answers.clear()
+        keys, queue = queue_keys(task.queue), self.model.queues[task.queue]
+        self._command("DEL", f"{keys.prefix}i:k", keys.answer_bytes)
+        if queue.answers:
+            self._command("HSET", keys.answer_bytes, PASSED.low, queue.answer_bytes)
+        queue.answers.clear()
+        queue.answer_bytes = 0
 
     def _scripts_are_flushed(self, _: Task) -> None:
         self.run(on_all_nodes(self.store.server, "SCRIPT FLUSH"))

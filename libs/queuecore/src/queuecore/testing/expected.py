@@ -9,7 +9,7 @@ import msgspec
 
 from queuecore.domain.state import TaskState
 from queuecore.store.scripts.keys import QUEUES, queue_keys
-from queuecore.testing.model import Bounds, QueueModel, StoreModel
+from queuecore.testing.model import PASSED, Bounds, QueueModel, StoreModel
 from queuecore.wire import attempt as attempt_wire
 from queuecore.wire import envelope
 
@@ -52,17 +52,21 @@ def _expected_keys(name: str, queue: QueueModel) -> dict[str, Any]:
         keys.paused: b"1" if queue.paused else b"",
         keys.wake: [b"1"] if queue.wake else [],
         keys.bytes: str(queue.bytes).encode() if queue.bytes > 0 else b"",
+        keys.answer_bytes: queue.answer_bytes,
         keys.limits: {name: limit for name, limit in msgspec.structs.asdict(queue.limits).items() if limit is not None},
     }
     return {key: value for key, value in content.items() if value}
 
 
 def _make_readable(prefix: str, actual: dict[str, Any]) -> None:
-    """Convert scores of pending tasks to entry times, and the bytes of records and totals to numbers."""
+    """Convert scores of pending tasks to entry times, bytes of records and totals to numbers; sum up answers."""
     for key in [key for key in actual if key.startswith(prefix)]:
         suffix = key.removeprefix(prefix)
         if suffix == "pending":
             actual[key] = {task_id: _entered_at_ms(score) for task_id, score in actual[key].items()}
+        elif suffix == "answer_bytes":
+            live = sum(int(size) for ends_at, size in actual.pop(key).items() if int(ends_at) > PASSED.high)
+            actual |= {key: live} if live else {}
         elif suffix in ("totals", "limits") or suffix.startswith("r:"):
             actual[key] = {name: _read_field(name, value) for name, value in actual[key].items()}
 

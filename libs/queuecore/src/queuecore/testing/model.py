@@ -25,6 +25,10 @@ from queuecore.wire import envelope
 WAITING = (TaskState.PENDING, TaskState.SCHEDULED, TaskState.RETRY)
 
 
+ANSWER_BYTES = 490
+"""The part of ``max_bytes`` that a stored answer uses until it expires."""
+
+
 class Bounds(NamedTuple):
     """Inclusive bounds of a time that only the server's clock knows."""
 
@@ -70,6 +74,8 @@ class QueueModel:
     wake: bool = False
     limits: QueueLimits = field(default_factory=QueueLimits)
     bytes: int = 0
+    answer_bytes: int = 0
+    """The bytes of answers that have not expired."""
     paused: bool = False
 
     def in_state(self, *states: TaskState) -> list[StoredTask]:
@@ -93,13 +99,15 @@ class QueueModel:
         if not stored.orphaned:
             self.bytes -= len(envelope.encode(stored.task))
 
-    def beyond_limits(self, task: Task) -> Reply | None:
+    def beyond_limits(self, task: Task, answer: str) -> Reply | None:
         """The reply for a task beyond a limit; ``None`` within the limits."""
         if self.limits.max_depth is not None and len(self.in_state(*WAITING)) >= self.limits.max_depth:
             return Reply.TOO_DEEP
-        stored = self.bytes if self.tasks else 0
-        too_large = self.limits.max_bytes is not None and stored + len(envelope.encode(task)) > self.limits.max_bytes
-        return Reply.TOO_LARGE if too_large else None
+        if self.limits.max_bytes is None:
+            return None
+        held = (self.bytes if self.tasks else 0) + self.answer_bytes
+        needed = len(envelope.encode(task)) + (ANSWER_BYTES if answer else 0)
+        return Reply.TOO_LARGE if held + needed > self.limits.max_bytes else None
 
     def add(self, stored: StoredTask) -> None:
         """Add a task and its bytes. The bytes of lost envelopes count until a limit finds the queue empty."""
@@ -143,7 +151,7 @@ class StoreModel:
             return Reply.REPLAYED, task.id, seen
         if holder := queue.lock_holder(task):
             return Reply.LOCKED, holder, None
-        if beyond := queue.beyond_limits(task):
+        if beyond := queue.beyond_limits(task, answer):
             return beyond, "", None
         due = task.process_at_ms or 0
         if due > now.high:
@@ -157,6 +165,7 @@ class StoreModel:
             queue.locks[task.lock_digest] = task.id
         if answer:
             queue.answers[answer] = (task.id, stored.state)
+            queue.answer_bytes += ANSWER_BYTES
         return Reply.DONE, task.id, stored.state
 
     def lease(self, queue_name: str, limit: int) -> tuple[list[StoredTask], int]:

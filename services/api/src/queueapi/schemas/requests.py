@@ -178,7 +178,11 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         | None
     ) = None
     max_bytes: (
-        Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="Maximum size of all stored tasks in bytes.")] | None
+        Annotated[
+            int,
+            Meta(ge=0, le=MAX_LIMIT, description="Maximum size of all stored tasks and idempotency keys in bytes."),
+        ]
+        | None
     ) = None
     durability: (
         Annotated[

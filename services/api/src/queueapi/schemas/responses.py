@@ -139,9 +139,17 @@ class LimitsView(msgspec.Struct, frozen=True):
 
     queue: str
     max_depth: Annotated[int | None, Meta(description="Maximum number of waiting tasks; null: no limit.")]
-    max_bytes: Annotated[int | None, Meta(description="Maximum size of all its tasks in bytes; null: no limit.")]
+    max_bytes: Annotated[
+        int | None, Meta(description="Maximum size of all its tasks and idempotency keys in bytes; null: no limit.")
+    ]
     waiting: Annotated[int, Meta(description="Number of waiting tasks: pending, scheduled or retry.")]
-    bytes: Annotated[int, Meta(description="Size of all its tasks in bytes, including ended tasks that are kept.")]
+    bytes: Annotated[
+        int,
+        Meta(
+            description="Size in bytes of all its tasks, including ended tasks that are kept, and of idempotency keys "
+            "that have not expired."
+        ),
+    ]
     paused: Annotated[bool, Meta(description="Whether workers get no tasks from it.")]
     durability: Annotated[
         str,

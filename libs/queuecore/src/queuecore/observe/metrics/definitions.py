@@ -137,7 +137,10 @@ QUEUE_SLOTS = GaugeDefinition(
     ("queue",),
 )
 QUEUE_BYTES = GaugeDefinition(
-    "taskyard_queue_bytes", "Bytes of all tasks of the queue, including retained finished tasks.", "bytes", ("queue",)
+    "taskyard_queue_bytes",
+    "Bytes of all tasks of the queue, including retained finished tasks, and of its live idempotency keys.",
+    "bytes",
+    ("queue",),
 )
 QUEUE_LIMIT_TASKS = GaugeDefinition(
     "taskyard_queue_limit_tasks",
@@ -147,7 +150,7 @@ QUEUE_LIMIT_TASKS = GaugeDefinition(
 )
 QUEUE_LIMIT_BYTES = GaugeDefinition(
     "taskyard_queue_limit_bytes",
-    "Limit on the bytes of all tasks of the queue. Absent without a limit.",
+    "Limit on the bytes of all tasks and live idempotency keys of the queue. Absent without a limit.",
     "bytes",
     ("queue",),
 )

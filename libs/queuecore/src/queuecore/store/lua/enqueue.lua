@@ -14,6 +14,7 @@
 --   totals        hash
 --   limits        hash
 --   bytes         integer
+--   answer_bytes  hash
 --   large         exists while the queue may hold large envelopes
 -- ARGV
 --   default_max_depth  integer, for a queue without a limit of its own; -1: none
@@ -38,6 +39,7 @@
 -- #include "due"
 -- #include "duplicate"
 -- #include "large"
+-- #include "answers"
 -- #include "queue_limits"
 -- #include "wake"
 
@@ -48,7 +50,7 @@ if (own[3] or '') ~= durability then
   return refusals
 end
 local waiting, others = { pending, scheduled, retry }, { active, archived, completed }
-read_limits(own, { default_max_depth, default_max_bytes }, waiting, others, bytes)
+read_limits(own, { default_max_depth, default_max_bytes }, waiting, others, bytes, answer_bytes)
 
 -- One MGET reads the envelopes that exist, one MSET writes the new ones.
 local keys = {}
@@ -78,11 +80,14 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   local reply = answer ~= '' and stored_answer(answer)
     or stored and same_id(scheduled, task_id, envelope, stored)
     or lock ~= '' and held_lock(lock, accepted)
-    or beyond_limits(#envelope)
+    or beyond_limits(#envelope, answer ~= '')
   if not reply then
     reply = { DONE, task_id .. ' ' .. accept(key, task_id, envelope, priority, due_at_ms) }
     if lock ~= '' then redis.call('SET', prefix .. 'u:' .. lock, task_id, 'PX', window_ms) end
-    if answer ~= '' then redis.call('SET', prefix .. 'i:' .. answer, reply[2], 'PX', answer_ttl_ms) end
+    if answer ~= '' then
+      redis.call('SET', prefix .. 'i:' .. answer, reply[2], 'PX', answer_ttl_ms)
+      count_answer(answer_ttl_ms)
+    end
     enqueued[label] = (enqueued[label] or 0) + 1
   end
   replies[#replies + 1] = reply
@@ -94,5 +99,6 @@ if #entries > 0 then
   wake_one(wake)
 end
 write_bytes(bytes)
+write_answers(answer_bytes)
 for label, number in pairs(enqueued) do redis.call('HINCRBY', totals, 'enqueued:' .. label, number) end
 return replies

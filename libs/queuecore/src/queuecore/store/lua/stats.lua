@@ -9,14 +9,16 @@
 --   totals        hash
 --   limits        hash
 --   bytes         integer
+--   answer_bytes  hash
 --   paused        exists while the queue is paused
 -- ARGV per window
 --   window_ms     integer, tasks due within it are counted
 -- Returns {now ms, {tasks pending, active, scheduled, retry, archived, completed}, when the oldest pending task entered ms
 -- (-1 none), {tasks due within each window}, {totals field, value, ...}, max_depth (-1 none of its own), max_bytes (-1 none
--- of its own), bytes, paused 0 or 1, durability (empty none of its own)}.
+-- of its own), bytes that max_bytes counts, paused 0 or 1, durability (empty none of its own)}.
 -- #include "now"
 -- #include "entry"
+-- #include "answers"
 
 local counts = {}
 for i, state in ipairs({ pending, active, scheduled, retry, archived, completed }) do
@@ -42,9 +44,10 @@ for item = FIRST_ITEM, #ARGV, ITEM_WIDTH do
   if counts[4] > 0 then number = number + redis.call('ZCOUNT', retry, '-inf', until_ms) end
   due[#due + 1] = number
 end
+read_answers(answer_bytes)
 local own = redis.call('HMGET', limits, 'max_depth', 'max_bytes', 'durability')
 return {
   now, counts, oldest, due, redis.call('HGETALL', totals),
-  tonumber(own[1] or -1), tonumber(own[2] or -1), tonumber(redis.call('GET', bytes) or 0),
+  tonumber(own[1] or -1), tonumber(own[2] or -1), tonumber(redis.call('GET', bytes) or 0) + answered,
   redis.call('EXISTS', paused), own[3] or '',
 }

@@ -14,7 +14,7 @@ class QueueLimits(msgspec.Struct, frozen=True):
     max_depth: int | None = None
     """Tasks that may wait: pending, scheduled and retry."""
     max_bytes: int | None = None
-    """Total size of the envelopes of all tasks, retained ended tasks included."""
+    """Total size of the envelopes of all tasks, retained ended tasks included, and of live idempotency keys."""
     durability: Durability | None = None
     """The copies of a task before its enqueue is acknowledged."""
 

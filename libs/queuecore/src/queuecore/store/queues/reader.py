@@ -45,7 +45,7 @@ class QueueStats(msgspec.Struct, frozen=True):
     limits: QueueLimits
     """The queue's own limits."""
     bytes: int
-    """The size of all envelopes of the queue."""
+    """The part of ``max_bytes`` in use: the size of all envelopes and of live idempotency keys."""
     paused: bool = False
 
     @property

@@ -201,6 +201,7 @@ def enqueue(
             keys.totals,
             keys.limits,
             keys.bytes,
+            keys.answer_bytes,
             keys.large,
         ),
         arguments,
@@ -610,7 +611,8 @@ def stats(queue: str, windows: Sequence[int]) -> Call:
 
     The script returns {now ms, {tasks pending, active, scheduled, retry, archived, completed}, when the oldest pending
     task entered ms (-1 none), {tasks due within each window}, {totals field, value, ...}, max_depth (-1 none of its
-    own), max_bytes (-1 none of its own), bytes, paused 0 or 1, durability (empty none of its own)}.
+    own), max_bytes (-1 none of its own), bytes that max_bytes counts, paused 0 or 1, durability (empty none of its
+    own)}.
     """
     keys = queue_keys(queue)
     arguments: list[Argument] = [keys.prefix, *windows]
@@ -627,6 +629,7 @@ def stats(queue: str, windows: Sequence[int]) -> Call:
             keys.totals,
             keys.limits,
             keys.bytes,
+            keys.answer_bytes,
             keys.paused,
         ),
         arguments,

@@ -59,6 +59,9 @@ class QueueKeys(NamedTuple):
     """Hash of ``max_depth``, ``max_bytes`` and ``durability``, where the queue has its own."""
     bytes: str
     """Integer: the size of all envelopes of the queue, in all states."""
+    answer_bytes: str
+    """Hash with a time to live: when answers to idempotent enqueues end, Unix ms -> their bytes, see
+    ``lua/include/answers.lua``."""
     paused: str
     """String: exists while the queue is paused."""
     large: str
