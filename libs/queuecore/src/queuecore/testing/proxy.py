@@ -10,6 +10,8 @@ from typing import Self
 from queuecore.embedded import HOST
 
 _CHUNK = 65_536
+_TURNS_OF_ACCEPTING = 3
+"""Turns of the event loop from the acceptance of a connection to its callback, with one to spare."""
 
 
 class FaultyProxy:
@@ -22,7 +24,8 @@ class FaultyProxy:
     def __init__(self, port: int) -> None:
         self._server_port = port
         self._links: set[_Link] = set()
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        """Each with the writer to its client."""
         self._cut_word = b""
         self.cuts_left = 0
         """The number of replies still to be cut."""
@@ -48,12 +51,22 @@ class FaultyProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        await self._finish_accepting()
         self._listener.close()
         self.cut_all()
-        for serving in self._serving:
+        for serving, client in self._serving.items():
             serving.cancel()
+            # A task that has not begun, or has not reached the server yet, closes nothing when it is cancelled.
+            client.transport.abort()
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._listener.wait_closed()
+
+    async def _finish_accepting(self) -> None:
+        """Accept no more. A listener that closes while it accepts leaves the new connection open (Python 3.11)."""
+        for listening in self._listener.sockets:
+            asyncio.get_running_loop().remove_reader(listening)
+        for _ in range(_TURNS_OF_ACCEPTING):
+            await asyncio.sleep(0)
 
     @property
     def port(self) -> int:
@@ -97,8 +110,8 @@ class FaultyProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving = asyncio.create_task(self._serve(reader, writer))
-        self._serving.add(serving)
-        serving.add_done_callback(self._serving.discard)
+        self._serving[serving] = writer
+        serving.add_done_callback(self._serving.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
