@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_mak
 _TESTS = Path(__file__).parent
 _UNIT_TIMEOUT_S = 30
 """Stops hanging tests, with a margin for a loaded machine."""
+
+# For a collector in the process of the tests, before it is imported: fork handlers of gRPC abort one in 200 of the
+# processes that tests start. They run in the child, before its program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # How long an example takes depends on what else the machine does; the time limits of the tests are for what hangs.
 settings.register_profile("taskyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -194,8 +194,8 @@ def service_environment(module: str, store_url: str = "") -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of this process without variables of Taskyard."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")}
+    """The environment of this process without variables of Taskyard, and without those that only the tests need."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TASKYARD_", "GRPC_"))}
 
 
 def plain_http(url: str = "", timeout_s: float = 10.0) -> httpx.AsyncClient:
