@@ -21,7 +21,7 @@ from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.reclaimer import Reclaimer
+from queuescheduler.reclaim.reclaimer import Reclaimer
 from tests.cluster.conftest import running_cluster
 
 

@@ -19,14 +19,14 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task, now_ms
 from queuecore.testing.store import TestStore
 from queuecore.testing.waiting import eventually
-from queuescheduler import known_queues, promoter
+from queuescheduler import expirer, known_queues, pending_order, promoter
 from queuescheduler.expirer import Expirer
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import MAX_GRACE_S
 from queuescheduler.pending_order import PendingOrder
 from queuescheduler.promoter import Promoter
-from queuescheduler.reclaimer import INTERVAL_S, MIN_PAUSE_S, Reclaimer
+from queuescheduler.reclaim.outage_grace import MAX_GRACE_S
+from queuescheduler.reclaim.reclaimer import INTERVAL_S, MIN_PAUSE_S, Reclaimer
 
 HOUR_MS = 3_600_000
 KEYS = queue_keys("default")
@@ -285,8 +285,8 @@ async def test_expirer_deletes_one_batch_and_reports_when_more_is_due(store: Tes
     await store.server.command("ZADD", KEYS.completed, *(part for task in tasks for part in (1, task.id)))
     roles = Roles(store)
     await roles.know_queues()
-    assert await roles.expirer.tick() is True
-    assert await roles.expirer.tick() is False
+    assert await roles.expirer.tick() == 0
+    assert await roles.expirer.tick() == expirer.INTERVAL_S
     assert roles.count("expired") == len(tasks)
     assert await store.state(tasks[0]) is None
 
@@ -298,8 +298,8 @@ async def test_pending_order_ages_one_batch_and_reports_when_more_has_waited_lon
         await store.server.command("ZINCRBY", KEYS.pending, -HOUR_MS * 1000 // 8, task.id)
     roles = Roles(store)
     await roles.know_queues()
-    assert await roles.pending_order.tick()
-    assert not await roles.pending_order.tick()
+    assert await roles.pending_order.tick() == 0
+    assert await roles.pending_order.tick() == pending_order.INTERVAL_S
     assert roles.count("aged") == LIMIT + 1
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from queuescheduler.clock_jump import MAX_GRACE_MS, MIN_JUMP_MS, ServerClock
+from queuescheduler.reclaim.clock_jump import MAX_GRACE_MS, MIN_JUMP_MS, ServerClock
 
 START_MS = 1_700_000_000_000
 

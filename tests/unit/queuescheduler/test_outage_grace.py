@@ -17,8 +17,8 @@ from queuecore.store.scripts.replies import Reply
 from queuecore.testing.builders import make_task
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import MAX_GRACE_S
-from queuescheduler.reclaimer import Reclaimer
+from queuescheduler.reclaim.outage_grace import MAX_GRACE_S
+from queuescheduler.reclaim.reclaimer import Reclaimer
 
 UNREACHABLE = StoreUnavailable("unreachable")
 

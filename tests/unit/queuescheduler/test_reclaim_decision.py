@@ -7,7 +7,7 @@ import pytest
 from queuecore.domain.task import ArchiveReason, Attempt, FencingToken, Task
 from queuecore.store.attempts.maintenance import ExpiredLease, LeasedTask, Reclaim
 from queuecore.testing.builders import make_task, now_ms
-from queuescheduler.reclaim_decision import (
+from queuescheduler.reclaim.decision import (
     EXTRA_LOSSES,
     MAX_RETRY_DELAY_MS,
     MAX_UNCONFIRMED,

@@ -25,7 +25,7 @@ from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
 from queuescheduler.pending_order import PendingOrder
 from queuescheduler.promoter import Promoter
-from queuescheduler.reclaimer import Reclaimer
+from queuescheduler.reclaim.reclaimer import Reclaimer
 from queuescheduler.settings import SchedulerSettings
 
 log = structlog.get_logger()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import structlog
-
 from queuecore.domain.backoff import Backoff
-from queuecore.errors import StoreError
 from queuecore.store.attempts.maintenance import Maintenance
 from queuecore.store.result import partition
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.tick_loop import run_ticks
 
 INTERVAL_S = 2.0
-
-log = structlog.get_logger()
 
 
 class Expirer:
@@ -38,20 +32,13 @@ class Expirer:
 
     async def run(self) -> None:
         """Expire until cancelled."""
-        while True:
-            try:
-                pause_s = 0.0 if await self.tick() else INTERVAL_S
-                self._backoff.succeed()
-            except StoreError as error:
-                pause_s = self._backoff.fail()
-                log.warning("expire_failed", error=str(error), retry_in_s=round(pause_s, 3))
-            await asyncio.sleep(pause_s)
+        await run_ticks(self.tick, self._backoff, "expire_failed")
 
-    async def tick(self) -> bool:
+    async def tick(self) -> float:
         """Expire one batch of each queue.
 
         Returns:
-            Whether more tasks are due now.
+            Seconds until the next tick; 0 when more tasks are waiting for it.
 
         Raises:
             StoreError: a queue could not be expired.
@@ -61,4 +48,4 @@ class Expirer:
         self._metrics.expired.inc(sum(number for _, (number, _more) in expired))
         if failed:
             raise failed[0][1]
-        return any(more for _, (_number, more) in expired)
+        return 0.0 if any(more for _, (_number, more) in expired) else INTERVAL_S

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-
-import structlog
 
 from queuecore.domain.backoff import Backoff
 from queuecore.errors import StoreError
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.queues.registry import QueueRegistry
+from queuescheduler.tick_loop import run_ticks
 
 INTERVAL_S = 1.0
-
-log = structlog.get_logger()
 
 
 class KnownQueues:
@@ -48,18 +44,13 @@ class KnownQueues:
 
     async def run(self) -> None:
         """Read the queues until cancelled."""
-        while True:
-            try:
-                await self.tick()
-                pause_s = INTERVAL_S
-                self._backoff.succeed()
-            except StoreError as error:
-                pause_s = self._backoff.fail()
-                log.warning("queue_discovery_failed", error=str(error), retry_in_s=round(pause_s, 3))
-            await asyncio.sleep(pause_s)
+        await run_ticks(self.tick, self._backoff, "queue_discovery_failed")
 
-    async def tick(self) -> None:
+    async def tick(self) -> float:
         """Read the queues once.
+
+        Returns:
+            Seconds until the next tick.
 
         Raises:
             StoreError: the list could not be read or restored; also kept in :attr:`last_error`.
@@ -76,3 +67,4 @@ class KnownQueues:
             self._names = names
             for listener in self._listeners:
                 listener()
+        return INTERVAL_S

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from queuecore.domain.backoff import Backoff
-from queuecore.errors import StoreError
 from queuecore.store.attempts.maintenance import Maintenance
 from queuecore.store.result import partition
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
+from queuescheduler.tick_loop import run_ticks
 
 INTERVAL_S = 2.0
 
@@ -46,20 +44,13 @@ class PendingOrder:
 
     async def run(self) -> None:
         """Correct until cancelled."""
-        while True:
-            try:
-                pause_s = 0.0 if await self.tick() else INTERVAL_S
-                self._backoff.succeed()
-            except StoreError as error:
-                pause_s = self._backoff.fail()
-                log.warning("order_failed", error=str(error), retry_in_s=round(pause_s, 3))
-            await asyncio.sleep(pause_s)
+        await run_ticks(self.tick, self._backoff, "order_failed")
 
-    async def tick(self) -> bool:
+    async def tick(self) -> float:
         """Correct one batch of each queue.
 
         Returns:
-            Whether more tasks are to be moved now.
+            Seconds until the next tick; 0 when more tasks are waiting for it.
 
         Raises:
             StoreError: a queue could not be corrected.
@@ -72,4 +63,4 @@ class PendingOrder:
                 log.warning("future_entries_corrected", queue=queue, tasks=each.corrected)
         if failed:
             raise failed[0][1]
-        return any(each.more for _, each in reordered)
+        return 0.0 if any(each.more for _, each in reordered) else INTERVAL_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,11 +14,12 @@ from queuecore.observe.tracing.tracer import PASSIVE, Tracer
 from queuecore.store.attempts.maintenance import ExpiredLease, ExpiredLeases, LeasedTask, Maintenance, Reclaim
 from queuecore.store.result import partition
 from queuecore.store.scripts.replies import Reply
-from queuescheduler.clock_jump import ServerClock
 from queuescheduler.known_queues import KnownQueues
 from queuescheduler.metrics import SchedulerMetrics
-from queuescheduler.outage_grace import OutageGrace
-from queuescheduler.reclaim_decision import PoisonSuspects, decide_reclaim
+from queuescheduler.reclaim.clock_jump import ServerClock
+from queuescheduler.reclaim.decision import PoisonSuspects, decide_reclaim
+from queuescheduler.reclaim.outage_grace import OutageGrace
+from queuescheduler.tick_loop import run_ticks
 from queuescheduler.tracing import record_lost_attempt
 
 INTERVAL_S = 1.0
@@ -37,7 +37,7 @@ class Reclaimer:
     Args:
         maintenance: finds and reclaims expired leases in the store.
         queues: the queues to watch.
-        poison_losses: see :func:`~queuescheduler.reclaim_decision.decide_reclaim`.
+        poison_losses: see :func:`~queuescheduler.reclaim.decision.decide_reclaim`.
         metrics: counts reclaimed tasks.
         tracing: records a span for each lost attempt.
         backoff: between attempts while the store is unreachable.
@@ -68,14 +68,7 @@ class Reclaimer:
 
     async def run(self) -> None:
         """Reclaim until cancelled."""
-        while True:
-            try:
-                pause_s = await self.tick()
-                self._backoff.succeed()
-            except StoreError as error:
-                pause_s = self._backoff.fail()
-                log.warning("reclaim_failed", error=str(error), retry_in_s=round(pause_s, 3))
-            await asyncio.sleep(pause_s)
+        await run_ticks(self.tick, self._backoff, "reclaim_failed")
 
     async def tick(self) -> float:
         """Reclaim the expired leases of all queues once.
