@@ -1,4 +1,4 @@
-"""Runs that started after their worker had been told that it lost the lease."""
+"""Runs that started after their worker had logged that it lost the lease."""
 
 from __future__ import annotations
 

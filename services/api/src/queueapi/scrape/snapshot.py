@@ -28,7 +28,7 @@ class Snapshot:
         self._server = server
 
     def retire(self) -> None:
-        """Discard the text; whoever is still reading it gets :class:`SnapshotRetired`."""
+        """Discard the text; a reader that is not done gets :class:`SnapshotRetired`."""
         self._queues = ()
 
     def write(self, text_format: TextFormat) -> Iterator[bytes]:
