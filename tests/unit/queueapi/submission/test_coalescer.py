@@ -52,6 +52,20 @@ async def test_enqueue_calls_at_once_when_no_call_is_in_flight() -> None:
     assert store.calls == [["a"]]
 
 
+@pytest.mark.parametrize("turns", range(7))
+async def test_enqueue_is_answered_when_it_arrives_as_the_flush_before_it_ends(turns: int) -> None:
+    store = SlowStore()
+    store.gate = asyncio.Semaphore(2)
+    edge = EnqueueCoalescer(store.enqueue)
+    first = asyncio.create_task(edge.enqueue(make("a")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        assert await edge.enqueue(make("b")) == Enqueued("b", TaskState.PENDING)
+        await first
+
+
 async def test_enqueue_shares_a_call_when_requests_arrive_during_another() -> None:
     store = SlowStore()
     edge = EnqueueCoalescer(store.enqueue)

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
+from typing import cast
 
 import msgspec
 
@@ -61,18 +62,21 @@ class EnqueueCoalescer:
         self._waiting.append(_Waiting(request, result))
         if len(self._flushing) < self._max_calls:
             # In an empty context: the flush belongs to no single request, so it must not join the first one's trace.
-            flush = asyncio.create_task(self._flush(), context=Context())
-            self._flushing.add(flush)
-            flush.add_done_callback(self._flushing.discard)
+            self._flushing.add(asyncio.create_task(self._flush(), context=Context()))
         return await result
 
     async def _flush(self) -> None:
-        while self._waiting:
-            members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
-            if unreachable := await self._call(members):
-                self._refuse(unreachable)
-            # One turn of the loop: callers get their results and new requests arrive, so the next call is larger.
-            await asyncio.sleep(0)
+        try:
+            while self._waiting:
+                members = [self._waiting.popleft() for _ in range(min(FLUSH_SIZE, len(self._waiting)))]
+                if unreachable := await self._call(members):
+                    self._refuse(unreachable)
+                # One turn of the loop: callers get their results and new requests arrive, so the next call is larger.
+                await asyncio.sleep(0)
+        finally:
+            # Not in a callback of the task, which runs a turn later: a request that arrives in between would wait for
+            # a flush that has ended.
+            self._flushing.remove(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _call(self, members: Sequence[_Waiting]) -> dict[str, StoreUnavailable]:
         """Enqueue in one call; returns the queues whose store is unreachable, with the error."""
