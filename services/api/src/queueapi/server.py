@@ -44,7 +44,7 @@ async def serve(settings: ApiSettings, api: Api, stop: StopSignals) -> int:
         raise_connection_limit(),
         settings.header_timeout_ms / 1000,
         settings.read_timeout_ms / 1000,
-        UnreadResponses(settings.in_flight_limit_bytes),
+        UnreadResponses(settings.unread_limit_bytes),
     )
     listener = listen(settings.host, settings.port)
     draining = asyncio.Event()

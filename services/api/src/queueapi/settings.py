@@ -48,9 +48,9 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
     max_in_flight_bytes: Annotated[
         Annotated[SizeBytes, Meta(ge=2048)] | None,
         Meta(
-            description="Limit of all request bodies held at once; beyond it, requests get 503. The same limit holds "
-            "for unread responses; beyond it, slow clients are disconnected. At least twice the maximum request "
-            "body. Unset: three times the maximum request body."
+            description="Limit of all request bodies held at once; beyond it, requests get 503. Unread "
+            "responses may hold a quarter of it; beyond that, slow clients are disconnected. At least twice the "
+            "maximum request body. Unset: three times the maximum request body."
         ),
     ] = None
     queue_max_depth: Annotated[
@@ -140,8 +140,13 @@ class ApiSettings(ServiceSettings, frozen=True, kw_only=True):
 
     @property
     def in_flight_limit_bytes(self) -> int:
-        """Limit of all request bodies held at once, and of all unread responses."""
+        """Limit of all request bodies held at once."""
         return 3 * self.max_body_bytes if self.max_in_flight_bytes is None else self.max_in_flight_bytes
+
+    @property
+    def unread_limit_bytes(self) -> int:
+        """Limit of all unread responses. Less than that of bodies: a partly written response is held as a whole."""
+        return self.in_flight_limit_bytes // 4
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ from queuecore.errors import InvalidField, TaskNotFound
 from queuecore.store.queues.reader import QueueReader
 from queuecore.store.tasks.reader import TaskReader
 
-MAX_LOOKUPS = 2
+MAX_LOOKUPS = 4
 """Lookups at once, because the reply of each may have megabytes; further ones wait."""
 
 
