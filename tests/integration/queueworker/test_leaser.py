@@ -42,6 +42,7 @@ class Bench:
         self.started: list[Lease] = []
         self.unreadable: list[UnreadableLease] = []
         self.full: asyncio.Future[None] | None = None
+        self.ends_at_once = False
         self.leaser = Leaser(
             leases=worker.leases,
             notifications=store.notifications,
@@ -57,6 +58,8 @@ class Bench:
     def _start(self, lease: Lease) -> None:
         self.slots.take()
         self.started.append(lease)
+        if self.ends_at_once:
+            self.slots.give_back()
 
     def end(self, tasks: int) -> None:
         """End some of the running tasks."""
@@ -226,6 +229,26 @@ async def test_leaser_takes_the_first_queue_when_it_gets_tasks_while_a_later_one
 
         await eventually(has_started_high)
     assert len(bench.started) < 3_000
+
+
+async def test_leaser_takes_the_first_queue_when_tasks_of_a_later_one_end_at_once(store: TestStore) -> None:
+    bench = Bench(store, 1, StrictOrder(["urgent", "busy"]))
+    await store.enqueue(*(make_task(queue="busy") for _ in range(400)))
+    bench.ends_at_once = True
+    async with bench.leasing():
+        await eventually(lambda: len(bench.started) >= 5)
+        await store.enqueue(make_task(queue="urgent"))
+        await eventually(lambda: len(bench.started) == 401)
+    assert [lease.task.queue for lease in bench.started].index("urgent") < 400
+
+
+async def test_leaser_takes_the_later_queue_last_when_calls_are_bounded_by_bytes(store: TestStore) -> None:
+    large = [make_task(queue="first", payload=b'{"a":"%b"}' % (300_000 * b"x")) for _ in range(8)]
+    await store.enqueue(*large, *(make_task(queue="later") for _ in range(20)))
+    bench = Bench(store, 20, StrictOrder(["first", "later"]))
+    async with bench.leasing():
+        await bench.until_started(20)
+    assert Counter(lease.task.queue for lease in bench.started) == {"first": 8, "later": 12}
 
 
 async def test_leaser_leases_nothing_when_there_is_backpressure(store: TestStore) -> None:

@@ -104,26 +104,38 @@ class Leaser:
         """
         self._blocked.clear()
         candidates = self._queues.candidates()
-        asked = set(candidates)
-        await self._lease(candidates)
-        found = [] if self._stopped or self._backpressure() else await self._check(self._queues.take_due(asked))
+        asked: set[str] = set()
+        found: list[str] = []
+        while not (found or self._stopped or self._backpressure()):
+            goes_on = bool(candidates and self._slots.free)
+            if goes_on:
+                asked = await self._lease(candidates)
+            # Also while slots become free as fast as they are taken: the other queues may come first in the order.
+            found = await self._check(self._queues.take_due(asked))
+            if not goes_on:
+                break
         self._queues.add(found)
         return bool(candidates or found)
 
-    async def _lease(self, candidates: list[str]) -> None:
-        """Lease from ``candidates`` and remove those that are empty or could not be leased from."""
-        while candidates and self._slots.free and not self._stopped and not self._backpressure():
-            wanted = self._order.allocate(min(self._slots.free, MAX_PER_LEASE), candidates)
-            leased, failed = partition(wanted, await self._leases.lease(wanted))
-            if failed and not leased:
-                raise failed[0][1]
-            for (queue, _), _ in failed:
+    async def _lease(self, candidates: list[str]) -> set[str]:
+        """Lease once from ``candidates``, and remove those that are empty or could not be leased from.
+
+        Returns:
+            The queues that were asked.
+        """
+        wanted = self._order.allocate(min(self._slots.free, MAX_PER_LEASE), candidates)
+        leased, failed = partition(wanted, await self._leases.lease(wanted))
+        if failed and not leased:
+            raise failed[0][1]
+        for (queue, _), _ in failed:
+            candidates.remove(queue)
+        for (queue, _), reply in leased:
+            self._start_all(queue, reply)
+            if reply.behind == 0 or reply.is_blocked:
                 candidates.remove(queue)
-            for (queue, number), reply in leased:
-                if not self._start_all(queue, reply, number):
-                    candidates.remove(queue)
-                    if queue not in self._blocked:
-                        self._queues.remove(queue)
+                if not reply.is_blocked:
+                    self._queues.remove(queue)
+        return {queue for queue, _ in wanted}
 
     async def _check(self, queues: list[str]) -> list[str]:
         """Find the queues with pending tasks; all of them if the check fails, because leases fail one by one."""
@@ -132,8 +144,8 @@ class Leaser:
         except StoreError:
             return queues
 
-    def _start_all(self, queue: str, leased: Leased, wanted: int) -> bool:
-        """Start the leased tasks of a queue; return whether there were as many as wanted."""
+    def _start_all(self, queue: str, leased: Leased) -> None:
+        """Start the leased tasks of a queue."""
         for lease in leased.leases:
             self._start(lease)
         if leased.unreadable:
@@ -144,7 +156,6 @@ class Leaser:
             log.warning("newer_tasks_skipped", queue=queue, tasks=leased.newer)
         if leased.is_blocked:
             self._blocked.add(queue)
-        return len(leased.leases) + len(leased.unreadable) >= wanted
 
     async def _wait_for_work(self) -> None:
         self._queues.add(await self._notifications.sleep_until_pending(self._order.queues, self._safety_poll_s))
