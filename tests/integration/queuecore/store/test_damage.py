@@ -10,7 +10,7 @@ from queuecore.domain.state import TaskState
 from queuecore.domain.task import Task
 from queuecore.store.attempts.leases import Lease
 from queuecore.store.attempts.maintenance import ExpiredLeases
-from queuecore.store.attempts.settlement import Success
+from queuecore.store.attempts.settlement import Failure, Success
 from queuecore.store.queues.overview import OverviewReader
 from queuecore.store.scripts.keys import IDEMPOTENCY, QUEUES, TYPES, WORKER, WORKERS, envelope_key, queue_keys
 from queuecore.store.scripts.replies import Reply
@@ -93,6 +93,15 @@ async def test_task_is_leased_when_its_record_is_no_hash(store: TestStore) -> No
     leases = await worker.lease()
     assert {lease.task.id for lease in leases} == {damaged.id, *(task.id for task in others)}
     assert await worker.settlements.complete([Success(lease, 1) for lease in leases]) == [Reply.DONE] * 5
+
+
+async def test_task_is_archived_when_the_settings_of_its_queue_are_no_hash(store: TestStore) -> None:
+    task = make_task()
+    await store.enqueue(task)
+    (lease,) = await store.worker().lease()
+    await store.server.command("SET", KEYS.settings, "x")
+    assert await store.worker().settlements.fail([Failure(lease, 1, "it failed")]) == [Reply.DONE]
+    assert await store.state(task) is TaskState.ARCHIVED
 
 
 @pytest.mark.parametrize("damage", [empty_envelope, make_list_of_envelope])

@@ -52,7 +52,8 @@ end
 
 local corrected, aged = 0, 0
 for band = 0, 9 do corrected = corrected + correct_entries(band * BAND) end
-local ageing_ms = tonumber(redis.call('HGET', settings, 'priority_ageing_ms') or default_ageing_ms)
+local own_ms = redis.pcall('HGET', settings, 'priority_ageing_ms')
+local ageing_ms = not is_damaged(own_ms) and tonumber(own_ms) or default_ageing_ms
 if ageing_ms > 0 then
   -- From the highest priority down, so that a task moves once.
   for priority = 8, 0, -1 do aged = aged + age(priority, ageing_ms * 1000 / ENTRY_UNIT_US) end

@@ -4,7 +4,10 @@ local of_queue
 
 -- The retention of archived tasks that the queue has set; nil when it has none.
 local function retention_of_queue()
-  if of_queue == nil then of_queue = tonumber(redis.call('HGET', prefix .. 'settings', 'archive_retention_ms')) or false end
+  if of_queue == nil then
+    local reply = redis.pcall('HGET', prefix .. 'settings', 'archive_retention_ms')
+    of_queue = not is_damaged(reply) and tonumber(reply) or false
+  end
   return of_queue or nil
 end
 
