@@ -250,6 +250,7 @@ async def test_reclaimer_grants_time_to_renew_when_the_clock_of_the_server_jumpe
     await roles.reclaimer.tick()
     assert await store.state(lost) is TaskState.RETRY
     assert await store.state(live) is TaskState.ACTIVE
+    assert await roles.reclaimer.tick() == INTERVAL_S
     assert await worker.leases.renew([leases["live"]]) == [Reply.DONE]
 
 

@@ -99,7 +99,17 @@ class Reclaimer:
         errors = [*failed, *(error for _, error in unreachable)]
         if failed or (unreachable and not found):
             raise errors[0]
-        pause_s = min(map(_pause_s, found.values()), default=INTERVAL_S)
+        ended = {lease.queue for lease, _ in expired}
+        # Leases that only a jump of the clock has let expire are looked at again at the usual interval.
+        pause_s = min(
+            (
+                INTERVAL_S
+                if each.leases and queue not in ended and self._grace.has_ended(queue, now)
+                else _pause_s(each)
+                for queue, each in found.items()
+            ),
+            default=INTERVAL_S,
+        )
         if unreachable:
             log.warning("queues_unreachable", queues=len(unreachable), error=str(errors[0]))
         return min(INTERVAL_S, max(pause_s, OUTAGE_PAUSE_S if unreachable else 0))
